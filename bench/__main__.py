@@ -1,0 +1,161 @@
+"""``python -m bench``: measure, and write what was found. ``bench/run`` calls it."""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import relay, startup, stragglers, table
+from bench.cases import Case, cases, kbootstrap, refresh
+from bench.fleet import JOINED, Fleet
+from bench.measure import measure
+from bench.scene import TARGET, Scene
+
+DOCS = Path(__file__).parent.parent / "docs" / "performance"
+CHANGED = re.compile(rb"changed=[1-9]|Changed: [1-9]")
+
+
+def main() -> int:
+    """Every fleet, every case, several rounds; then the tables."""
+    words = _parser().parse_args()
+    if os.geteuid() != 0:
+        print("the benchmark needs root: it makes network namespaces and mounts", file=sys.stderr)
+        return 1
+    if words.quick:
+        words.nodes, words.runs, words.latency = [10], 2, []
+    cells: list[dict[str, Any]] = []
+    aside: list[dict[str, Any]] = []
+    found = {
+        "machine": _machine(),
+        "cells": cells,
+        "stragglers": aside,
+        "startup": startup.measure_all(words.runs),
+    }
+    for count in words.nodes:
+        with Fleet(count) as fleet, tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
+            for delay in (0, *words.latency) if count <= words.latency_nodes else (0,):
+                with _scene(fleet, Path(folder), delay) as scene:
+                    if not delay:
+                        aside.append(stragglers.measure_all(scene))
+                    _rounds(scene, words, delay, cells)
+                _write(found, words.to)  # so that a run cut short leaves what it has
+    print((words.to / "table.md").read_text())
+    return 0
+
+
+def _write(found: dict[str, Any], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+    table.write(found, folder)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
+    add = parser.add_argument
+    add("--nodes", type=_numbers, default=[1, 10, 100, 300], help="host counts: 1,10,100,300")
+    add("--runs", type=int, default=5, help="rounds; tools take turns within each")
+    add("--rows", type=lambda t: t.split(","), default=["a", "b", "c", "c0", "d", "e"])
+    add(
+        "--tools",
+        type=lambda t: t.split(","),
+        default=["kbootstrap", "ansible", "pyinfra", "floor"],
+    )
+    add("--budget", type=float, default=600, help="seconds for one tool in one row; at least 1 run")
+    add("--latency", type=_numbers, default=[20, 100], help="also with so many ms of round trip")
+    add("--latency-nodes", type=int, default=10, help="up to so many hosts")
+    add("--to", type=Path, default=DOCS, help="where results go")
+    add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",") if word]
+
+
+@contextmanager
+def _scene(fleet: Fleet, folder: Path, delay: int) -> Iterator[Scene]:
+    """A scene whose hosts have had their first ``up``."""
+    here = folder / f"{delay}ms"
+    here.mkdir()
+    reach = [(name, host, 22) for name, host in zip(fleet.names, fleet.addresses, strict=True)]
+    with relay.running(reach, delay) as near:
+        scene = Scene(fleet, here, near)
+        scene.write()
+        fleet.tell(f"rm -f /etc/kubernetes/kubelet.conf; mkdir -p {TARGET}")
+        _must(kbootstrap(scene, "up", "--until", "kubeadm-config"))
+        fleet.tell(JOINED)
+        scene.keep_rendered()
+        refresh(scene)
+        yield scene
+
+
+def _must(words: tuple[str, ...]) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(words)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+
+
+def _rounds(
+    scene: Scene, words: argparse.Namespace, delay: int, cells: list[dict[str, Any]]
+) -> None:
+    """All cases in turn, as often as wanted; the slow ones stop at their budget."""
+    chosen = [c for c in cases(scene) if c.row in words.rows and c.tool in words.tools]
+    samples: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for turn in range(words.runs):
+        for case in chosen:
+            key = (case.row, case.tool, case.variant)
+            had = samples.setdefault(key, [])
+            if had and sum(s["wall"] for s in had) * (1 + 1 / len(had)) > words.budget:
+                continue
+            had.append(_one(scene, case))
+            figures = ", ".join(f"{k} {had[-1][k]:.2f}" for k in ("wall", "client", "server"))
+            print(
+                f"N={len(scene.reach)} +{delay} ms, round {turn + 1}: {key}: {figures}", flush=True
+            )
+    for (row, tool, variant), had in samples.items():
+        cells.append(
+            {
+                "nodes": len(scene.reach),
+                "delay": delay,
+                "row": row,
+                "tool": tool,
+                "variant": variant,
+                "samples": had,
+            }
+        )
+
+
+def _one(scene: Scene, case: Case) -> dict[str, Any]:
+    if case.fresh or (case.row == "c" and case.tool == "floor"):
+        scene.next_files()
+        refresh(scene)
+    log = scene.folder / "log"
+    log.write_bytes(b"")
+    sample = measure(case.words, log, scene.fleet, case.env)
+    said = log.read_bytes()
+    if sample.status != case.good or (case.quiet and CHANGED.search(said)):
+        raise SystemExit(f"{case}: {sample.status}\n{said[-6000:].decode(errors='replace')}")
+    return sample.data()
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "cpus": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "memory": int(re.findall(r"\d+", Path("/proc/meminfo").read_text())[0]) // 1024,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Write the pages that are made from the code; tests/unit/docs checks that they are current.
+
+Run it in the repository: ``python docs/generate.py``.
+"""
+# ruff: noqa: INP001 - a script, in no package
+
+from pathlib import Path
+
+from kbootstrap import catalog
+from kbootstrap.commands.files import graph
+from kbootstrap.model import reference
+from phases import UP
+
+HERE = Path(__file__).parent
+
+
+def pages() -> dict[str, str]:
+    """File name -> what it must hold."""
+    drawing = "\n".join(graph(UP))
+    order = (
+        "\n## The order, drawn\n\n"
+        "From `kbootstrap phases --graph`: solid arrows on one node, dotted ones between nodes.\n\n"
+        f"```mermaid\n{drawing}\n```\n"
+    )
+    return {
+        "inventory.md": reference.markdown(),
+        "errors.md": catalog.errors_markdown(),
+        "phases.md": catalog.phases_markdown() + order,
+    }
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (HERE / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,5 @@
+"""``python -m kbootstrap``."""
+
+from kbootstrap.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,85 @@
+"""What can be changed, as data: the plan prints these objects and the runner carries them out.
+
+A phase's ``plan`` yields actions; nothing else changes a host, the API or a local file.
+The plan line (`Action.text`) and the deed come from the same fields, so they cannot
+disagree. Values that exist only at run time (a join token, a certificate key, a node's
+pod CIDR) travel through named *slots*: the plan names the slot, the runner fills it.
+"""
+
+from kbootstrap.action.api import (
+    ApiAction,
+    ApplyManifest,
+    AwaitPodCidr,
+    AwaitReady,
+    AwaitRollout,
+    Cordon,
+    DeleteNode,
+    Drain,
+    DropCerts,
+    DropTokens,
+    MakeToken,
+    MintKey,
+    SetNodeMeta,
+    Uncordon,
+)
+from kbootstrap.action.base import Action, Effects, Risk, worst
+from kbootstrap.action.etcd import AwaitEtcd, EtcdAction, FetchFile, PutSnapshot, RemoveMember
+from kbootstrap.action.host import (
+    Detached,
+    FetchProgram,
+    HostAction,
+    PutFile,
+    PutProgram,
+    PutSlots,
+    Remove,
+    Run,
+    Unit,
+    bundles,
+    put_command,
+    write_commands,
+)
+from kbootstrap.action.local import KeepSnapshot, LocalAction, WriteKubeconfig
+from kbootstrap.action.lock import SwapRecord, read_record
+
+__all__ = [
+    "Action",
+    "ApiAction",
+    "ApplyManifest",
+    "AwaitEtcd",
+    "AwaitPodCidr",
+    "AwaitReady",
+    "AwaitRollout",
+    "Cordon",
+    "DeleteNode",
+    "Detached",
+    "Drain",
+    "DropCerts",
+    "DropTokens",
+    "Effects",
+    "EtcdAction",
+    "FetchFile",
+    "FetchProgram",
+    "HostAction",
+    "KeepSnapshot",
+    "LocalAction",
+    "MakeToken",
+    "MintKey",
+    "PutFile",
+    "PutProgram",
+    "PutSlots",
+    "PutSnapshot",
+    "Remove",
+    "RemoveMember",
+    "Risk",
+    "Run",
+    "SetNodeMeta",
+    "SwapRecord",
+    "Uncordon",
+    "Unit",
+    "WriteKubeconfig",
+    "bundles",
+    "put_command",
+    "read_record",
+    "worst",
+    "write_commands",
+]

@@ -1,0 +1,194 @@
+"""Changes made, or awaited, through the Kubernetes API."""
+
+from dataclasses import dataclass
+
+from kbootstrap.action.base import Action
+from kbootstrap.model.cluster import Taint
+from kbootstrap.model.document import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiAction(Action):
+    """A change made, or awaited, through the Kubernetes API."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeToken(ApiAction):
+    """Create a bootstrap token for one join and wait until cluster-info is signed with it.
+
+    Fills the slots ``token`` (secret) and ``ca_hash``.
+    """
+
+    node: str
+    ttl: int
+
+    @property
+    def text(self) -> str:
+        return f"create a bootstrap token (valid {self.ttl // 60} min)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropTokens(ApiAction):
+    """Delete every bootstrap token made for a node, or for init."""
+
+    node: str
+
+    @property
+    def text(self) -> str:
+        return f"delete the bootstrap token of {'init' if self.node == 'init' else 'this join'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropCerts(ApiAction):
+    """Delete the uploaded control-plane certificates (Secret kubeadm-certs)."""
+
+    @property
+    def text(self) -> str:
+        return "delete the uploaded certificates (secret kubeadm-certs)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MintKey(ApiAction):
+    """Make a fresh AES key for the uploaded certificates; slot ``certificate_key``."""
+
+    @property
+    def text(self) -> str:
+        return "make a certificate key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetNodeMeta(ApiAction):
+    """Set a Node's labels and taints; what others set stays."""
+
+    node: str
+    labels: tuple[tuple[str, str], ...] = ()
+    taints: tuple[Taint, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"labels and taints of {self.node}"
+
+    @property
+    def text(self) -> str:
+        words = [f"{key}={value}" for key, value in self.labels]
+        words += [f"taint {taint}" for taint in self.taints]
+        return f"set on the node: {', '.join(words)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyManifest(ApiAction):
+    """Apply one object server-side, as field manager ``kbootstrap``."""
+
+    manifest: Document
+    source: str  # the file or URL it stands in
+
+    @property
+    def text(self) -> str:
+        data = self.manifest.data
+        meta = data.get("metadata", {})
+        name = "/".join(filter(None, [meta.get("namespace"), meta.get("name")]))
+        return f"apply {data.get('kind')} {name} ({self.source})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitRollout(ApiAction):
+    """Wait until the DaemonSets and Deployments of a manifest have rolled out."""
+
+    workloads: tuple[tuple[str, str, str], ...]  # kind, namespace, name
+    waits: bool = True
+    seconds: int = 600
+
+    @property
+    def text(self) -> str:
+        names = ", ".join(f"{kind} {ns}/{name}" for kind, ns, name in self.workloads)
+        return f"wait for {names}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitPodCidr(ApiAction):
+    """Wait until the node has its pod CIDR; slot ``pod_cidr``."""
+
+    node: str
+    waits: bool = True
+    seconds: int = 120
+
+    @property
+    def text(self) -> str:
+        return "read the pod CIDR the node was given"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitReady(ApiAction):
+    """Wait until a node is Ready and the API server's /readyz answers.
+
+    Without a pod network (``network`` false) a node that lacks only that will do. With a
+    ``version`` its kubelet has to be that one, since an old Ready stays for a while.
+    """
+
+    node: str
+    network: bool = True
+    version: str = ""
+    waits: bool = True
+    seconds: int = 300
+
+    @property
+    def text(self) -> str:
+        return f"wait until the node is Ready{f' with {self.version}' if self.version else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cordon(ApiAction):
+    """Mark a node unschedulable; with ``mark`` say on the Node who did, in the same request."""
+
+    node: str
+    mark: str = ""
+
+    @property
+    def text(self) -> str:
+        return "cordon the node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drain(ApiAction):
+    """Evict a node's pods through the eviction API; budgets are respected.
+
+    Attributes:
+        seconds: deadline; the error names the blocking pods and budgets.
+        force: pods without a controller and with local data go too.
+        mark: noted on the Node once it is empty, so that nobody drains it again.
+
+    """
+
+    node: str
+    mark: str = ""
+    seconds: int = 600
+    force: bool = False
+
+    @property
+    def text(self) -> str:
+        return "drain the node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncordon(ApiAction):
+    """Let pods onto a node again and take our marks off; ``keep``: only the marks."""
+
+    node: str
+    keep: bool = False
+
+    @property
+    def text(self) -> str:
+        if self.keep:
+            return "take our mark off the node, which stays cordoned as it was"
+        return "uncordon the node"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteNode(ApiAction):
+    """Delete the Node object."""
+
+    node: str
+
+    @property
+    def text(self) -> str:
+        return "delete the Node object"

@@ -1,0 +1,172 @@
+"""Lists made from the code, so that the documents cannot differ from it.
+
+``python -m kbootstrap.catalog errors`` prints docs/errors.md, ``... phases`` the tables of
+docs/phases.md; docs/generate.py writes them, and tests/unit/docs compares them.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from kbootstrap import codes, codes_etcd, codes_lock, codes_phase, codes_ssh, codes_upgrade
+from kbootstrap.engine.phase import AnyPhase, Wait
+from kbootstrap.errors import Code, ExitCode
+from phases import (
+    ETCD_RESTORE,
+    ETCD_SNAPSHOT,
+    RESET,
+    RESET_ALL,
+    RESET_GONE,
+    UP,
+    UPGRADE,
+    upgrade_repair,
+)
+
+# The longest prefix of a code decides; a test compares this with what is raised where.
+_EXITS = {
+    "KB1": ExitCode.USAGE,
+    "KB2": ExitCode.UNREACHABLE,
+    "KB212": ExitCode.FAILED,  # a file of ours changed under our hands
+    "KB213": ExitCode.USAGE,  # the inventory refers to a secret that is not there
+    "KB3": ExitCode.FAILED,
+    "KB4": ExitCode.REFUSED,
+    "KB5": ExitCode.TRUST,
+    "KB6": ExitCode.INTERRUPTED,
+    "KB9": ExitCode.INTERNAL,
+}
+_WARNINGS = ("KB15", "KB16")
+
+_MEANINGS = {
+    ExitCode.DONE: "done; or the question was answered",
+    ExitCode.USAGE: "the inventory or a flag is wrong; no machine was contacted",
+    ExitCode.NOTHING_TO_DO: "nothing to do (only with `--exit-code`)",
+    ExitCode.CHANGES_PENDING: "a dry run found changes (only with `--exit-code`)",
+    ExitCode.UNREACHABLE: "a machine cannot be reached, or refuses us",
+    ExitCode.FAILED: "a phase failed, or a machine is not fit",
+    ExitCode.REFUSED: "refused: it could harm what must not be touched",
+    ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
+    ExitCode.INTERNAL: "a bug in kbootstrap",
+    ExitCode.INTERRUPTED: "interrupted; the same command goes on",
+}
+
+_SECTIONS = {
+    "KB10": "The inventory",
+    "KB15": "Warnings about the inventory",
+    "KB19": "The command line",
+    "KB2": "Reaching a machine",
+    "KB3": "A machine or a step",
+    "KB4": "Refused",
+    "KB5": "Trust",
+    "KB6": "Interrupted",
+    "KB9": "Bugs",
+}
+
+
+def all_codes() -> tuple[Code, ...]:
+    """Every code a user can see, by number."""
+    found = (
+        value
+        for module in (codes, codes_ssh, codes_phase, codes_upgrade, codes_etcd, codes_lock)
+        for value in vars(module).values()
+        if isinstance(value, Code)
+    )
+    return tuple(sorted(found, key=lambda code: code.id))
+
+
+def exit_of(code: Code) -> ExitCode | None:
+    """The exit status of a command that ends with this error; None for a warning."""
+    if code.id.startswith(_WARNINGS):
+        return None
+    prefix = max((p for p in _EXITS if code.id.startswith(p)), key=len)
+    return _EXITS[prefix]
+
+
+def errors_markdown() -> str:
+    """docs/errors.md: exit statuses, and every code with its next step."""
+    return "".join(f"{line}\n" for line in _errors())
+
+
+def _errors() -> Iterator[str]:
+    yield from _head("Errors", "errors")
+    yield "Every error has a code that never changes its meaning, names the machine and the phase,"
+    yield "and says what to do next."
+    yield from ("", "## Exit status", "", "| status | meaning |", "|---|---|")
+    yield from (f"| {int(status)} | {meaning} |" for status, meaning in _MEANINGS.items())
+    for title, group in _grouped():
+        yield from (
+            "",
+            f"## {title}",
+            "",
+            "| code | exit | what | next step |",
+            "|---|---|---|---|",
+        )
+        yield from map(_row, group)
+
+
+def _grouped() -> Iterator[tuple[str, list[Code]]]:
+    starts = list(_SECTIONS)
+    for start, end in zip(starts, [*starts[1:], "KC"], strict=True):
+        yield _SECTIONS[start], [code for code in all_codes() if start <= code.id < end]
+
+
+def _row(code: Code) -> str:
+    status = exit_of(code)
+    hint = code.hint.format(node="NODE", phase="PHASE").replace("|", "\\|")
+    return f"| {code.id} | {'-' if status is None else int(status)} | {code.title} | {hint} |"
+
+
+_WAITS = {
+    Wait.FIRST: "on the first control plane",
+    Wait.CONTROL_PLANES: "on all control planes",
+    Wait.EARLIER: "on the nodes before it",
+    Wait.ALL: "on all nodes",
+}
+
+
+def phases_markdown() -> str:
+    """docs/phases.md: what each verb goes through, in order."""
+    return "".join(f"{line}\n" for line in _phases())
+
+
+def _phases() -> Iterator[str]:
+    yield from _head("Phases", "phases")
+    yield "On each node the phases of a verb run in this order; nodes do not wait for each other"
+    yield "except where the last column says so. A phase that finds its work done does nothing."
+    for title, phases in (
+        ("up, join", UP),
+        ("upgrade, for each minor on the way", (upgrade_repair.PHASE, *UPGRADE)),
+        ("reset of nodes", RESET),
+        ("reset --unreachable", RESET_GONE),
+        ("reset of the whole cluster, reset --without-api", RESET_ALL),
+        ("etcd snapshot", ETCD_SNAPSHOT),
+        ("etcd restore", ETCD_RESTORE),
+    ):
+        yield from ("", f"## {title}", "", "| phase | what | waits for |", "|---|---|---|")
+        yield from _rows(phases)
+
+
+def _rows(phases: Iterable[AnyPhase]) -> Iterator[str]:
+    for phase in phases:
+        waits = ", ".join(f"{name} {_WAITS[which]}" for name, which in phase.waits)
+        yield f"| {phase.id} | {phase.title} | {waits} |".replace("|  |", "| |")
+
+
+def _head(title: str, name: str) -> tuple[str, ...]:
+    note = f"<!-- Generated by `python -m kbootstrap.catalog {name}`; do not edit. -->"
+    return (f"# {title}", "", note, "")
+
+
+_PAGES = {"errors": errors_markdown, "phases": phases_markdown}
+
+
+def main(words: list[str]) -> int:
+    """Print a page."""
+    page = _PAGES.get(words[0] if words else "errors")
+    if page is None:
+        sys.stderr.write(f"usage: python -m kbootstrap.catalog [{'|'.join(_PAGES)}]\n")
+        return int(ExitCode.USAGE)
+    sys.stdout.write(page())
+    return int(ExitCode.DONE)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,70 @@
+"""Codes KB36x and KB43x: what can go wrong with etcd, and the next step."""
+
+from kbootstrap.errors import Code
+
+# KB36x: etcd, or work on it, failed
+ETCD_DOWN = Code(
+    "KB360",
+    "etcd does not answer",
+    "Look on {node} at `crictl ps -a --name etcd` and the log of that container; once etcd runs, "
+    "run the same command again.",
+)
+ETCD_REFUSED = Code(
+    "KB361",
+    "etcd refused a request",
+    "Read its words above; then run the same command again.",
+)
+ETCD_UNSETTLED = Code(
+    "KB362",
+    "an etcd member is not healthy in time",
+    "Look at the members named above with `crictl ps -a --name etcd` on their machines and mend "
+    "them; then run the same command again, which goes on waiting.",
+)
+SNAPSHOT_FAILED = Code(
+    "KB363",
+    "a snapshot of etcd is not what it should be",
+    "Look at the disk and the etcd container on {node} (`crictl logs` of it), then run the same "
+    "command again; nothing was changed.",
+)
+RESTORE_FAILED = Code(
+    "KB364",
+    "etcd's own tool did not restore the snapshot",
+    "Read its words above; the old data is still there. Mend the cause on {node} and run the same "
+    "command again, which goes on where it stopped.",
+)
+
+# KB43x: we refuse
+QUORUM = Code(
+    "KB430",
+    "etcd would lose its quorum",
+    "Bring the members named above back first. If they are lost for good, `kbootstrap etcd "
+    "restore` rebuilds etcd from a snapshot; to give the cluster up, pass --destroy-cluster.",
+)
+EXTERNAL_ETCD = Code(
+    "KB431",
+    "this cluster's etcd is not ours",
+    "Somebody else runs this etcd (`etcd.external` in the inventory): use their tools.",
+)
+NOT_A_MEMBER = Code(
+    "KB432",
+    "a control plane of the inventory has no etcd member where it should be",
+    "Make `nodes` in the inventory name the control planes this cluster has, with the addresses "
+    "they joined with; then run the same command again.",
+)
+BAD_SNAPSHOT = Code(
+    "KB433",
+    "the file is no snapshot of etcd",
+    "Name a file that `kbootstrap etcd snapshot` or `etcdctl snapshot save` wrote, and that was "
+    "copied whole.",
+)
+HALF_RESTORED = Code(
+    "KB434",
+    "etcd runs from this snapshot already on some control planes",
+    "They hold newer data than the snapshot. Take the others out with `kbootstrap reset NODE` and "
+    "join them again; they get their data from those that run.",
+)
+RESTORE_BEGUN = Code(
+    "KB435",
+    "a restore of etcd was begun and has not ended",
+    "Run `kbootstrap etcd restore FILE` again with the same file; it goes on where it stopped.",
+)

@@ -1,0 +1,20 @@
+"""The question before what cannot be taken back."""
+
+import sys
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.errors import RefusedError
+
+
+def ask(what: str, wanted: str) -> None:
+    """Have ``wanted`` typed.
+
+    Raises:
+        RefusedError: KB405, the answer was another one, or nobody can answer.
+
+    """
+    if not sys.stdin.isatty():
+        raise RefusedError(codes.NOT_CONFIRMED, f"{what}, and nobody can be asked")
+    answer = input(f"{what[0].upper()}{what[1:]}. Type {wanted} to go on: ")
+    if answer.strip() != wanted:
+        raise RefusedError(codes.NOT_CONFIRMED, f"{answer.strip()!r} is not {wanted!r}")

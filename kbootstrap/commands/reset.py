@@ -1,0 +1,131 @@
+"""``reset NODE...`` takes nodes out of the cluster; ``reset`` takes the cluster down."""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.commands import materials
+from kbootstrap.commands.confirm import ask
+from kbootstrap.commands.options import Options
+from kbootstrap.commands.report import Report
+from kbootstrap.commands.seed import find_remaining
+from kbootstrap.commands.session import Session
+from kbootstrap.commands.snapshot_first import probed, snapshot_first
+from kbootstrap.commands.targets import kubeconfig_path, limited, named
+from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.engine.survey import Snapshot
+from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.load import load
+from kbootstrap.remote.kube import Asks
+from phases import RESET, RESET_ALL, RESET_GONE, identity
+from phases.reset import CLEAN, kept
+
+
+def reset(options: Options, report: Report) -> ExitCode:
+    """Plan, ask, carry out; the nodes are left as they were before they joined."""
+    cluster = load(options.inventory)
+    nodes = named(cluster, options.nodes) if options.nodes else limited(cluster, options.limit)
+    ends = set(cluster.control_planes) <= set(nodes)
+    if options.unreachable and (ends or not options.nodes):
+        raise InventoryError(codes.NOT_GONE, "--unreachable needs names, and a control plane left")
+    phases = RESET_ALL if ends or options.without_api else RESET
+    return _go(options, report, cluster, nodes, RESET_GONE if options.unreachable else phases)
+
+
+_ASKS = Asks(pods=True, etcd=True)
+LABEL = "reset"  # of the snapshot that is taken before a cluster, or its quorum, goes
+
+
+def _go(
+    options: Options,
+    report: Report,
+    cluster: Cluster,
+    nodes: tuple[Node, ...],
+    phases: tuple[AnyPhase, ...],
+) -> ExitCode:
+    known = (identity.PHASE, *probed(LABEL), *phases)
+    session = Session(options, cluster, known, report.bus, nodes, asks=_ASKS)
+    try:
+        report.begin(session, nodes)
+        _look(session, nodes, phases)
+        stop_on(session.errors, report)
+        session.bits = dataclasses.replace(
+            session.bits,
+            force_drain=options.force_drain,
+            restore_host=options.restore_host,
+            destroy=options.destroy_cluster,
+            kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
+        )
+        if phases is RESET_ALL or options.destroy_cluster:
+            phases = snapshot_first(session, nodes, phases, LABEL)
+        stop_on((*_alive(session, nodes, options), *session.check(nodes, phases)), report)
+        plan = session.plan(nodes, phases)
+        report.plan(plan, session.lock.text)
+        if plan.changes and not options.dry_run:
+            _confirm(options, cluster, nodes)
+        left = {node: tuple(_kept(session, node)) for node in nodes} if plan.changes else {}
+        result = carry_out(session, plan, report)
+        if result is ExitCode.DONE and not options.dry_run:
+            _say_what_stays(session, left)
+        return result
+    finally:
+        report.end(session)
+        session.close()
+
+
+def _say_what_stays(session: Session, left: Mapping[Node, tuple[str, ...]]) -> None:
+    for node, words in left.items():
+        if not words:
+            continue  # of a machine that is gone
+        session.bus.note(node.name, CLEAN.id, f"left in place: {'; '.join(words)}")
+    if session.bits.snapshot.path:
+        session.bus.note("", "", f"etcd as it was: {session.bits.snapshot.path}")
+
+
+def _look(session: Session, nodes: tuple[Node, ...], phases: tuple[AnyPhase, ...]) -> None:
+    """Probe the nodes, but for those that are gone, and find who stays."""
+    if phases is RESET_GONE:
+        nothing = Snapshot(facts={}, kubeconfig=None, state="", at=int(time.time()))
+        session.snapshots |= {node.name: nothing for node in nodes}
+    else:
+        session.survey(nodes)
+    if phases is not RESET_ALL:
+        find_remaining(session, nodes)
+        session.lock.look_at_lease()
+
+
+def _alive(session: Session, nodes: tuple[Node, ...], options: Options) -> Iterator[KbError]:
+    """A machine that is not gone has to be cleaned, not forgotten."""
+    api = session.access.api() if options.unreachable else None
+    if api is None:
+        return
+    observed = api.observe()
+    for node in nodes:
+        seen = observed.node(node.name)
+        if seen is not None and seen.ready:
+            yield RefusedError(codes.STILL_THERE, "its kubelet still reports").at(node.name)
+
+
+def _kept(session: Session, node: Node) -> list[str]:
+    facts = session.snapshots[node.name].facts.get(CLEAN.id)
+    return list(kept(session.cluster, facts, session.bits)) if facts is not None else []
+
+
+def _confirm(options: Options, cluster: Cluster, nodes: tuple[Node, ...]) -> None:
+    """A whole cluster goes only when its name is typed; a node when its name is.
+
+    Raises:
+        RefusedError: KB405, the answer was another one, or nobody can answer.
+
+    """
+    ends = set(cluster.control_planes) <= set(nodes)
+    if options.yes and (options.destroy_cluster or not ends):
+        return
+    wanted = cluster.name if ends else ",".join(node.name for node in nodes)
+    what = f"the whole cluster {cluster.name}, with all its data" if ends else wanted
+    if options.yes:
+        raise RefusedError(codes.NOT_CONFIRMED, f"this takes down {what}; --yes is not enough")
+    ask(f"this takes down {what}", wanted)

@@ -1,0 +1,232 @@
+"""What every verb that contacts nodes shares: connections, survey, checks, plan, run."""
+
+import contextlib
+import dataclasses
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import KeepSnapshot, LocalAction, WriteKubeconfig
+from kbootstrap.codes_lock import LOCKED
+from kbootstrap.commands import materials, snapshots
+from kbootstrap.commands.access import Access
+from kbootstrap.commands.lock import RunLock
+from kbootstrap.commands.options import Options
+from kbootstrap.commands.parallel import as_they_come
+from kbootstrap.engine.events import Bus, Event
+from kbootstrap.engine.phase import AnyPhase, Bits, View
+from kbootstrap.engine.plan import Plan
+from kbootstrap.engine.planner import make_plan, verdicts
+from kbootstrap.engine.runner import Outcome, Runner
+from kbootstrap.engine.step import World
+from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.errors import KbError, PhaseError, RefusedError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import NOTHING
+from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.kube import NOTHING_MORE, Asks
+from kbootstrap.remote.meter import Meter
+from kbootstrap.remote.secretsource import Secrets
+from kbootstrap.remote.session import Connection, Hosts
+from phases import identity
+
+
+class Session:
+    """One run of one verb.
+
+    Attributes:
+        snapshots: node name -> what its probes said.
+        errors: what kept nodes from being surveyed.
+        leaving: names of nodes this run takes out of the cluster.
+        lost: why this run gave up, if it lost its lock.
+        outcomes: how the steps of the last `run` ended.
+
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        cluster: Cluster,
+        phases: tuple[AnyPhase, ...],
+        bus: Bus,
+        leaving: tuple[Node, ...] = (),
+        *,
+        asks: Asks = NOTHING_MORE,
+    ) -> None:
+        self.options, self.cluster, self.phases, self.bus = options, cluster, phases, bus
+        self.run_id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(3)
+        self.meter = Meter()
+        self.snapshots: dict[str, Snapshot] = {}
+        self.errors: list[KbError] = []
+        self.outcomes: tuple[Outcome, ...] = ()
+        self.bits = Bits()
+        self._trust = HostKeys(
+            [options.known_hosts] if options.known_hosts else None, accept_new=options.accept_new
+        )
+        self._secrets = Secrets()
+        self.hosts = self.new_hosts()
+        self.leaving = frozenset(node.name for node in leaving)
+        self.access = Access(cluster, self.hosts, without=self.leaving, asks=asks)
+        self.lock = RunLock(self)
+        self.lost: KbError | None = None
+        self._stop = threading.Event()
+
+    def new_hosts(self) -> Hosts:
+        """Connections of their own, with the same trust and logins."""
+        return Hosts(self._trust, self._secrets, self.meter)
+
+    def close(self) -> None:
+        """Close every connection; what runs on nodes goes on there."""
+        self.access.close()
+        self.hosts.close()
+
+    def survey(self, nodes: Iterable[Node]) -> None:
+        """Probe all ``nodes`` at once; those that cannot be reached go to `errors`.
+
+        Raises:
+            RefusedError: KB410, the first control plane to answer says that somebody works.
+
+        """
+        chosen = tuple(nodes)
+        failed: dict[Node, KbError] = {}
+        for node, found in as_they_come(chosen, self._survey):
+            if isinstance(found, KbError) and found.code is not LOCKED:
+                failed[node] = found.at(node.name, "connect")
+            elif isinstance(found, Exception):
+                raise found
+            else:
+                self.snapshots[node.name] = found
+                self.bus(Event(kind="surveyed", node=node.name))
+                self.lock.tell(node.name, found.lock)
+        self.errors += [failed[node] for node in chosen if node in failed]
+        self.access.learn(self.snapshots)
+
+    def _survey(self, node: Node) -> Snapshot:
+        wire = self.hosts.connection(node.ssh, node.name)
+        prober = Prober(self.cluster, node, self.phases, wire, self.run_id)
+        return prober.survey(self.lock.gate(node.name))
+
+    def gather(self, kubeconfig: Path | None) -> None:
+        """Look at the operator's own files, for the architectures found."""
+        self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
+        self.access.use_manifests(tuple(m for _, m in self.bits.manifests))
+
+    @property
+    def arches(self) -> list[str]:
+        """The architectures of the nodes surveyed."""
+        names = {s.facts[identity.PHASE.id].arch for s in self.snapshots.values()}
+        return sorted(identity.ARCHES[name] for name in names if name in identity.ARCHES)
+
+    def view(self, phase: AnyPhase, node: Node) -> View[object]:
+        """What a plan of ``phase`` on ``node`` looks at."""
+        api = self.access.api() if phase.api else None
+        seed, ca = self.access.seed()
+        snapshot = self.snapshots[node.name]
+        return View(
+            cluster=self.cluster,
+            node=node,
+            facts=snapshot.facts.get(phase.id) or phase.facts(),
+            api=api.observe() if api else NOTHING,
+            seed=seed,
+            ca=ca,
+            bits=self.bits,
+            now=snapshot.at,
+        )
+
+    def kubeconfig(self) -> str:
+        """The admin kubeconfig of the control plane in use.
+
+        Raises:
+            RefusedError: KB404, there is no control plane.
+
+        """
+        if self.access.api() is None or self.access.kubeconfig is None:
+            raise RefusedError(codes.NO_CONTROL_PLANE, "there is no control plane yet")
+        return self.access.kubeconfig.reveal()
+
+    def check(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> tuple[KbError, ...]:
+        """Every reason not to begin."""
+        return tuple(verdicts(self.cluster, phases, nodes, self.view))
+
+    def plan(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> Plan:
+        """What is to be done, in these of the session's phases."""
+        return make_plan(self.cluster, phases, nodes, self.view)
+
+    def run(self, plan: Plan) -> tuple[Outcome, ...]:
+        """Carry ``plan`` out, holding the lock.
+
+        Raises:
+            RefusedError: KB410, somebody else holds it.
+
+        """
+        world = World(
+            cluster=self.cluster,
+            phases=self.phases,
+            run_id=self.run_id,
+            bits=lambda: self.bits,
+            wire=self._wire,
+            api=self.access.api,
+            seed=self.access.seed,
+            learn=lambda name, snapshot: self.access.learn({name: snapshot}),
+            local=self._local,
+            bus=self.bus,
+            stopping=self._stop.is_set,
+        )
+        with self._signals(), self.lock.held():
+            self.outcomes = Runner(world, plan, self.options.forks).run(self.snapshots)
+        return self.outcomes
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user asked to stop."""
+        return self._stop.is_set()
+
+    def give_up(self, error: KbError) -> None:
+        """Let go of the nodes, as a signal does: the lock was lost."""
+        self.lost = error
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._stop.set()
+        self.access.give_up()
+        self.hosts.close()
+
+    def _wire(self, name: str) -> Connection:
+        return self.hosts.connection(self.cluster.node(name).ssh, name)
+
+    def _local(self, action: LocalAction) -> None:
+        if isinstance(action, WriteKubeconfig):
+            try:
+                materials.write_private(Path(action.path), self.kubeconfig())
+            except OSError as error:
+                why = (error.strerror or "").lower()
+                raise PhaseError(codes.OWN_DISK, f"{action.path}: {why}") from error
+            ca = materials.trusted_ca(Path(action.path))
+            self.bits = dataclasses.replace(self.bits, kubeconfig_ca=ca)
+        elif isinstance(action, KeepSnapshot):
+            kept = snapshots.keep(Path(action.path))
+            self.bits = dataclasses.replace(self.bits, snapshot=kept)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM let go of the nodes; a second one ends at once."""
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            del frame
+            if self._stop.is_set():
+                raise KeyboardInterrupt
+            name = signal.Signals(number).name
+            self.bus.note("", "", f"{name}: letting go; what runs on nodes goes on there")
+            self._let_go()
+
+        old = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""``status``: one line per node, from probes and the API; changes nothing, waits for nothing."""
+
+import json
+
+from kbootstrap.commands.options import Options
+from kbootstrap.commands.report import Report
+from kbootstrap.commands.session import Session
+from kbootstrap.commands.targets import limited
+from kbootstrap.engine import checkpoint
+from kbootstrap.errors import ExitCode, KbError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.load import load
+from kbootstrap.model.observed import NOTHING, Observed
+from phases import UP
+
+
+def status(options: Options, report: Report) -> ExitCode:
+    """What is, what is still to do, and what each node's record says was done last."""
+    cluster = load(options.inventory)
+    session = Session(options, cluster, UP, report.bus)
+    nodes = limited(cluster, options.limit)
+    try:
+        session.survey(nodes)
+        observed, api_error = _observe(session)
+        locks = [found for found in session.lock.found(lease=observed.reachable) if found[1].held]
+        session.gather(None)
+        rows = [_row(session, node, observed) for node in nodes]
+    finally:
+        report.end(session)
+        session.close()
+    _show(options, report, cluster, rows, observed)
+    for place, seen in locks:
+        report.holder(place.name, seen)
+    report.errors([*session.errors, *([api_error] if api_error else [])])
+    if session.errors:
+        return session.errors[0].exit_code
+    return api_error.exit_code if api_error else ExitCode.DONE
+
+
+def _observe(session: Session) -> tuple[Observed, KbError | None]:
+    try:
+        api = session.access.api()
+        return (api.observe() if api else NOTHING), None
+    except KbError as error:
+        return NOTHING, error
+
+
+Row = dict[str, str]
+
+
+def _row(session: Session, node: Node, observed: Observed) -> Row:
+    snapshot = session.snapshots.get(node.name)
+    seen = observed.node(node.name)
+    record = checkpoint.read(snapshot.state).get("phases", {}) if snapshot else {}
+    last = max(record.items(), key=lambda item: item[1]["at"], default=("", {"at": ""}))
+    state = "unreachable" if snapshot is None else "not joined"
+    if seen:
+        state = "Ready" if seen.ready else "NotReady"
+    return {
+        "node": node.name,
+        "role": node.role_text,
+        "state": state + (", cordoned" if seen and seen.unschedulable else ""),
+        "kubelet": seen.kubelet_version if seen else "",
+        "to do": _todo(session, node) if snapshot else "",
+        "last phase": f"{last[0]} {last[1]['at']}".strip(),
+    }
+
+
+def _todo(session: Session, node: Node) -> str:
+    plan = session.plan([node], UP)
+    phases = [step.phase.id for step in plan.changes if step.phase.id != "kubeconfig"]
+    return ", ".join(phases) or "nothing"
+
+
+def _show(
+    options: Options, report: Report, cluster: Cluster, rows: list[Row], observed: Observed
+) -> None:
+    if options.output == "json":
+        for row in rows:
+            print(json.dumps({"event": "status", **row}))
+        return
+    api = "ready" if observed.ready else "reachable" if observed.reachable else "not there"
+    report.line(f"cluster {cluster.name}, Kubernetes {cluster.version}, API {api}")
+    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
+    for row in [{key: key for key in widths}, *rows]:
+        report.line("  ".join(f"{row[key]:<{widths[key]}}" for key in widths).rstrip())

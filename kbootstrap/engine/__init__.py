@@ -1,0 +1,1 @@
+"""The state machine: graph, plan, run. It knows nothing of any particular phase."""

@@ -1,0 +1,64 @@
+"""The record a node keeps of its own phases: /var/lib/kbootstrap/state.json, root, 0600.
+
+It tells people, and `status`, what was done when and by which run. Nothing is done or
+skipped because of it: plans come from probes. Written in the same round trip as the end
+of a phase. Schema (docs/state.md)::
+
+    {"schema": 1, "cluster": NAME, "node": NAME, "version": "v1.34.2",
+     "phases": {PHASE: {"at": "2026-11-21T02:00:00Z", "run": RUN_ID, "changes": 3}}}
+"""
+
+import json
+import shlex
+from datetime import UTC, datetime
+from typing import Any
+
+from kbootstrap.model.cluster import Cluster, Node
+
+PATH = "/var/lib/kbootstrap/state.json"
+SCHEMA = 1
+
+
+def updated(text: str, cluster: Cluster, node: Node, entry: "Entry") -> str:
+    """The record after one more phase ended; an unreadable old record is started anew."""
+    phases = dict(read(text).get("phases", {}))
+    phases[entry.phase] = {
+        "at": datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "run": entry.run_id,
+        "changes": entry.changes,
+    }
+    record = {
+        "schema": SCHEMA,
+        "cluster": cluster.name,
+        "node": node.name,
+        "version": str(cluster.version),
+        "phases": phases,
+    }
+    return json.dumps(record, sort_keys=True)
+
+
+class Entry:
+    """One phase that ended."""
+
+    __slots__ = ("at", "changes", "phase", "run_id")
+
+    def __init__(self, phase: str, run_id: str, changes: int, at: float) -> None:
+        self.phase, self.run_id, self.changes, self.at = phase, run_id, changes, at
+
+
+def read(text: str) -> dict[str, Any]:
+    """The record, or an empty one when there is none that can be read."""
+    try:
+        record = json.loads(text)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) and record.get("schema") == SCHEMA else {}
+
+
+def write_script(record: str) -> str:
+    """Shell that replaces the record in one move."""
+    return (
+        "mkdir -p /var/lib/kbootstrap && "
+        f"printf '%s\\n' {shlex.quote(record)} >{PATH}.new && mv {PATH}.new {PATH} || "
+        f"{{ rm -f {PATH}.new; false; }}"
+    )

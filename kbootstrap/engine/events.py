@@ -1,0 +1,74 @@
+"""What happens during a run, as data: the console, the journal and the log all watch it.
+
+Events never hold secrets: `clean` masks what looks like a token or a key in the output of
+commands, and actions know secrets only as slots.
+"""
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from kbootstrap.errors import KbError
+
+_TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
+_KEY = re.compile(r"(?<!sha256:)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+
+
+def clean(text: str) -> str:
+    """Text of a command with bootstrap tokens and 32-byte hex keys masked."""
+    return _KEY.sub("***", _TOKEN.sub("***", text))
+
+
+StepState = Literal["waiting", "running", "changed", "unchanged", "failed", "blocked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened.
+
+    Attributes:
+        kind: ``run``, ``surveyed``, ``step``, ``action``, ``output`` or ``note``.
+        node: empty when it is about the whole run.
+        text: for people; one line, but for an error's detail.
+
+    """
+
+    kind: Literal["run", "surveyed", "step", "action", "output", "note"]
+    node: str = ""
+    phase: str = ""
+    state: StepState | None = None
+    text: str = ""
+    seconds: float = 0.0
+    error: KbError | None = None
+    at: float = field(default_factory=time.time)
+
+
+class Observer(Protocol):
+    """Whoever watches a run."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+class Bus:
+    """Hands each event to every observer, one at a time."""
+
+    def __init__(self, *observers: Observer) -> None:
+        self._observers = observers
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            for observer in self._observers:
+                observer(event)
+
+    def output(self, node: str, phase: str, text: str) -> None:
+        """Lines a command printed on a node."""
+        for line in clean(text).splitlines():
+            if line.strip():
+                self(Event(kind="output", node=node, phase=phase, text=line.rstrip()))
+
+    def note(self, node: str, phase: str, text: str) -> None:
+        """What is being waited for, or gone on with."""
+        self(Event(kind="note", node=node, phase=phase, text=text))

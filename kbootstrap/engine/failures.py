@@ -1,0 +1,84 @@
+"""From the words of a failed command to a coded error."""
+
+import re
+
+from kbootstrap import codes_etcd
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import Action, Detached, Unit
+from kbootstrap.codes_upgrade import UPGRADE_FAILED
+from kbootstrap.engine.events import clean
+from kbootstrap.errors import Code, KbError, PhaseError, TrustError
+
+_PREFLIGHT = re.compile(r"^\s*\[ERROR ([^\]]+)\]: (.*)$", re.MULTILINE)
+_KLOG = re.compile(r"^[WIE]\d{4} ")
+LAST_LINES = 25
+
+_SIGNS: tuple[tuple[str, Code], ...] = (
+    ("No space left on device", codes.DISK_FULL),
+    ("printf: I/O error", codes.DISK_FULL),  # how dash tells of it
+    ("KB-VERSION", codes.WRONG_VERSION),
+    ("KB-PULL", codes.IMAGE_PULL),
+    ("KB-SNAPSHOT", codes_etcd.SNAPSHOT_FAILED),
+    ("KB-RESTORE", codes_etcd.RESTORE_FAILED),
+    ("KB-READY", codes.API_DOWN),
+    ("failed to pull image", codes.IMAGE_PULL),
+    ("strict decoding error", codes.CONFIG_REFUSED),
+    ("does not answer at", codes.RUNTIME_DOWN),
+)
+_BY_RUN = {
+    "init": codes.INIT_FAILED,
+    "join": codes.JOIN_FAILED,
+    "images": codes.IMAGE_PULL,
+    "upgrade": UPGRADE_FAILED,  # its runs are named for the version too
+}
+
+
+def failure(action: Action, output: str, rc: int) -> KbError:
+    """The error of an action that ended with ``rc`` after printing ``output``."""
+    detail = clean(last_words(output))
+    if "KB-CHECKSUM" in output:
+        return TrustError(codes.CHECKSUM, _line_with("KB-CHECKSUM", output), detail=detail)
+    if "are pinned" in output:
+        return TrustError(codes.CA_MISMATCH, _line_with("are pinned", output), detail=detail)
+    errors = _PREFLIGHT.findall(clean(output))
+    if errors:
+        code = _preflight_code(errors)
+        names = ", ".join(dict.fromkeys(name for name, _ in errors))
+        lines = "\n".join(f"[{name}] {words}" for name, words in errors)
+        return PhaseError(code, f"{action.text}: {names}", detail=lines)
+    return PhaseError(_code(action, output), f"{action.text}: exit status {rc}", detail=detail)
+
+
+def _preflight_code(errors: list[tuple[str, str]]) -> Code:
+    names = [name for name, _ in errors]
+    if all(name.startswith("Port-") for name in names):
+        return codes.PORT_TAKEN
+    if names == ["CRI"]:
+        return codes.RUNTIME_DOWN
+    return codes.IMAGE_PULL if names == ["ImagePull"] else codes.PREFLIGHT
+
+
+def _code(action: Action, output: str) -> Code:
+    for sign, code in _SIGNS:
+        if sign in output:
+            return code
+    if isinstance(action, Unit) and action.name in {"containerd.service", "crio.service"}:
+        return codes.RUNTIME_DOWN
+    if "config validate" in action.text:
+        return codes.CONFIG_REFUSED
+    name = action.name if isinstance(action, Detached) else ""
+    return _BY_RUN.get(name.partition("-")[0], codes.STEP_FAILED)
+
+
+def last_words(output: str) -> str:
+    """The end of what a command said, without klog's noise and kubeadm's advice."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    told = [
+        line for line in lines if not _KLOG.match(line) and "To see the stack trace" not in line
+    ]
+    return "\n".join((told or lines)[-LAST_LINES:])
+
+
+def _line_with(sign: str, output: str) -> str:
+    line = next(line for line in output.splitlines() if sign in line)
+    return line.replace("KB-CHECKSUM ", "").strip()

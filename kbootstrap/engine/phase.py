@@ -1,0 +1,224 @@
+"""The vocabulary of a phase file: `Phase`, `View`, `Facts`.
+
+A phase is a value: which nodes it runs on, what it waits for, the probe that reads what
+is, and a pure ``plan`` from what is to the least change. Three laws hold for each and are
+tested for all (tests/laws): a done state plans nothing; after any prefix of a plan the
+rest is planned; every fact matters.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
+
+from kbootstrap.action import Action
+from kbootstrap.errors import KbError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.document import Document
+from kbootstrap.model.observed import NOTHING, Observed
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True)
+class NoFacts:
+    """For a phase that needs only the API's view."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program to place: the operator has it, or the node downloads it.
+
+    Attributes:
+        source: path at the operator, or empty.
+        url: where a node downloads it, or empty.
+        sha256: of the program.
+        cni: a CNI plugin, which lives in a folder of its own.
+
+    """
+
+    name: str
+    sha256: str
+    source: str = ""
+    url: str = ""
+    size: int = 0
+    cni: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotFile:
+    """A snapshot of etcd at the operator; sha256 is empty before it is there."""
+
+    path: str
+    size: int = 0
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """What the operator's side adds to a plan.
+
+    Attributes:
+        texts: patch files and manifests, path -> text.
+        programs: architecture -> programs to place.
+        manifests: the objects of the CNI manifests, with the file or URL they stand in.
+        kubeconfig: the path to write.
+        kubeconfig_ca: PEM of the CA the file there trusts now; empty if there is none.
+        force_drain: the user lets pods without a controller go.
+        restore_host: the user wants the running values back that were there before us.
+        destroy: the user lets the cluster, or etcd's quorum, go.
+        snapshot: the file to copy a snapshot of etcd to, or to restore it from.
+        drain: nodes are drained before their kubelet changes.
+
+    """
+
+    texts: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, tuple[Program, ...]] = field(default_factory=dict)
+    manifests: tuple[tuple[str, Document], ...] = ()
+    kubeconfig: str = ""
+    kubeconfig_ca: str = ""
+    force_drain: bool = False
+    restore_host: bool = False
+    destroy: bool = False
+    snapshot: SnapshotFile = SnapshotFile(path="")
+    drain: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(Generic[F]):
+    """All a plan may look at."""
+
+    cluster: Cluster
+    node: Node
+    facts: F
+    api: Observed = NOTHING
+    seed: str = ""  # a control plane that is up, to join through; "" before init
+    ca: str = ""  # PEM of the cluster's CA, as the seed holds it
+    bits: Bits = Bits()
+    now: int = 0  # the operator's clock when the facts were read, seconds since 1970
+
+
+class Wait(Enum):
+    """Which nodes' steps of another phase a step waits for."""
+
+    FIRST = "first"  # the first control plane
+    CONTROL_PLANES = "control-planes"
+    EARLIER = "earlier"  # nodes before this one in the inventory
+    ALL = "all"
+
+
+def everywhere(cluster: Cluster, node: Node) -> bool:
+    """Run on every node."""
+    del cluster, node
+    return True
+
+
+def on_first(cluster: Cluster, node: Node) -> bool:
+    """Run on the node that initialises the cluster."""
+    return node == cluster.first
+
+
+def nothing_wrong(view: View[F]) -> Iterator[KbError]:
+    """The check of a phase that has none."""
+    del view
+    yield from ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How many nodes may be in a phase at once, counting only those with something to do.
+
+    A node whose step fails keeps its place, for it may be unfit for work; when failures hold
+    every place the nodes left are not started.
+
+    Attributes:
+        size: how many.
+        canary: the first node goes alone.
+
+    """
+
+    size: int
+    canary: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase(Generic[F]):
+    """One step of the state machine.
+
+    Attributes:
+        id: its name on the command line and in checkpoints.
+        title: what it does, for people.
+        facts: a frozen dataclass; fields are str, bool, int or tuple[str, ...].
+        probe: the read-only shell text that prints ``field=value`` lines; None when the
+            API's view is enough.
+        plan: pure; yields the least change from the facts to what the inventory wants.
+        check: pure; yields the reasons not to touch this node, before anything changes.
+        on: the nodes it runs on.
+        waits: steps of other nodes it needs, besides the earlier phases of its own node.
+        api: its plan reads the API's view, which is refreshed first.
+        noted: its end is written to the node's checkpoint.
+        shared: its facts say more than its own plan needs, such as which control plane is up,
+            so they are read also when only other phases run.
+        window: how many nodes may be in it at once; None: as many as there are.
+
+    """
+
+    id: str
+    title: str
+    facts: type[F]
+    plan: Callable[[View[F]], Iterator[Action]]
+    probe: Callable[[Cluster, Node], str] | None = None
+    check: Callable[[View[F]], Iterator[KbError]] = nothing_wrong
+    on: Callable[[Cluster, Node], bool] = everywhere
+    waits: tuple[tuple[str, Wait], ...] = ()
+    api: bool = False
+    noted: bool = True
+    shared: bool = False
+    window: Window | None = None
+
+
+AnyPhase = Phase[Any]
+
+
+def parse_facts(facts: type[F], text: str) -> F:
+    """Read ``field=value`` lines into a facts dataclass; unknown lines are an error.
+
+    A field of tuple type collects every line of its name; a bool is 1 or 0.
+
+    Raises:
+        ValueError: a line fits no field, or a value its type.
+
+    """
+    hints = get_type_hints(facts)
+    values: dict[str, Any] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if not equals or name not in hints:
+            raise ValueError(f"unexpected line {line!r} for {facts.__module__}.Facts")
+        if get_args(hints[name]):
+            values[name] = (*values.get(name, ()), value)
+        else:
+            values[name] = _scalar(hints[name], value)
+    return facts(**values)
+
+
+def _scalar(kind: type, value: str) -> str | int | bool:
+    if kind is bool:
+        if value not in {"0", "1"}:
+            raise ValueError(f"{value!r} is neither 0 nor 1")
+        return value == "1"
+    return int(value) if kind is int else value
+
+
+def forward(view: View[F], actions: tuple[Action, ...]) -> View[F]:
+    """The view as it will be after ``actions``, by their declared effects.
+
+    An effect named ``api`` holds the fields of `Observed` that change.
+    """
+    for action in actions:
+        effect: dict[str, Any] = dict(action.effect)
+        api = dataclasses.replace(view.api, **effect.pop("api", {}))
+        facts: Any = view.facts
+        view = dataclasses.replace(view, facts=dataclasses.replace(facts, **effect), api=api)
+    return view

@@ -1,0 +1,44 @@
+"""A plan: for each node and phase, the actions. It is what is printed and what is run."""
+
+from dataclasses import dataclass
+
+from kbootstrap.action import Action, Risk, worst
+from kbootstrap.engine.phase import AnyPhase
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one phase changes on one node; without actions it is already as wanted."""
+
+    node: str
+    phase: AnyPhase
+    actions: tuple[Action, ...]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What this step was printed to do."""
+        return frozenset(action.key for action in self.actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All steps, in the order of phases and then nodes."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def changes(self) -> tuple[Step, ...]:
+        """The steps that change something."""
+        return tuple(step for step in self.steps if step.actions)
+
+    @property
+    def risk(self) -> Risk:
+        """The worst any action may do."""
+        return worst(tuple(a for step in self.steps for a in step.actions))
+
+    def step(self, node: str, phase: str) -> Step | None:
+        """The step of a phase on a node, if the phase runs there."""
+        for step in self.steps:
+            if step.node == node and step.phase.id == phase:
+                return step
+        return None

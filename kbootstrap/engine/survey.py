@@ -1,0 +1,165 @@
+"""Reads what is: one composite probe script per node, all nodes at once.
+
+A `Prober` can send probes and nothing else, so a dry run that holds only probers cannot
+change anything. Called by the verbs before planning and by the runner after each step.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import read_record
+from kbootstrap.engine.phase import AnyPhase, parse_facts
+from kbootstrap.errors import InternalError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.lock import NOBODY, Seen, parse_record
+from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.secret import Secret
+
+KUBECONFIG = "/etc/kubernetes/admin.conf"
+STATE = "/var/lib/kbootstrap/state.json"
+PKI = "/etc/kubernetes/pki"
+LOCK = "read:lock"
+
+
+class Wire(Protocol):
+    """A way to run parts on one host: one call is one round trip."""
+
+    def perform(self, parts: Sequence[Part], *, run_id: str) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EtcdLogin:
+    """What the API server of a control plane speaks to etcd with; lives in memory only."""
+
+    ca_pem: str
+    pair: Secret  # certificate and key, PEM
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one node's probes said at one moment.
+
+    Attributes:
+        facts: phase id -> that phase's Facts.
+        kubeconfig: the admin kubeconfig, on a control plane.
+        state: the checkpoint on the node, as JSON text; empty if there is none.
+        at: the operator's clock, seconds since 1970.
+        etcd: how to log in to etcd, on a control plane with a member of its own.
+        lock: who works on the cluster, as a control plane's record says.
+
+    """
+
+    facts: Mapping[str, Any]
+    kubeconfig: Secret | None
+    state: str
+    at: int
+    etcd: EtcdLogin | None = None
+    lock: Seen = NOBODY
+
+
+def probe_parts(cluster: Cluster, node: Node, phases: Iterable[AnyPhase]) -> tuple[Part, ...]:
+    """The composite probe: a part per phase, and the node's checkpoint and kubeconfig."""
+    parts = [
+        Part(
+            f"probe:{phase.id}",
+            f"{phase.probe(cluster, node)}\n:",
+            "probe",
+            always=True,
+        )
+        for phase in phases
+        if phase.probe is not None and phase.on(cluster, node)
+    ]
+    parts.append(_read("state", STATE))
+    if node.is_control_plane:
+        parts.append(_read("kubeconfig", KUBECONFIG, secret=True))
+        if cluster.etcd.external is None:
+            client = f"{PKI}/apiserver-etcd-client"
+            parts.append(_read("etcd-ca", f"{PKI}/etcd/ca.crt", secret=True))
+            parts.append(_read("etcd-pair", f"{client}.crt", f"{client}.key", secret=True))
+    return tuple(parts)
+
+
+def survey_parts(
+    cluster: Cluster, node: Node, phases: Iterable[AnyPhase], *, gate: bool = False
+) -> tuple[Part, ...]:
+    """The first look at a node: the composite probe and, on a control plane, the lock's record.
+
+    With ``gate``, a record that is there ends the request: the rest is skipped.
+    """
+    parts = probe_parts(cluster, node, phases)
+    if not node.is_control_plane:
+        return parts
+    kind: Literal["step", "probe"] = "step" if gate else "probe"  # only a step ends a request
+    lock = Part(LOCK, read_record(gate=gate), kind, always=True)
+    return (lock, *(replace(part, always=not gate) for part in parts))
+
+
+def _read(name: str, *paths: str, secret: bool = False) -> Part:
+    script = f"if [ -r {paths[-1]} ]; then cat {' '.join(paths)}; fi"
+    return Part(f"read:{name}", script, "probe", always=True, secret=secret)
+
+
+def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> Snapshot:
+    """Facts from the answers to `probe_parts`.
+
+    Raises:
+        InternalError: a probe failed or printed something its Facts do not know.
+
+    """
+    answers = {result.id: result for result in reply.results}
+    facts: dict[str, Any] = {}
+    for phase in phases:
+        result = answers.get(f"probe:{phase.id}")
+        if result is None:
+            continue
+        if result.rc != 0:
+            raise InternalError(
+                codes.BUG, f"the probe of {phase.id} ended with {result.rc}", detail=result.stderr
+            )
+        try:
+            facts[phase.id] = parse_facts(phase.facts, result.output)
+        except (ValueError, TypeError) as error:
+            raise InternalError(codes.BUG, f"the probe of {phase.id} failed: {error}") from error
+    config, ca, pair = (_said(answers, name) for name in ("kubeconfig", "etcd-ca", "etcd-pair"))
+    return Snapshot(
+        facts=facts,
+        kubeconfig=Secret(config) if config else None,
+        state=answers["read:state"].output,
+        at=int(time.time()),
+        etcd=EtcdLogin(ca, Secret(pair)) if ca and pair else None,
+    )
+
+
+def _said(answers: Mapping[str, PartResult], name: str) -> str:
+    result = answers.get(f"read:{name}")
+    return result.output if result and result.output.strip() else ""
+
+
+class Prober:
+    """Probes one node; holds nothing that writes."""
+
+    def __init__(
+        self, cluster: Cluster, node: Node, phases: tuple[AnyPhase, ...], wire: Wire, run_id: str
+    ) -> None:
+        self._cluster, self._node, self._phases = cluster, node, phases
+        self._wire, self._run_id = wire, run_id
+
+    def survey(self, at_lock: Callable[[Seen], None] | None = None) -> Snapshot:
+        """One round trip; one more if there is a lock and ``at_lock`` does not raise at it."""
+        reply = self._ask(gate=at_lock is not None)
+        if at_lock is not None and (seen := _lock(reply)).text:
+            at_lock(seen)
+            reply = self._ask(gate=False)
+        return replace(read_reply(self._phases, reply), lock=_lock(reply))
+
+    def _ask(self, *, gate: bool) -> Reply:
+        parts = survey_parts(self._cluster, self._node, self._phases, gate=gate)
+        return self._wire.perform(parts, run_id=self._run_id)
+
+
+def _lock(reply: Reply) -> Seen:
+    found = (result.output for result in reply.results if result.id == LOCK)
+    return parse_record(next(found, ""))

@@ -1,0 +1,254 @@
+"""kubeadm's configuration documents, built from the cluster (contract, section 1.2).
+
+v1beta4 for Kubernetes 1.31 and later, v1beta3 before. Everything silent in kubeadm is
+said explicitly: version, endpoint, advertise address, CRI socket, pod CIDR (section 11).
+Bytes are deterministic: same cluster, same text.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from kbootstrap.model.cluster import Arg, Cluster, Node, Role
+from kbootstrap.model.document import merged
+
+INIT_TOKEN = "kbootstrap init"  # noqa: S105 - a description, not a token
+JOIN_TOKEN = "kbootstrap join "  # noqa: S105 - prefix of a description; the node's name follows
+PATCHES = "/var/lib/kbootstrap/patches"
+CONFIG = "/var/lib/kbootstrap/kubeadm.yaml"
+PKI = "/etc/kubernetes/pki"
+
+Doc = dict[str, Any]
+
+# `kubeadm join` takes only these names in skipPhases (contract, section 3).
+_JOIN_PHASES = (
+    "preflight",
+    "control-plane-prepare",
+    "check-etcd",
+    "kubelet-start",
+    "etcd-join",
+    "kubelet-wait-bootstrap",
+    "control-plane-join",
+    "wait-control-plane",
+)
+
+
+def dump(documents: list[Doc]) -> str:
+    """YAML text of the documents, in order."""
+    return yaml.safe_dump_all(documents, sort_keys=False, width=1000, explicit_start=True)
+
+
+def init_config(cluster: Cluster, node: Node, certificate_key: str | None = None) -> str:
+    """The file for ``kubeadm init --config`` on ``node``.
+
+    ``certificate_key`` may be a slot mark, for ``init phase upload-certs``.
+    """
+    init = _head(cluster, "InitConfiguration")
+    init["bootstrapTokens"] = [{"ttl": "5m0s", "description": INIT_TOKEN}]
+    init["nodeRegistration"] = _registration(cluster, node)
+    init["localAPIEndpoint"] = _local_endpoint(cluster, node)
+    if certificate_key is not None:
+        init["certificateKey"] = certificate_key
+    init["skipPhases"] = _init_skips(cluster)
+    _common(cluster, init)
+    documents = [init, cluster_configuration(cluster), _kubelet(cluster)]
+    if cluster.kube_proxy and cluster.addons.kube_proxy:
+        documents.append(_kube_proxy(cluster))
+    return dump(documents)
+
+
+def join_config(cluster: Cluster, node: Node) -> str:
+    """The file for ``kubeadm join --config``; slots token, ca_hash and certificate_key."""
+    join = _head(cluster, "JoinConfiguration")
+    join["discovery"] = {
+        "bootstrapToken": {
+            "token": "@@token@@",
+            "apiServerEndpoint": cluster.api.endpoint,
+            "caCertHashes": ["@@ca_hash@@"],
+        }
+    }
+    if cluster.version.kubeadm_api == "v1beta3":
+        join["discovery"]["timeout"] = f"{cluster.kubeadm.timeouts.discovery}s"
+    join["nodeRegistration"] = _registration(cluster, node)
+    if node.is_control_plane:
+        join["controlPlane"] = {
+            "localAPIEndpoint": _local_endpoint(cluster, node),
+            "certificateKey": "@@certificate_key@@",
+        }
+    skips = [s for s in cluster.kubeadm.skip_phases if s.split("/")[0] in _JOIN_PHASES]
+    if skips:
+        join["skipPhases"] = skips
+    _common(cluster, join)
+    return dump([join])
+
+
+def join_slots(node: Node) -> tuple[str, ...]:
+    """The slots `join_config` leaves open."""
+    slots = ("token", "ca_hash")
+    return (*slots, "certificate_key") if node.is_control_plane else slots
+
+
+def cluster_configuration(cluster: Cluster) -> Doc:
+    """The ClusterConfiguration, the one document kubeadm keeps in the cluster."""
+    doc = _head(cluster, "ClusterConfiguration")
+    doc["clusterName"] = cluster.name
+    doc["kubernetesVersion"] = str(cluster.version)
+    doc["controlPlaneEndpoint"] = cluster.api.endpoint
+    doc["imageRepository"] = cluster.images.repository
+    doc["networking"] = {
+        "podSubnet": ",".join(map(str, cluster.network.pod_cidrs)),
+        "serviceSubnet": ",".join(map(str, cluster.network.service_cidrs)),
+        "dnsDomain": cluster.network.dns_domain,
+    }
+    doc["apiServer"] = _api_server(cluster)
+    doc["controllerManager"] = _component(cluster, cluster.kubeadm.controller_manager_args)
+    doc["scheduler"] = _component(cluster, cluster.kubeadm.scheduler_args)
+    doc["dns"] = _dns(cluster)
+    if cluster.version.kubeadm_api == "v1beta4" and not cluster.addons.kube_proxy:
+        doc["proxy"] = {"disabled": True}
+    doc["etcd"] = _etcd(cluster)
+    if cluster.kubeadm.feature_gates:
+        doc["featureGates"] = dict(cluster.kubeadm.feature_gates)
+    return {key: value for key, value in doc.items() if value != {}}
+
+
+def _head(cluster: Cluster, kind: str) -> Doc:
+    return {"apiVersion": f"kubeadm.k8s.io/{cluster.version.kubeadm_api}", "kind": kind}
+
+
+def _args(cluster: Cluster, args: tuple[Arg, ...]) -> list[Doc] | Doc:
+    if cluster.version.kubeadm_api == "v1beta3":
+        return {arg.name: arg.value for arg in args}
+    return [{"name": arg.name, "value": arg.value} for arg in args]
+
+
+def _component(cluster: Cluster, args: tuple[Arg, ...]) -> Doc:
+    return {"extraArgs": _args(cluster, args)} if args else {}
+
+
+def _api_server(cluster: Cluster) -> Doc:
+    doc = _component(cluster, cluster.kubeadm.api_server_args)
+    if cluster.api.cert_sans:
+        doc["certSANs"] = list(cluster.api.cert_sans)
+    if cluster.version.kubeadm_api == "v1beta3":
+        doc["timeoutForControlPlane"] = f"{cluster.kubeadm.timeouts.control_plane}s"
+    return doc
+
+
+def _dns(cluster: Cluster) -> Doc:
+    if not cluster.addons.dns:
+        return {"disabled": True} if cluster.version.kubeadm_api == "v1beta4" else {}
+    doc: Doc = {}
+    if cluster.images.dns_repository:
+        doc["imageRepository"] = cluster.images.dns_repository
+    if cluster.images.dns_tag:
+        doc["imageTag"] = cluster.images.dns_tag
+    return doc
+
+
+def _etcd(cluster: Cluster) -> Doc:
+    external = cluster.etcd.external
+    if external is not None:
+        return {
+            "external": {
+                "endpoints": list(external.endpoints),
+                "caFile": external.ca_file,
+                "certFile": external.cert_file,
+                "keyFile": external.key_file,
+            }
+        }
+    local: Doc = {"dataDir": cluster.etcd.data_dir}
+    if cluster.images.etcd_repository:
+        local["imageRepository"] = cluster.images.etcd_repository
+    if cluster.etcd.image_tag:
+        local["imageTag"] = cluster.etcd.image_tag
+    if cluster.kubeadm.etcd_args:
+        local["extraArgs"] = _args(cluster, cluster.kubeadm.etcd_args)
+    return {"local": local}
+
+
+def _registration(cluster: Cluster, node: Node) -> Doc:
+    doc: Doc = {
+        "name": node.name,
+        "criSocket": cluster.runtime.socket,
+        "imagePullPolicy": "IfNotPresent",
+        "kubeletExtraArgs": _args(cluster, _kubelet_args(node)),
+    }
+    ignored = sorted({*cluster.kubeadm.ignore_preflight, *node.ignore_preflight})
+    if ignored:
+        doc["ignorePreflightErrors"] = ignored
+    taints = _taints(node)
+    if taints is not None:
+        doc["taints"] = taints
+    return doc
+
+
+def _kubelet_args(node: Node) -> tuple[Arg, ...]:
+    """The user's arguments, and the address to announce on machines with several NICs."""
+    if any(arg.name == "node-ip" for arg in node.kubelet_args):
+        return node.kubelet_args
+    return (Arg("node-ip", node.advertise_address), *node.kubelet_args)
+
+
+def _taints(node: Node) -> list[Doc] | None:
+    """Absent means kubeadm's default; an empty list means none (section 1.2)."""
+    if node.taints is not None:
+        return [
+            {"key": t.key, "effect": t.effect, **({"value": t.value} if t.value else {})}
+            for t in node.taints
+        ]
+    both = node.roles == frozenset({Role.CONTROL_PLANE, Role.WORKER})
+    return [] if both else None
+
+
+def _local_endpoint(cluster: Cluster, node: Node) -> Doc:
+    return {"advertiseAddress": node.advertise_address, "bindPort": cluster.api.bind_port}
+
+
+def _init_skips(cluster: Cluster) -> list[str]:
+    """The join command is never printed: it holds a token."""
+    skips = ["show-join-command", *cluster.kubeadm.skip_phases]
+    if cluster.version.kubeadm_api == "v1beta3":
+        skips += [] if cluster.addons.dns else ["addon/coredns"]
+        skips += [] if cluster.addons.kube_proxy else ["addon/kube-proxy"]
+    return skips
+
+
+def _common(cluster: Cluster, doc: Doc) -> None:
+    """Patches and timeouts, the same for init and join."""
+    if cluster.kubeadm.patches_dir:
+        doc["patches"] = {"directory": PATCHES}
+    if cluster.version.kubeadm_api == "v1beta4":
+        waits = cluster.kubeadm.timeouts
+        doc["timeouts"] = {
+            "controlPlaneComponentHealthCheck": f"{waits.control_plane}s",
+            "kubeletHealthCheck": f"{waits.kubelet}s",
+            "kubernetesAPICall": f"{waits.api_call}s",
+            "etcdAPICall": f"{waits.etcd_call}s",
+            "tlsBootstrap": f"{waits.tls_bootstrap}s",
+            "discovery": f"{waits.discovery}s",
+        }
+
+
+def _component_doc(group: str, kind: str, base: Mapping[str, Any], over: Doc) -> Doc:
+    head = {"apiVersion": group, "kind": kind}
+    return {**head, **merged(base, over)}
+
+
+def _kubelet(cluster: Cluster) -> Doc:
+    return _component_doc(
+        "kubelet.config.k8s.io/v1beta1",
+        "KubeletConfiguration",
+        {"cgroupDriver": "systemd"},
+        cluster.kubelet.data,
+    )
+
+
+def _kube_proxy(cluster: Cluster) -> Doc:
+    return _component_doc(
+        "kubeproxy.config.k8s.io/v1alpha1",
+        "KubeProxyConfiguration",
+        {},
+        cluster.kube_proxy.data,
+    )

@@ -1,0 +1,1 @@
+"""What the user wrote (`inventory`) and what it means (`cluster`)."""

@@ -1,0 +1,86 @@
+"""Command-line arguments: which are ours, which are gone, and which cannot be repeated."""
+
+from collections.abc import Iterator
+
+from kbootstrap import codes
+from kbootstrap.model import tables
+from kbootstrap.model.checks.base import World
+from kbootstrap.model.problems import Finding
+from kbootstrap.model.versions import FULL_FROM_MINOR
+
+_COMPONENTS = ("api_server", "controller_manager", "scheduler", "etcd")
+_MASKS = ("node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6")
+
+
+def components(world: World) -> Iterator[Finding]:
+    """Arguments of the control plane do not contradict the inventory."""
+    for component in _COMPONENTS:
+        written = getattr(world.inventory.kubeadm.extra_args, component)
+        for name, values in written.items():
+            path = ("kubeadm", "extra_args", component, name)
+            key = tables.OWNED_ARGUMENTS[component].get(name)
+            if key is not None:
+                yield Finding(
+                    code=codes.INV_OWNED,
+                    path=path,
+                    message=f"{name} is set from the inventory",
+                    allowed=key,
+                    at_key=True,
+                )
+            if len(values) > 1 and world.before(FULL_FROM_MINOR):
+                message = f"kubeadm {world.version} takes each argument once"
+                yield Finding(code=codes.INV_ARGUMENT, path=path, message=message)
+            if name in _MASKS and not values[-1].isdecimal():
+                message = f"{values[-1]!r} is not a number of bits"
+                yield Finding(code=codes.INV_ARGUMENT, path=path, message=message)
+
+
+def kubelet(world: World) -> Iterator[Finding]:
+    """The kubelet's arguments do not contradict the inventory, and still exist."""
+    for layer_path, layer in world.layers:
+        for name in layer.kubelet_args or {}:
+            path = (*layer_path, "kubelet_args", name)
+            key = tables.OWNED_KUBELET_ARGUMENTS.get(name)
+            since, instead = tables.GONE_KUBELET_ARGUMENTS.get(name, (0, ""))
+            if key is not None:
+                message = f"{name} is set from the inventory"
+                yield Finding(
+                    code=codes.INV_OWNED, path=path, message=message, allowed=key, at_key=True
+                )
+            elif instead and world.version is not None and not world.before(since):
+                yield Finding(
+                    code=codes.INV_ARGUMENT,
+                    path=path,
+                    message=f"the kubelet of {world.version} does not start with {name}",
+                    allowed=f"{instead} instead",
+                    at_key=True,
+                )
+
+
+def etcd(world: World) -> Iterator[Finding]:
+    """External etcd leaves nothing to say about a local one; its data has its own folder."""
+    words, folder = world.inventory.etcd, world.inventory.etcd.data_dir
+    if folder in tables.SHARED_FOLDERS:
+        yield Finding(
+            code=codes.INV_PATH,
+            path=("etcd", "data_dir"),
+            message=f"{folder} holds more than etcd's data, and a reset empties it",
+            allowed="a folder of its own, such as /var/lib/etcd",
+        )
+    if words.external is None:
+        return
+    local = {
+        ("etcd", "image_tag"): words.image_tag,
+        ("etcd", "data_dir"): folder,
+        ("registry", "etcd"): world.inventory.registry.etcd,
+        ("kubeadm", "extra_args", "etcd"): world.inventory.kubeadm.extra_args.etcd,
+    }
+    for path, value in local.items():
+        if value:
+            message = "is about local etcd, and etcd.external is written"
+            yield Finding(
+                code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
+            )
+
+
+CHECKS = (components, kubelet, etcd)

@@ -1,0 +1,178 @@
+"""Files, folders and manifests on the operator's machine, and where files go."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kbootstrap import codes
+from kbootstrap.model import tables
+from kbootstrap.model.checks.base import World
+from kbootstrap.model.forms.base import closest
+from kbootstrap.model.inventory import FileWords
+from kbootstrap.model.paths import exists, files_in, is_url, local
+from kbootstrap.model.problems import Finding
+from kbootstrap.model.problems import Path as Keys
+
+_PATCH = re.compile(
+    rf"(?:{'|'.join(tables.PATCH_TARGETS)})[^.+\n]*(?:\+(?:strategic|merge|json))?\.(?:yaml|json)"
+)
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_MAX_BYTES = 1024 * 1024
+
+
+def patches(world: World) -> Iterator[Finding]:
+    """The patches folder exists, and kubeadm ignores no file in it."""
+    text = world.inventory.kubeadm.patches
+    if text is None:
+        return
+    path, folder = ("kubeadm", "patches"), local(text, world.folder)
+    if not exists(folder, "folder"):
+        yield _missing(path, f"there is no folder {folder}")
+        return
+    names = files_in(folder)
+    for name in names:
+        if not _PATCH.fullmatch(name):
+            yield Finding(
+                code=codes.INV_PATCHES,
+                path=path,
+                message=f"kubeadm would ignore {name!r} in {folder}",
+                allowed="target[suffix][+strategic|merge|json].{yaml,json}; targets: "
+                + ", ".join(tables.PATCH_TARGETS),
+                meant=_meant_patch(name),
+            )
+    if not names:
+        yield Finding(
+            code=codes.INV_PATCHES, path=path, message=f"{folder} holds no patch we can read"
+        )
+
+
+def _meant_patch(name: str) -> str:
+    stem, _, extension = name.rpartition(".")
+    target, plus, kind = stem.partition("+")
+    guess = closest(target, tables.PATCH_TARGETS) or target
+    name = f"{guess}{plus}{kind}.{'json' if extension == 'json' else 'yaml'}"
+    return name if _PATCH.fullmatch(name) else ""
+
+
+def manifests(world: World) -> Iterator[Finding]:
+    """Manifests are there when, and only when, they are used."""
+    words, path = world.inventory.cni, ("cni", "manifests")
+    if words.type == "manifest" and not words.manifests:
+        message = "is missing: cni.type manifest applies manifests"
+        yield Finding(code=codes.INV_MISSING_KEY, path=path, message=message)
+    if words.type != "manifest" and words.manifests:
+        message = f"nobody applies them with cni.type {words.type}"
+        allowed = "cni.type manifest"
+        yield Finding(code=codes.INV_CONTRADICTION, path=path, message=message, allowed=allowed)
+    if "type" not in words.model_fields_set:
+        message = "no pod network is chosen, so the nodes will stay NotReady"
+        yield Finding(code=codes.INV_W_NO_CNI, path=("cni",), message=message, warning=True)
+    for i, text in enumerate(words.manifests):
+        if not is_url(text) and not exists(local(text, world.folder), "file"):
+            yield _missing((*path, i), f"there is no file {local(text, world.folder)}")
+
+
+def own_files(world: World) -> Iterator[Finding]:
+    """Files have one source of text, hold no private key, and are not kubeadm's."""
+    for i, words in enumerate(world.inventory.files):
+        path = ("files", i)
+        if (words.content is None) == (words.source is None):
+            message = "a file has either content or source"
+            yield Finding(
+                code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
+            )
+        if words.path in tables.KUBEADM_FILES:
+            message = f"{words.path} is written by kubeadm"
+            yield Finding(code=codes.INV_OWNED, path=(*path, "path"), message=message)
+        text = words.content or ""
+        if words.source is not None:
+            text, trouble = _read(Path(local(words.source, world.folder)))
+            if trouble:
+                yield _missing((*path, "source"), trouble)
+        if _PRIVATE_KEY.search(text):
+            key = "source" if words.source is not None else "content"
+            message = "a private key would end up in plans and checkpoints"
+            allowed = "put it on the node yourself"
+            yield Finding(
+                code=codes.INV_SECRET, path=(*path, key), message=message, allowed=allowed
+            )
+
+
+def _read(path: Path) -> tuple[str, str]:
+    """The file's text, and why it cannot be had; one of the two is empty."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            return "", f"{path} is larger than 1 MiB"
+        return path.read_text(encoding="utf-8"), ""
+    except OSError as error:
+        return "", f"{path}: {(error.strerror or 'cannot be read').lower()}"
+    except UnicodeDecodeError:
+        return "", f"{path} is not UTF-8 text"
+
+
+def one_file_per_path(world: World) -> Iterator[Finding]:
+    """No node gets two files at one path."""
+    seen: list[FileWords] = []
+    for i, words in enumerate(world.inventory.files):
+        for other in seen:
+            shared = not words.nodes or not other.nodes or set(words.nodes) & set(other.nodes)
+            if other.path == words.path and shared:
+                message = f"another entry also writes {words.path}"
+                yield Finding(code=codes.INV_TWICE, path=("files", i, "path"), message=message)
+                break
+        seen.append(words)
+
+
+def programs(world: World) -> Iterator[Finding]:
+    """The keys fit the source, and folders exist."""
+    words = world.inventory.programs
+    if words.source == "folder" and words.folder is None:
+        message = "is missing: programs.source is folder"
+        yield Finding(code=codes.INV_MISSING_KEY, path=("programs", "folder"), message=message)
+    for key, source in (("folder", "folder"), ("base_url", "release")):
+        if getattr(words, key) is not None and words.source != source:
+            message = f"nobody reads it with programs.source {words.source}"
+            yield Finding(
+                code=codes.INV_CONTRADICTION,
+                path=("programs", key),
+                message=message,
+                allowed=f"programs.source: {source}",
+            )
+    if words.cni_plugins_url and words.cni_plugins_folder:
+        message = "cni_plugins_url is written too"
+        path = ("programs", "cni_plugins_folder")
+        yield Finding(
+            code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
+        )
+    for key in ("folder", "cni_plugins_folder"):
+        text = getattr(words, key)
+        if text is not None and key == "folder" and world.version is not None:
+            text = text.replace("{version}", str(world.version))
+        if text is not None and not exists(local(text, world.folder), "folder"):
+            yield _missing(("programs", key), f"there is no folder {local(text, world.folder)}")
+
+
+def mirrors(world: World) -> Iterator[Finding]:
+    """Each registry once; plain http only where it was asked for."""
+    seen: set[str] = set()
+    for i, words in enumerate(world.inventory.registry.mirrors):
+        path: Keys = ("registry", "mirrors", i)
+        if words.host in seen:
+            message = f"{words.host} is there twice"
+            yield Finding(code=codes.INV_TWICE, path=(*path, "host"), message=message)
+        seen.add(words.host)
+        for j, endpoint in enumerate(words.endpoints):
+            if endpoint.startswith("http://") and not words.insecure:
+                yield Finding(
+                    code=codes.INV_CONTRADICTION,
+                    path=(*path, "endpoints", j),
+                    message="plain http needs insecure: true beside it",
+                    allowed="https, or insecure: true",
+                )
+
+
+def _missing(path: Keys, message: str) -> Finding:
+    return Finding(code=codes.INV_PATH, path=path, message=message)
+
+
+CHECKS = (patches, manifests, own_files, one_file_per_path, programs, mirrors)

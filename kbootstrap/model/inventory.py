@@ -1,0 +1,260 @@
+"""The inventory as the user writes it; every key, its type, default and description.
+
+The JSON Schema for editors and docs/inventory.md are made from these classes. Nothing but
+`kbootstrap.model` reads them: `resolve` turns them into `kbootstrap.model.cluster`.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from kbootstrap.model import fields as f
+from kbootstrap.model.settings import NodeEntry, Settings, Strict
+
+
+class Section(Strict):
+    """A mapping in which a key without a value is a key not written."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_null(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None}
+
+
+class ClusterWords(Section):
+    """What the cluster is called."""
+
+    name: f.Name = Field(description="the cluster's name, also its context in kubeconfigs")
+
+
+class KubernetesWords(Section):
+    """Which Kubernetes is installed."""
+
+    version: f.KubernetesVersion = Field(
+        description="an exact release; 1.31 to 1.37 in full, 1.27 to 1.30 rendered only"
+    )
+
+
+class ApiWords(Section):
+    """Where clients find the API server."""
+
+    endpoint: f.Endpoint | None = Field(
+        default=None,
+        description="host:port of a name or virtual address that stays; needed for more than one"
+        " control plane, now or later; default: the first control plane",
+    )
+    bind_port: f.Port = Field(default=6443, description="the port API servers listen on")
+    cert_sans: tuple[f.CertSan, ...] = Field(
+        default=(), description="further names and addresses in the API server's certificate"
+    )
+
+
+class NetworkWords(Section):
+    """Address ranges. Two of each, one IPv4 and one IPv6, make a dual-stack cluster."""
+
+    pod_cidr: f.Cidrs = Field(default=("10.244.0.0/16",), description="for pods; one range or two")
+    service_cidr: f.Cidrs = Field(default=("10.96.0.0/12",), description="for services; one or two")
+    dns_domain: f.DnsDomain = Field(default="cluster.local", description="the cluster's DNS domain")
+
+
+class MirrorWords(Section):
+    """How the runtime reaches one registry."""
+
+    host: f.RegistryHost = Field(description="the registry as image names say it, host[:port]")
+    endpoints: tuple[f.HttpUrl, ...] = Field(
+        default=(),
+        description="URLs tried in order; default: https://HOST, or http://HOST if insecure",
+    )
+    insecure: bool = Field(
+        default=False, description="allow plain http or a certificate nobody checks"
+    )
+    ca_file: f.NodePath | None = Field(
+        default=None, description="CA of the registry's certificate, a path on the nodes"
+    )
+
+
+class RegistryWords(Section):
+    """Where images come from."""
+
+    image_repository: f.ImageRepository = Field(
+        default="registry.k8s.io", description="repository of the Kubernetes images"
+    )
+    etcd: f.ImageRepository | None = Field(default=None, description="another repository for etcd")
+    dns: f.ImageRepository | None = Field(
+        default=None, description="another repository for CoreDNS"
+    )
+    dns_tag: f.ImageTag | None = Field(default=None, description="another tag for CoreDNS")
+    pause: f.Image | None = Field(
+        default=None, description="the sandbox image with its tag; default: the repository's own"
+    )
+    mirrors: tuple[MirrorWords, ...] = Field(
+        default=(), description="mirrors and private registries"
+    )
+
+
+class RuntimeWords(Section):
+    """The container runtime; it must be installed on the machines."""
+
+    type: Literal["containerd", "cri-o"] = Field(default="containerd", description="which one")
+    settings: f.Free = Field(default={}, description="its own settings, merged over ours")
+
+
+class ExternalEtcdWords(Section):
+    """An etcd cluster somebody else runs; the files must be on the control planes."""
+
+    endpoints: tuple[f.EtcdUrl, ...] = Field(description="https://host:port of its members")
+    ca_file: f.NodePath = Field(description="its CA, a path on the control planes")
+    cert_file: f.NodePath = Field(description="our client certificate, a path there")
+    key_file: f.NodePath = Field(description="our client key, a path there")
+
+
+class EtcdWords(Section):
+    """Local etcd on every control plane, unless `external` is written."""
+
+    image_tag: f.ImageTag | None = Field(default=None, description="another etcd release")
+    data_dir: f.NodePath | None = Field(
+        default=None, description="where etcd keeps its data; default /var/lib/etcd"
+    )
+    external: ExternalEtcdWords | None = Field(default=None, description="use this etcd instead")
+
+
+class ExtraArgsWords(Section):
+    """Command-line arguments of components, without leading dashes; a list repeats one."""
+
+    api_server: f.Arguments = Field(default={}, description="of kube-apiserver")
+    controller_manager: f.Arguments = Field(default={}, description="of kube-controller-manager")
+    scheduler: f.Arguments = Field(default={}, description="of kube-scheduler")
+    etcd: f.Arguments = Field(default={}, description="of local etcd")
+
+
+class TimeoutsWords(Section):
+    """How long kubeadm waits, such as 90s or 4m."""
+
+    control_plane: f.Duration = Field(default="4m", description="for control plane components")
+    kubelet: f.Duration = Field(default="4m", description="for the kubelet")
+    api_call: f.Duration = Field(default="1m", description="for one call of the API")
+    etcd_call: f.Duration = Field(default="2m", description="for one call of etcd")
+    tls_bootstrap: f.Duration = Field(default="5m", description="for a kubelet's first certificate")
+    discovery: f.Duration = Field(
+        default="5m", description="for the cluster's description, when joining"
+    )
+
+
+class KubeadmWords(Section):
+    """What is passed to kubeadm."""
+
+    extra_args: ExtraArgsWords = Field(
+        default=ExtraArgsWords(), description="arguments of control plane components"
+    )
+    feature_gates: dict[str, bool] = Field(default={}, description="kubeadm's own feature gates")
+    patches: f.OperatorPath | None = Field(
+        default=None, description="a folder of patches for static pods, kubelet config and CoreDNS"
+    )
+    skip_phases: tuple[str, ...] = Field(default=(), description="phases of init and join to skip")
+    ignore_preflight: tuple[str, ...] = Field(
+        default=(), description="preflight checks to ignore on all nodes, by exact name"
+    )
+    timeouts: TimeoutsWords = Field(default=TimeoutsWords(), description="how long kubeadm waits")
+
+
+class AddonsWords(Section):
+    """The addons kubeadm installs."""
+
+    dns: bool = Field(default=True, description="CoreDNS")
+    kube_proxy: bool = Field(default=True, description="kube-proxy")
+
+
+class CniWords(Section):
+    """The pod network."""
+
+    type: Literal["none", "manifest", "bridge"] = Field(
+        default="none",
+        description="none: you install one; manifest: apply these manifests; bridge: built in,"
+        " for a few machines in one flat network",
+    )
+    manifests: tuple[f.Manifest, ...] = Field(
+        default=(), description="files on this machine or https URLs, for type manifest"
+    )
+
+
+class ProgramsWords(Section):
+    """Where kubeadm, kubelet, kubectl, crictl and the CNI plugins come from."""
+
+    source: Literal["release", "folder", "preinstalled"] = Field(
+        default="release",
+        description="release: the official site or its mirror; folder: a folder on this machine;"
+        " preinstalled: they are on the machines",
+    )
+    base_url: f.HttpUrl | None = Field(
+        default=None, description="the release site or a mirror; default https://dl.k8s.io/release"
+    )
+    folder: f.OperatorPath | None = Field(
+        default=None,
+        description="for folder: holds NAME or ARCH/NAME for each program; `{version}` in it "
+        "stands for the release, so that each has a folder of its own",
+    )
+    crictl_url: f.HttpUrl | None = Field(
+        default=None, description="crictl's archive, its .sha256 beside it; default: not placed"
+    )
+    cni_plugins_url: f.HttpUrl | None = Field(
+        default=None,
+        description="the CNI plugins' archive, its .sha256 beside it; default: not placed",
+    )
+    cni_plugins_folder: f.OperatorPath | None = Field(
+        default=None, description="or a folder of CNI plugins on this machine"
+    )
+    bin_dir: f.NodePath = Field(
+        default="/usr/local/bin", description="where programs go on the nodes"
+    )
+
+
+class FileWords(Section):
+    """A file of your own on nodes."""
+
+    path: f.NodePath = Field(description="where it goes")
+    content: str | None = Field(default=None, description="its text; this or source")
+    source: f.OperatorPath | None = Field(
+        default=None, description="a file on this machine; this or content"
+    )
+    mode: f.Mode = Field(default="0644", description="four octal digits, in quotes")
+    owner: f.Owner = Field(default="root:root", description="user or user:group")
+    nodes: tuple[str, ...] = Field(default=(), description="names of nodes; default: all")
+
+
+class TokenWords(Section):
+    """The tokens nodes join with; each is made for one join and deleted after it."""
+
+    ttl: f.Duration = Field(default="15m", description="how long one is valid at most; up to 15m")
+
+
+class Inventory(Section):
+    """A file of machines that becomes a Kubernetes cluster."""
+
+    cluster: ClusterWords = Field(description="what the cluster is called")
+    kubernetes: KubernetesWords = Field(description="which Kubernetes is installed")
+    defaults: Settings = Field(default=Settings(), description="settings of all nodes")
+    groups: dict[f.GroupName, Settings] = Field(
+        default={}, description="settings of the nodes that name the group; they win over defaults"
+    )
+    nodes: tuple[NodeEntry, ...] = Field(description="the machines; their settings win")
+    api: ApiWords = Field(default=ApiWords(), description="where clients find the API server")
+    network: NetworkWords = Field(
+        default=NetworkWords(), description="address ranges and DNS domain"
+    )
+    registry: RegistryWords = Field(default=RegistryWords(), description="where images come from")
+    runtime: RuntimeWords = Field(default=RuntimeWords(), description="the container runtime")
+    etcd: EtcdWords = Field(default=EtcdWords(), description="local or external etcd")
+    kubeadm: KubeadmWords = Field(default=KubeadmWords(), description="what is passed to kubeadm")
+    kubelet: f.Free = Field(default={}, description="KubeletConfiguration fields, merged over ours")
+    kube_proxy: f.Free = Field(
+        default={}, description="KubeProxyConfiguration fields, merged over ours"
+    )
+    addons: AddonsWords = Field(default=AddonsWords(), description="CoreDNS and kube-proxy")
+    cni: CniWords = Field(default=CniWords(), description="the pod network")
+    programs: ProgramsWords = Field(
+        default=ProgramsWords(), description="where the programs come from"
+    )
+    files: tuple[FileWords, ...] = Field(default=(), description="files of your own on nodes")
+    token: TokenWords = Field(default=TokenWords(), description="the tokens nodes join with")

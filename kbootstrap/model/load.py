@@ -1,0 +1,130 @@
+"""Read an inventory: all problems at once with file, line and column, or the cluster it means.
+
+Called by every command before anything else; no host is contacted.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kbootstrap import codes
+from kbootstrap.model.checks import CHECKS, World
+from kbootstrap.model.cluster import Cluster
+from kbootstrap.model.merge import members
+from kbootstrap.model.problems import Finding, InventoryErrors, Problem
+from kbootstrap.model.resolve import resolve
+from kbootstrap.model.source import Source, SyntaxProblem
+from kbootstrap.model.validate import Validated, validate
+from kbootstrap.model.versions import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A cluster, and what is allowed but probably not meant."""
+
+    cluster: Cluster
+    warnings: tuple[Problem, ...]
+
+
+def load(path: Path) -> Cluster:
+    """The cluster the inventory means.
+
+    Raises:
+        InventoryErrors: the file cannot be read, or something in it is wrong.
+    """
+    return load_with_warnings(path).cluster
+
+
+def load_at(path: Path, version: Version) -> Cluster:
+    """The cluster it would mean with another ``kubernetes.version``.
+
+    Raises:
+        InventoryErrors: the file cannot be read, or something in it is wrong.
+    """
+    return load_with_warnings(path, version).cluster
+
+
+def load_with_warnings(path: Path, version: Version | None = None) -> Loaded:
+    """The same as `load`, with the warnings; ``version`` replaces the inventory's.
+
+    Raises:
+        InventoryErrors: the file cannot be read, or something in it is wrong.
+    """
+    name = str(path)
+    try:
+        source = Source(name, _read(path))
+    except SyntaxProblem as problem:
+        broken = Problem(
+            code=codes.INV_YAML,
+            path=(),
+            message=problem.message,
+            file=name,
+            line=problem.line,
+            column=problem.column,
+        )
+        raise InventoryErrors([broken]) from problem
+    state = validate(source)
+    folder = path.absolute().parent
+    world = _world(state, folder)
+    findings = [*state.findings, *_checked(state, world)]
+    problems = _placed(source, [f for f in findings if not f.warning])
+    warnings = _placed(source, [f for f in findings if f.warning])
+    if problems or world is None:
+        raise InventoryErrors(problems, warnings)
+    inventory = world.inventory
+    if version is not None:
+        kubernetes = inventory.kubernetes.model_copy(update={"version": str(version)})
+        inventory = inventory.model_copy(update={"kubernetes": kubernetes})
+    try:
+        cluster = resolve(inventory, world.members, folder)
+    except (OSError, UnicodeError) as error:
+        raise InventoryErrors([_unreadable(name, error)]) from error
+    return Loaded(cluster, warnings)
+
+
+def _read(path: Path) -> str:
+    """The file's text.
+
+    Raises:
+        InventoryErrors: there is no such file, or it is not text.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise InventoryErrors([_unreadable(str(path), error)]) from error
+
+
+def _unreadable(name: str, error: OSError | UnicodeError) -> Problem:
+    line, message = 1, "is not UTF-8 text"
+    if isinstance(error, OSError):
+        message = (error.strerror or "cannot be read").lower()
+        message += f": {error.filename}" if str(error.filename) not in {"None", name} else ""
+    elif isinstance(error, UnicodeDecodeError):
+        line = error.object.count(b"\n", 0, error.start) + 1
+    code = codes.INV_UNREADABLE
+    return Problem(code=code, path=(), message=message, file=name, line=line, column=1)
+
+
+def _world(state: Validated, folder: Path) -> World | None:
+    if state.inventory is None:
+        return None
+    version: Version | None = Version.parse(state.inventory.kubernetes.version)
+    if state.is_near_broken(("kubernetes", "version")):
+        version = None
+    return World(state.inventory, members(state.inventory), folder, version)
+
+
+def _checked(state: Validated, world: World | None) -> Iterator[Finding]:
+    """What the checks say about places that are not already known to be wrong."""
+    if world is None:
+        return
+    for finding in (finding for check in CHECKS for finding in check(world)):
+        path = state.original(finding.path)
+        if not state.is_near_broken(path):
+            yield replace(finding, path=path)
+
+
+def _placed(source: Source, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+    """The findings at their lines, in the order of the file, each once."""
+    problems = dict.fromkeys(source.problem(finding) for finding in findings)
+    return tuple(sorted(problems, key=lambda p: (p.line, p.column, p.code.id)))

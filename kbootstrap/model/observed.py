@@ -1,0 +1,76 @@
+"""The cluster as its API shows it, frozen at one moment.
+
+Filled by `kbootstrap.remote.kube`; phases plan on it. Before there is a cluster it is
+`NOTHING`, which plans like an empty one.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kbootstrap.model.cluster import Taint
+from kbootstrap.model.document import EMPTY, Document
+from kbootstrap.model.etcd import EtcdMember
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedNode:
+    """A Node object."""
+
+    name: str
+    ready: bool
+    reason: str = ""  # of the Ready condition, in the kubelet's words
+    unschedulable: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+    taints: tuple[Taint, ...] = ()
+    pod_cidrs: tuple[str, ...] = ()
+    kubelet_version: str = ""
+    address: str = ""
+    cordoned_by: str = ""  # our annotations, see CORDONED_BY and DRAINED_BY
+    drained_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What the API server answered."""
+
+    reachable: bool = False
+    ready: bool = False  # /readyz
+    nodes: tuple[ObservedNode, ...] = ()
+    config_maps: frozenset[str] = frozenset()  # of kube-system
+    kubeadm_config: Document = EMPTY  # ClusterConfiguration as stored
+    kubelet_config: Document = EMPTY  # KubeletConfiguration as stored
+    static_pods: tuple[tuple[str, str, str], ...] = ()  # node, component, version; for upgrade
+    token_owners: frozenset[str] = frozenset()  # nodes our bootstrap tokens were made for
+    certs_uploaded: bool = False  # secret kubeadm-certs is there
+    busy: frozenset[str] = frozenset()  # nodes with pods a drain would move; only for reset
+    applied: frozenset[str] = frozenset()  # manifests as we applied them, by `manifest_ref`
+    rolled_out: frozenset[tuple[str, str, str]] = frozenset()  # kind, namespace, name
+    etcd: tuple[EtcdMember, ...] | None = None  # None: external, or the verb does not ask
+
+    def node(self, name: str) -> ObservedNode | None:
+        """The Node object of that name, if there is one."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        return None
+
+    def with_node(self, name: str, **changes: Any) -> tuple[ObservedNode, ...]:
+        """The nodes after one of them changed, or was added."""
+        old = self.node(name) or ObservedNode(name=name, ready=False)
+        return (*(n for n in self.nodes if n.name != name), replace(old, **changes))
+
+
+NOTHING = Observed()
+CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons
+DRAINED_BY = "kbootstrap.io/drained-by"
+MANIFEST_SUM = "kbootstrap.io/manifest-sha256"  # annotation we leave on what we apply
+
+
+def manifest_ref(manifest: Document) -> str:
+    """What makes an object the one we would apply: kind, place, name and content."""
+    data = manifest.data
+    meta = data.get("metadata", {})
+    place = "/".join(str(meta.get(key, "")) for key in ("namespace", "name"))
+    content = hashlib.sha256(manifest.text.encode()).hexdigest()
+    return f"{data.get('apiVersion')} {data.get('kind')} {place} {content}"

@@ -1,0 +1,86 @@
+"""One machine's merged settings as a `Node`: logins, roles, labels, taints."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from kbootstrap.model import cluster as c
+from kbootstrap.model.merge import Member
+from kbootstrap.model.paths import local
+from kbootstrap.model.settings import Jump, SecretAt, Settings, Ssh
+from kbootstrap.secret import SecretRef
+
+_ROOT, _SSH_PORT = "root", 22
+
+
+def roles(settings: Settings) -> frozenset[c.Role]:
+    """The roles a machine's settings give it; empty if they give none."""
+    if settings.role == "both":
+        return frozenset(c.Role)
+    words = settings.roles or (() if settings.role is None else (settings.role,))
+    return frozenset(map(c.Role, words))
+
+
+def node(member: Member, folder: Path) -> c.Node:
+    """The node; ``folder`` is where relative paths start."""
+    entry, settings = member.entry, member.settings
+    return c.Node(
+        name=entry.name,
+        address=entry.address,
+        ssh=_target(settings.ssh or Ssh(), entry.address, folder),
+        roles=roles(settings),
+        advertise_address=entry.advertise_address or entry.address,
+        labels=_pairs(settings.labels),
+        taints=_taints(settings),
+        kubelet_args=tuple(c.Arg(name, value) for name, value in _pairs(settings.kubelet_args)),
+        ignore_preflight=settings.ignore_preflight or (),
+    )
+
+
+def _pairs(words: Mapping[str, str | None] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((k, v) for k, v in (words or {}).items() if v is not None))
+
+
+def _taints(settings: Settings) -> tuple[c.Taint, ...] | None:
+    if settings.taints is not None:
+        return tuple(c.Taint(t.key, t.value, t.effect) for t in settings.taints)
+    return () if roles(settings) == frozenset(c.Role) else None
+
+
+def _target(ssh: Ssh, address: str, folder: Path) -> c.SshTarget:
+    user = ssh.user or _ROOT
+    return c.SshTarget(
+        host=ssh.host or address,
+        port=ssh.port or _SSH_PORT,
+        user=user,
+        key_file=_key(ssh.key, folder),
+        password=_secret(ssh.password, folder),
+        become=user != _ROOT if ssh.become is None else ssh.become,
+        become_password=_secret(ssh.become_password, folder),
+        jump=_jump(ssh.jump, ssh, folder) if ssh.jump else None,
+        host_keys=ssh.host_keys or (),
+    )
+
+
+def _jump(jump: Jump, ssh: Ssh, folder: Path) -> c.SshTarget:
+    return c.SshTarget(
+        host=jump.host or "",
+        port=jump.port or _SSH_PORT,
+        user=jump.user or ssh.user or _ROOT,
+        key_file=_key(jump.key or ssh.key, folder),
+        password=_secret(jump.password, folder),
+        host_keys=jump.host_keys or (),
+    )
+
+
+def _key(text: str | None, folder: Path) -> str | None:
+    return local(text, folder) if text else None
+
+
+def _secret(words: SecretAt | None, folder: Path) -> SecretRef | None:
+    if words is None:
+        return None
+    if words.file is not None:
+        return SecretRef("file", local(words.file, folder))
+    if words.env is not None:
+        return SecretRef("env", words.env)
+    return SecretRef("prompt", words.prompt or "")

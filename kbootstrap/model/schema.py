@@ -1,0 +1,58 @@
+"""The JSON Schema of the inventory, so that editors complete and check it.
+
+It says what a schema can say: keys, types, forms, descriptions. What needs more than one
+place at once is checked by `kbootstrap.model.checks`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kbootstrap.model.inventory import Inventory
+from kbootstrap.model.tables import (
+    FEATURE_GATES,
+    KUBE_PROXY_FIELDS,
+    KUBELET_FIELDS,
+    PHASES,
+    PREFLIGHT_CHECKS,
+)
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """The schema as plain data; a new copy each time."""
+    schema = _tidy(Inventory.model_json_schema())
+    _suggest(schema)
+    title = "kbootstrap inventory"
+    return {"$schema": DRAFT, "title": title, **schema}
+
+
+def _tidy(schema: Any) -> Any:
+    """Without pydantic's titles, and without defaults that are nothing or a whole section."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    dropped = {"title"} if isinstance(schema.get("title"), str) else set()
+    if schema.get("default", 0) is None or isinstance(schema.get("default"), dict):
+        dropped.add("default")
+    return {key: _tidy(value) for key, value in schema.items() if key not in dropped}
+
+
+def _suggest(schema: Schema) -> None:
+    """Names editors can complete; other names stay allowed, as releases differ."""
+    definitions = schema["$defs"]
+    kubeadm = definitions["KubeadmWords"]["properties"]
+    kubeadm["skip_phases"]["items"] = _names(PHASES)
+    kubeadm["ignore_preflight"]["items"] = _names(PREFLIGHT_CHECKS)
+    kubeadm["feature_gates"]["properties"] = {name: {"type": "boolean"} for name in FEATURE_GATES}
+    for holder in ("Settings", "NodeEntry"):
+        listed = definitions[holder]["properties"]["ignore_preflight"]["anyOf"][0]
+        listed["items"] = _names(PREFLIGHT_CHECKS)
+    for section, fields in (("kubelet", KUBELET_FIELDS), ("kube_proxy", KUBE_PROXY_FIELDS)):
+        schema["properties"][section]["properties"] = {name: {} for name in fields}
+
+
+def _names(known: Iterable[str]) -> Schema:
+    return {"anyOf": [{"enum": list(known)}, {"type": "string"}]}

@@ -1,0 +1,33 @@
+"""The starter inventories `kbootstrap init` writes."""
+
+import re
+
+from kbootstrap import codes
+from kbootstrap.data import data_path
+from kbootstrap.errors import InventoryError
+from kbootstrap.model.forms.base import closest
+from kbootstrap.model.versions import Version
+
+LAYOUTS = ("single", "ha", "external-etcd", "airgap")
+_VERSION = re.compile(r"^(  version: )v[0-9.]+( *)", re.MULTILINE)
+
+
+def text(layout: str, version: str | None = None) -> str:
+    """The commented starter of a layout, for another release if ``version`` is given.
+
+    Raises:
+        InventoryError: there is no such layout, or the version is not an exact one.
+    """
+    if layout not in LAYOUTS:
+        near = closest(layout, LAYOUTS)
+        meant = f'; did you mean "{near}"?' if near else ""
+        message = f"there is no layout {layout!r} (allowed: {', '.join(LAYOUTS)}{meant})"
+        raise InventoryError(codes.INV_VALUE, message)
+    starter = (data_path("inventory") / f"{layout}.yaml").read_text(encoding="utf-8")
+    if version is None:
+        return starter
+    try:
+        exact = Version.parse(version)
+    except ValueError as error:
+        raise InventoryError(codes.INV_VERSION, str(error)) from error
+    return _VERSION.sub(rf"\g<1>{exact}\g<2>", starter, count=1)

@@ -1,0 +1,98 @@
+"""Drain a node as ``kubectl drain`` does: the eviction API, budgets respected, a deadline."""
+
+from typing import Any
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import Drain
+from kbootstrap.errors import PhaseError
+from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.wait import until
+
+_TOO_MANY, _NOT_FOUND = 429, 404
+_MIRROR = "kubernetes.io/config.mirror"
+Pod = dict[str, Any]
+
+
+def drain(http: KubeHttp, action: Drain) -> None:
+    """Evict every pod that has to go and wait until they are gone.
+
+    Raises:
+        PhaseError: KB333, naming the pods that would not go, and why.
+
+    """
+    blocked: dict[str, str] = {}
+
+    def empty() -> bool:
+        pods = [pod for pod in _pods(http, action.node) if _must_go(pod)]
+        blocked.clear()
+        for pod in pods:
+            blocked[_name(pod)] = _evict(http, pod)
+        return not pods
+
+    _refuse_loose(http, action)
+    if not until(empty, action.seconds):
+        lines = "\n".join(f"{name}: {why}" for name, why in sorted(blocked.items()))
+        raise PhaseError(
+            codes.DRAIN_BLOCKED, f"pods are left after {action.seconds} s", detail=lines
+        )
+
+
+def busy_nodes(http: KubeHttp) -> frozenset[str]:
+    """The nodes with pods that a drain would move."""
+    pods: list[Pod] = http.request("GET", "/api/v1/pods")["items"]
+    return frozenset(pod["spec"].get("nodeName", "") for pod in pods if _must_go(pod)) - {""}
+
+
+def _refuse_loose(http: KubeHttp, action: Drain) -> None:
+    """A pod nobody recreates is not deleted unless the user says so."""
+    loose = [
+        _name(pod)
+        for pod in _pods(http, action.node)
+        if _must_go(pod) and not pod["metadata"].get("ownerReferences")
+    ]
+    if loose and not action.force:
+        raise PhaseError(
+            codes.DRAIN_BLOCKED,
+            "pods without a controller would be lost; --force-drain deletes them",
+            detail="\n".join(loose),
+        )
+
+
+def _pods(http: KubeHttp, node: str) -> list[Pod]:
+    answer = http.request("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")
+    pods: list[Pod] = answer["items"]
+    return pods
+
+
+def _must_go(pod: Pod) -> bool:
+    """Not mirror pods, not a DaemonSet's, not what has already ended."""
+    meta = pod["metadata"]
+    owners = {owner["kind"] for owner in meta.get("ownerReferences") or []}
+    ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    return (
+        _MIRROR not in (meta.get("annotations") or {}) and "DaemonSet" not in owners and not ended
+    )
+
+
+def _name(pod: Pod) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _evict(http: KubeHttp, pod: Pod) -> str:
+    """Ask for the eviction; returns why the pod is still there."""
+    meta = pod["metadata"]
+    if meta.get("deletionTimestamp"):
+        return "is ending"
+    body = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
+    }
+    path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/eviction"
+    try:
+        http.request("POST", path, body, patient=False)
+    except ApiError as error:
+        if error.status not in {_TOO_MANY, _NOT_FOUND}:
+            raise
+        return str(error)
+    return "is ending"

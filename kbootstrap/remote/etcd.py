@@ -1,0 +1,120 @@
+"""The cluster's own etcd, by its JSON gateway: who the members are, how they are, who leaves.
+
+The gateway writes 64-bit numbers as decimal strings and leaves out what is zero or empty.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+from kbootstrap import codes_etcd as codes
+from kbootstrap.action import AwaitEtcd, EtcdAction, RemoveMember
+from kbootstrap.errors import KbError, PhaseError, RefusedError
+from kbootstrap.model.etcd import EtcdMember, can_leave, unsettled
+from kbootstrap.remote.kubehttp import ApiError, TlsHttp
+from kbootstrap.wait import until
+
+PORT = 2379
+STATUS_SECONDS = 5  # for one member to say how it is
+_NOT_FOUND = 404
+_LIST = "/v3/cluster/member/list"
+_REMOVE = "/v3/cluster/member/remove"
+_STATUS = "/v3/maintenance/status"
+
+
+class Etcd:
+    """Looks at the members and changes who they are, through one that is up.
+
+    Args:
+        seed: the address of the member that says who they all are.
+        reach: host and port -> requests to who answers there.
+
+    """
+
+    def __init__(self, seed: str, reach: Callable[[str, int], TlsHttp]) -> None:
+        self._seed, self._reach = seed, reach
+        self._does: dict[type[EtcdAction], Callable[[Any], None]] = {
+            RemoveMember: self._remove,
+            AwaitEtcd: self._await,
+        }
+
+    def members(self) -> tuple[EtcdMember, ...]:
+        """All members now, each asked how it is.
+
+        Raises:
+            PhaseError: KB360 or KB361, the seed does not say who they are.
+
+        """
+        try:
+            found = self._ask(_LIST, {})["members"]
+        except ApiError as error:
+            raise PhaseError(codes.ETCD_REFUSED, f"listing the members: {error}") from error
+        with ThreadPoolExecutor(max_workers=len(found)) as pool:
+            return tuple(pool.map(self._look, found))
+
+    def perform(self, action: EtcdAction) -> None:
+        """Carry out one action.
+
+        Raises:
+            KbError: what went wrong, in etcd's words.
+
+        """
+        try:
+            self._does[type(action)](action)
+        except ApiError as error:
+            raise PhaseError(codes.ETCD_REFUSED, f"{action.text}: {error}") from error
+
+    def _ask(self, path: str, body: dict[str, Any]) -> Any:
+        return self._reach(self._seed, PORT).request("POST", path, body)
+
+    def _look(self, said: dict[str, Any]) -> EtcdMember:
+        url = next(iter(said.get("clientURLs") or ()), "")
+        status = self._status(url) if url else {}
+        return EtcdMember(
+            id=str(said["ID"]),
+            name=said.get("name", ""),
+            peer_url=next(iter(said.get("peerURLs") or ()), ""),
+            client_url=url,
+            learner=bool(said.get("isLearner")),
+            healthy=str(status.get("leader", "0")) != "0" and not status.get("errors"),
+            version=status.get("version", ""),
+            db_size=int(status.get("dbSize", 0)),
+        )
+
+    def _status(self, url: str) -> dict[str, Any]:
+        """How a member is; nothing when it does not say."""
+        at = urlsplit(url)
+        try:
+            http = self._reach(at.hostname or "", at.port or PORT)
+            status: dict[str, Any] = http.request(
+                "POST", _STATUS, {}, patient=False, seconds=STATUS_SECONDS
+            )
+        except (ApiError, KbError):
+            return {}
+        return status
+
+    def _remove(self, action: RemoveMember) -> None:
+        members = self.members()
+        if action.member not in {member.id for member in members}:
+            return
+        if not can_leave(members, action.member):
+            ill = [m.label for m in members if m.id != action.member and not m.healthy]
+            why = f"not healthy: {', '.join(ill)}" if ill else "no member would be left"
+            raise RefusedError(codes.QUORUM, f"{action.text}: {why}")
+        try:
+            self._ask(_REMOVE, {"ID": action.member})
+        except ApiError as error:
+            if error.status != _NOT_FOUND:  # somebody else was faster
+                raise
+
+    def _await(self, action: AwaitEtcd) -> None:
+        last: list[tuple[str, ...]] = [()]
+
+        def settled() -> bool:
+            last[0] = unsettled(self.members())
+            return not last[0]
+
+        if not until(settled, action.seconds):
+            words = f"after {action.seconds} s: {', '.join(last[0])}"
+            raise PhaseError(codes.ETCD_UNSETTLED, words)

@@ -1,0 +1,118 @@
+"""Moving one request over one SSH channel: bytes up, bytes down, in one thread.
+
+Called by `kbootstrap.remote.session`. It never blocks on one direction while the other
+has something, needs no thread of its own, and after 15 s of silence asks the server
+whether it is still there, so that a dead peer is noticed within 45 s.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from kbootstrap.remote.faults import PROMPT
+from kbootstrap.remote.frames import ReplyReader
+
+_SEND_SECONDS = 0.5  # then look whether the other side wants to be read first
+_QUIET_SECONDS = 15
+_READ_BYTES = 64 * 1024
+_STALLS = int(_QUIET_SECONDS / _SEND_SECONDS)
+
+
+class Exchange:
+    """One request on one channel.
+
+    Attributes:
+        sent: payload bytes.
+        received: payload bytes.
+
+    """
+
+    def __init__(self, channel: Any, reader: ReplyReader, answers: Callable[[], bool]) -> None:
+        self._channel = channel
+        self._reader = reader
+        self._answers = answers
+        self._wake = threading.Event()
+        self.sent = 0
+        self.received = 0
+        channel.settimeout(_SEND_SECONDS)
+        # Both buffers set the event when something comes or the channel closes. Reading one
+        # empty clears it, so both are looked at again before every wait.
+        channel.in_buffer.set_event(self._wake)
+        channel.in_stderr_buffer.set_event(self._wake)
+
+    @property
+    def asked(self) -> int:
+        """How often sudo has asked for a password."""
+        return self._reader.noise.count(PROMPT)
+
+    def run(
+        self, command: str, chunks: Iterator[memoryview], password: bytes | None = None
+    ) -> None:
+        """Start the command and exchange until all is said, or nothing more will come.
+
+        With a ``password``, nothing else is sent before sudo has accepted it, as sudo would
+        take the next lines for further tries and get the account locked.
+        """
+        self._channel.exec_command(command)
+        if password is None or self._open_sudo(password):
+            for chunk in chunks:
+                if not self._send(chunk):
+                    break
+            if not self._channel.closed:
+                self._channel.shutdown_write()
+            while not self._reader.done and (self._drain() or self._wait()):
+                pass
+        self._drain()
+
+    def _open_sudo(self, password: bytes) -> bool:
+        self._send(memoryview(password + b"\n"))
+        refused = False
+        while not self._reader.ready:
+            if self.asked > 1 and not refused:
+                refused = True
+                self._channel.shutdown_write()  # no second try; sudo ends now
+            if not self._drain() and not self._wait():
+                return False
+        return True
+
+    def _send(self, chunk: memoryview) -> bool:
+        """Send a slice, reading meanwhile; False: nobody takes it."""
+        stalls = 0
+        while chunk:
+            if self._channel.closed or self._reader.done:
+                return False
+            try:
+                count = self._channel.send(bytes(chunk))
+            except TimeoutError:  # the window is full: perhaps it waits for us to read
+                count = 0
+                stalls = 0 if self._drain() else stalls + 1
+                if stalls % _STALLS == _STALLS - 1 and not self._answers():
+                    return False
+            except OSError:  # closed meanwhile; what it said before is still to be read
+                return False
+            self.sent += count
+            chunk = chunk[count:]
+            if self._wake.is_set():
+                self._drain()
+        return True
+
+    def _drain(self) -> bool:
+        """Read what there is; whether there was anything."""
+        before = self.received
+        while self._channel.recv_ready():
+            self._take(self._channel.recv(_READ_BYTES), self._reader.feed_stdout)
+        while self._channel.recv_stderr_ready():
+            self._take(self._channel.recv_stderr(_READ_BYTES), self._reader.feed_stderr)
+        return self.received > before
+
+    def _take(self, data: bytes, feed: Callable[[bytes], None]) -> None:
+        self.received += len(data)
+        feed(data)
+
+    def _wait(self) -> bool:
+        """Until something comes; False: nothing will."""
+        if self._channel.closed:
+            return False
+        if self._channel.eof_received:  # the event stays set from here on
+            return not self._channel.status_event.wait(_QUIET_SECONDS) and self._answers()
+        return self._wake.wait(_QUIET_SECONDS) or self._answers()

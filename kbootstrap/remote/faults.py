@@ -1,0 +1,113 @@
+"""From what the lower libraries raise, or a machine answers, to errors a user can act on.
+
+The table goes by class name so that this module need not import paramiko; a test
+enumerates ``paramiko.ssh_exception`` and `OSError` and checks that each is here.
+"""
+
+import errno
+import os
+from dataclasses import dataclass
+
+from kbootstrap import codes_ssh
+from kbootstrap.errors import Code, HostKeyError, KbError, LoginError, LostError, UnreachableError
+
+_Kind = type[UnreachableError]
+
+# Most special first along each exception's own MRO.
+TABLE: dict[str, tuple[_Kind, Code, str]] = {
+    "gaierror": (UnreachableError, codes_ssh.UNREACHABLE, "its name cannot be resolved"),
+    "NoValidConnectionsError": (UnreachableError, codes_ssh.UNREACHABLE, "no address answers"),
+    "BadHostKeyException": (HostKeyError, codes_ssh.KEY_CHANGED, "its key has changed"),
+    "PasswordRequiredException": (LoginError, codes_ssh.BAD_KEY, "the key has a passphrase"),
+    "BadAuthenticationType": (LoginError, codes_ssh.LOGIN_REFUSED, "it wants another login"),
+    "PartialAuthentication": (LoginError, codes_ssh.LOGIN_REFUSED, "it wants a second factor"),
+    "AuthenticationException": (LoginError, codes_ssh.LOGIN_REFUSED, "it refuses the login"),
+    "IncompatiblePeer": (UnreachableError, codes_ssh.NO_COMMON_WAY, "no common algorithm"),
+    "ChannelException": (UnreachableError, codes_ssh.NO_FORWARD, "it refuses another channel"),
+    "ProxyCommandFailure": (UnreachableError, codes_ssh.UNREACHABLE, "the proxy command failed"),
+    "SSHException": (UnreachableError, codes_ssh.UNREACHABLE, "SSH failed"),
+    "EOFError": (UnreachableError, codes_ssh.UNREACHABLE, "it closed the connection"),
+    "OSError": (UnreachableError, codes_ssh.UNREACHABLE, "it cannot be reached"),
+}
+
+PROMPT = "KB-sudo-password:"  # what we have sudo ask, to see how often it does
+
+_TRANSIENT_WORDS = ("protocol banner", "Negotiation failed")
+
+
+def on_connect(error: BaseException, place: str) -> KbError:
+    """The error to raise when a connection to ``place`` could not be opened."""
+    if isinstance(error, KbError):
+        return error
+    for kind in type(error).__mro__:
+        if kind.__name__ in TABLE:
+            error_class, code, words = TABLE[kind.__name__]
+            return error_class(code, f"{place}: {words}{_reason(error)}")
+    raise error
+
+
+def on_exchange(error: BaseException | None, place: str) -> KbError:
+    """The error to raise when the connection broke after a request was begun."""
+    if isinstance(error, KbError):
+        return error
+    reason = _reason(error) if error is not None else ""
+    return LostError(codes_ssh.LOST, f"{place}: the connection was lost{reason}")
+
+
+def again(error: KbError, prefix: str = "") -> KbError:
+    """A fresh error that says the same, for each thread or node stamps its own."""
+    return type(error)(error.code, prefix + error.message, detail=error.detail)
+
+
+def is_final(error: BaseException) -> bool:
+    """Trying again would get an account locked, or trust somebody we must not."""
+    return isinstance(error, LoginError | HostKeyError)
+
+
+def is_transient(error: BaseException) -> bool:
+    """It may work in a moment: sshd dropped us before login for it had too many guests."""
+    if isinstance(error, ConnectionResetError | EOFError):
+        return True
+    return type(error).__name__ == "SSHException" and any(w in str(error) for w in _TRANSIENT_WORDS)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
+        return f" ({os.strerror(error.errno)})"
+    return f" ({error})" if str(error) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An exec that ended before the driver ran.
+
+    Attributes:
+        status: its exit status.
+        said: the first words on either stream.
+        ready: stage 0 had begun.
+        become: it went through sudo.
+        asked: how often sudo asked for a password.
+        password: we have one to give.
+
+    """
+
+    status: int
+    said: str
+    ready: bool
+    become: bool
+    asked: int
+    password: bool
+
+
+def on_refusal(refusal: Refusal, place: str) -> KbError:
+    """The error to raise when a machine did not run our script at all."""
+    said = refusal.said.replace(PROMPT, "").strip()
+    if refusal.become and not refusal.ready:
+        if refusal.password and refusal.asked > 1:
+            return LoginError(
+                codes_ssh.SUDO_PASSWORD, f"{place}: sudo refuses the password", detail=said
+            )
+        return LoginError(codes_ssh.SUDO_REFUSED, f"{place}: sudo does not let us in", detail=said)
+    what = "the script did not arrive" if refusal.ready else "no shell started"
+    message = f"{place}: {what} (exit status {refusal.status})"
+    return LoginError(codes_ssh.NOT_A_SHELL, message, detail=said)

@@ -1,0 +1,209 @@
+r"""Reading a machine's answer to a `wire.Request`; no I/O, any chunking, fuzzed.
+
+Two streams come back. stdout holds frames::
+
+    \x1eKB1 ready                                  stage 0 runs (before it knows the nonce)
+    \x1eKB1 <nonce> H                              the whole script arrived, the driver runs
+    \x1eKB1 <nonce> R <id> <rc> <millis> <length>  a result, then length bytes and a newline
+    \x1eKB1 <nonce> K <id>                         a part was skipped
+    \x1eKB1 <nonce> Z <count>                      the end
+
+stderr holds the parts' live output between marks: ``B <id>`` and ``E <id>`` around each
+part, ``A <name> <offset>`` and ``D <name>`` around the output of a detached run, ``W`` a sign of
+life, ``Z`` the end. Live output has no length in advance; it is safe to delimit by marks because
+no program on the machine knows the nonce. Anything else, on either stream, is noise: a
+login shell's greetings, sudo's lecture. A little noise is kept to explain failures.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from kbootstrap.remote.capture import Capture
+from kbootstrap.remote.live import NOISE, Live, OnOutput
+from kbootstrap.remote.wire import PartResult, Reply, Request
+
+READY = b"\x1eKB1 ready\n"
+_LONGEST_LINE = 512
+
+
+class Garbled(Exception):  # noqa: N818  # never shown: callers turn it into KB209
+    """A frame with our nonce that makes no sense: the machine is broken, or we are."""
+
+
+@dataclass(slots=True)
+class _Scanner:
+    """Splits a stream into text and lines that begin with a marker; holds back partial ones."""
+
+    marker: bytes
+    buffer: bytearray = field(default_factory=bytearray)
+    body: int = 0  # bytes still due of the body of the frame before
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """(text, line) pairs: text before a marker line, then the line's rest; "" = none."""
+        self.buffer += data
+        while self.buffer:
+            if self.body:
+                text = bytes(self.buffer[: self.body])
+                del self.buffer[: len(text)]
+                self.body -= len(text)
+                yield text, b""
+                continue
+            at = self.buffer.find(self.marker)
+            if at < 0:
+                yield self._cut(len(self.buffer) - self._partial()), b""
+                return
+            end = self.buffer.find(b"\n", at)
+            if end < 0:
+                yield self._cut(at), b""
+                if len(self.buffer) > _LONGEST_LINE:
+                    raise Garbled(repr(bytes(self.buffer[:80])))
+                return
+            text = self._cut(at)
+            line = self._cut(end + 1 - at)
+            yield text, line[len(self.marker) : -1]
+
+    def rest(self) -> bytes:
+        """What was held back, once nothing more comes."""
+        return self._cut(len(self.buffer))
+
+    def _cut(self, size: int) -> bytes:
+        text = bytes(self.buffer[:size])
+        del self.buffer[:size]
+        return text
+
+    def _partial(self) -> int:
+        """How many bytes at the end could be the beginning of a marker, which has one RS."""
+        start = self.buffer.rfind(self.marker[:1], -len(self.marker))
+        if start >= 0 and self.marker.startswith(self.buffer[start:]):
+            return len(self.buffer) - start
+        return 0
+
+
+@dataclass(slots=True)
+class _Result:
+    rc: int = 0
+    millis: int = 0
+    skipped: bool = False
+    body: Capture = field(default_factory=Capture)
+
+
+class ReplyReader:
+    """Collects the answer to one request.
+
+    Feed it bytes of either stream as they come, in any chunks; `done` says when all is
+    there. Live output of steps that are not secret goes to ``on_output`` at once.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        on_output: OnOutput | None = None,
+        earlier: Mapping[str, Capture] | None = None,
+    ) -> None:
+        """``earlier``: what this run's earlier connections received of detached runs."""
+        marker = f"\x1eKB1 {request.nonce} ".encode()
+        self._parts = {part.id: part for part in request.parts}
+        self._stdout = _Scanner(marker)
+        self._stderr = _Scanner(marker)
+        self._live = Live(self._parts, on_output, earlier or {})
+        self._results: dict[str, _Result] = {}
+        self._receiving: Capture | None = None
+        self._noise = bytearray()
+        self.ready = False
+        self.started = False
+        self._ended = False
+
+    @property
+    def done(self) -> bool:
+        """Both streams have ended properly."""
+        return self._ended and self._live.ended
+
+    @property
+    def complete(self) -> bool:
+        """Every result is known; live output may still be on its way."""
+        return self._ended
+
+    @property
+    def noise(self) -> str:
+        """The first words, on either stream, that belong to no part."""
+        texts = [bytes(self._noise).replace(READY, b""), bytes(self._live.noise)]
+        return "\n".join(t.decode(errors="replace").strip() for t in texts if t.strip())
+
+    @property
+    def runs(self) -> dict[str, Capture]:
+        """Detached run -> its output, from its beginning, as far as we have it."""
+        return self._live.runs
+
+    def feed_stdout(self, data: bytes) -> None:
+        """Take bytes of stdout; raises `Garbled`."""
+        for text, line in self._stdout.feed(data):
+            if self._receiving is not None and text:
+                self._receiving.feed(text)
+                if not self._stdout.body:
+                    self._receiving = None
+            elif text and not self.started:
+                self._note(text)
+            if line:
+                self._frame(line)
+
+    def feed_stderr(self, data: bytes) -> None:
+        """Take bytes of stderr."""
+        for text, line in self._stderr.feed(data):
+            if text:
+                self._live.text(text)
+            if line:
+                self._live.mark(line.decode(errors="replace").split(" "))
+
+    def reply(self) -> Reply:
+        """The results; only when `complete`."""
+        self._live.text(self._stderr.rest())
+        return Reply(tuple(self._part(part_id) for part_id in self._parts))
+
+    def close(self) -> None:
+        """Nothing more comes: a file that is not all there is removed."""
+        self._live.close()
+
+    def _note(self, text: bytes) -> None:
+        self._noise += text[: NOISE - len(self._noise)]
+        self.ready = self.ready or READY in self._noise
+
+    def _frame(self, line: bytes) -> None:
+        match line.decode(errors="replace").split(" "):
+            case ["H"]:
+                self.ready = self.started = True
+            case ["R", part_id, rc, millis, length] if self._awaits(part_id):
+                result = self._results[part_id] = _Result(_number(rc), _number(millis))
+                self._stdout.body = _number(length)
+                self._receiving = result.body if self._stdout.body else None
+            case ["K", part_id] if self._awaits(part_id):
+                self._results[part_id] = _Result(skipped=True)
+            case ["Z", count] if _number(count) == len(self._results) == len(self._parts):
+                self._ended = True
+            case _:
+                raise Garbled(repr(line[:80]))
+
+    def _awaits(self, part_id: str) -> bool:
+        return part_id in self._parts and part_id not in self._results
+
+    def _part(self, part_id: str) -> PartResult:
+        result = self._results[part_id]
+        live = self._live.captures.get(part_id, Capture())
+        probe = self._parts[part_id].kind == "probe"
+        kept = result.body if probe else live
+        download = self._live.downloads.get(part_id)
+        problem = download.problem if download else ""
+        return PartResult(
+            id=part_id,
+            rc=result.rc or int(bool(problem)),
+            output=problem or kept.text(),
+            millis=result.millis,
+            skipped=result.skipped,
+            truncated=kept.truncated,
+            stderr=live.text() if probe else "",
+        )
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise Garbled(f"{text!r} is not a number")
+    return int(text)

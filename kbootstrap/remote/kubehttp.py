@@ -1,0 +1,225 @@
+"""HTTP to API servers and etcd with the `kubernetes` client, over an SSH tunnel, from memory.
+
+A private key never touches the operator's disk: TLS reads it from an anonymous file.
+Only this module imports `kubernetes`.
+"""
+
+import base64
+import json
+import os
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import yaml
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.errors import Code, PhaseError
+from kbootstrap.secret import Secret
+from kbootstrap.wait import retry
+
+# Every certificate kubeadm makes for an API server has this name (contract, section 2).
+SERVER_NAME = "kubernetes"
+TRANSIENT_SECONDS = 60
+REQUEST_SECONDS = 20
+_FIRST_ERROR = 400  # HTTP statuses from here on are errors
+_TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
+
+
+class ApiError(Exception):
+    """The server answered with an error status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Who we are to a server, and which server we accept.
+
+    Attributes:
+        ca_pem: the CA that must have signed its certificate.
+        pair: our certificate and key, PEM.
+        server_name: a name its certificate must have.
+        down: the code of a server that does not answer.
+
+    """
+
+    ca_pem: str
+    pair: Secret
+    server_name: str
+    down: Code
+
+
+class TlsHttp:
+    """Requests to one server.
+
+    Args:
+        login: how to log in.
+        host: where the tunnel listens.
+        port: likewise.
+
+    """
+
+    def __init__(self, login: Login, host: str, port: int) -> None:
+        self._base = f"https://{host}:{port}"
+        self._login = login
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self.requests = 0
+        self._given_up = False
+        self._ahead = 0.0  # seconds the server's clock is before ours
+
+    def give_up(self) -> None:
+        """Try nothing again from now on: the tunnel was closed by ourselves."""
+        self._given_up = True
+
+    def _passes(self, error: BaseException) -> bool:
+        return not self._given_up and _passes(error)
+
+    def now(self) -> float:
+        """The server's clock, to a second, as its last answer told it; seconds since 1970."""
+        return time.time() + self._ahead
+
+    @property
+    def ca_pem(self) -> str:
+        """The CA that is trusted."""
+        return self._login.ca_pem
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "application/json",
+        patient: bool = True,
+        seconds: float = REQUEST_SECONDS,
+    ) -> Any:
+        """The decoded answer; text for paths that do not speak JSON.
+
+        ``patient`` retries what passes by itself: a server that restarts, an etcd that
+        elects a leader.
+
+        Raises:
+            ApiError: the server refused; 404 and 409 are for the caller to judge.
+            PhaseError: KB330 of an API server, KB360 of etcd: it does not answer.
+
+        """
+        headers = {"Content-Type": content_type, "Accept": "application/json"}
+
+        def once() -> Any:
+            return self._once(method, path, body, headers, seconds)
+
+        try:
+            return retry(once, TRANSIENT_SECONDS if patient else 0, self._passes)
+        except ApiError:
+            raise
+        except OSError as error:
+            raise PhaseError(self._login.down, f"no answer: {error}") from error
+
+    def _once(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
+    ) -> Any:
+        import urllib3  # noqa: PLC0415 - slow to import; most verbs need no API
+        from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
+
+        client = self._ready_client()
+        self.requests += 1
+        try:
+            answer = client.request(
+                method,
+                self._base + path,
+                headers=dict(headers),
+                body=body,
+                _request_timeout=seconds,
+            )
+            text = answer.data if answer.data is not None else answer.read()
+        except (urllib3.exceptions.HTTPError, ApiException) as error:
+            # The client wraps TLS failures, a hang-up in the handshake among them, in its own.
+            raise ConnectionError(str(error)) from error
+        if said := answer.getheader("Date"):
+            self._ahead = parsedate_to_datetime(said).timestamp() - time.time()
+        if answer.status >= _FIRST_ERROR:
+            raise ApiError(answer.status, _message(text))
+        return _decode(text)
+
+    def _ready_client(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                self._client = _rest_client(_context(self._login), self._login.server_name)
+            return self._client
+
+
+class KubeHttp(TlsHttp):
+    """Requests to one API server, as the admin of a kubeconfig with embedded certificates."""
+
+    def __init__(self, kubeconfig: Secret, host: str, port: int) -> None:
+        config = yaml.safe_load(kubeconfig.reveal())
+        user = config["users"][0]["user"]
+        pair = user["client-certificate-data"], user["client-key-data"]
+        login = Login(
+            ca_pem=_text(config["clusters"][0]["cluster"]["certificate-authority-data"]),
+            pair=Secret("\n".join(map(_text, pair))),
+            server_name=SERVER_NAME,
+            down=codes.API_DOWN,
+        )
+        super().__init__(login, host, port)
+
+
+def _text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode()
+
+
+def _context(login: Login) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=login.ca_pem)
+    handle = os.memfd_create("login")
+    try:
+        os.write(handle, login.pair.reveal().encode())
+        context.load_cert_chain(f"/proc/self/fd/{handle}")
+    finally:
+        os.close(handle)
+    return context
+
+
+def _rest_client(context: ssl.SSLContext, server_name: str) -> Any:
+    import urllib3  # noqa: PLC0415 - as above
+    from kubernetes.client import Configuration  # noqa: PLC0415
+    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
+
+    client = RESTClientObject(Configuration())
+    client.pool_manager = urllib3.PoolManager(
+        ssl_context=context,
+        server_hostname=server_name,
+        assert_hostname=server_name,
+        maxsize=8,
+        retries=False,
+    )
+    return client
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, ApiError):
+        return error.status in _TRANSIENT_STATUS
+    return isinstance(error, ConnectionError) and "CERTIFICATE_VERIFY_FAILED" not in str(error)
+
+
+def _message(body: Any) -> str:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:500]
+
+
+def _decode(text: bytes | str) -> Any:
+    plain = text.decode() if isinstance(text, bytes) else text
+    try:
+        return json.loads(plain)
+    except ValueError:
+        return plain

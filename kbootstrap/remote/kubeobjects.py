@@ -1,0 +1,147 @@
+"""Where API objects live and what is read from them; pure but for the discovery of paths."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from kbootstrap.kubeadm import INIT_TOKEN, JOIN_TOKEN
+from kbootstrap.model.cluster import Taint
+from kbootstrap.model.document import EMPTY, Document
+from kbootstrap.model.observed import CORDONED_BY, DRAINED_BY, ObservedNode
+from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+
+SYSTEM = "/api/v1/namespaces/kube-system"
+TOKENS = f"{SYSTEM}/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
+PROXY_TOKEN = "Proxy for managing TTL for the kubeadm-certs secret"  # noqa: S105 - kubeadm's words
+NOT_FOUND = 404
+CONFLICT = 409
+
+
+def token_object(node: str, token_id: str, secret: str, expires: datetime) -> dict[str, Any]:
+    """A bootstrap token as `kubeadm token create` makes it (contract, section 6)."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "bootstrap.kubernetes.io/token",
+        "metadata": {"name": f"bootstrap-token-{token_id}", "namespace": "kube-system"},
+        "stringData": {
+            "token-id": token_id,
+            "token-secret": secret,
+            "description": JOIN_TOKEN + node,
+            "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "usage-bootstrap-signing": "true",
+            "usage-bootstrap-authentication": "true",
+            "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
+        },
+    }
+
+
+def text_of(secret: dict[str, Any], key: str) -> str:
+    """One value of a Secret; empty if it has none of that key."""
+    return base64.b64decode((secret.get("data") or {}).get(key, "")).decode()
+
+
+def owner_of(description: str) -> str:
+    """The node a token of ours was made for; ``init`` for the one kubeadm init made."""
+    if description == INIT_TOKEN:
+        return "init"
+    return description.removeprefix(JOIN_TOKEN) if description.startswith(JOIN_TOKEN) else ""
+
+
+def node_of(node: dict[str, Any]) -> ObservedNode:
+    """What plans need of a Node object."""
+    meta, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
+    conditions = {c["type"]: c for c in status.get("conditions") or []}
+    ready = conditions.get("Ready", {})
+    notes = meta.get("annotations") or {}
+    addresses = {a["type"]: a["address"] for a in status.get("addresses") or []}
+    return ObservedNode(
+        name=meta["name"],
+        ready=ready.get("status") == "True",
+        reason=ready.get("message", ""),
+        unschedulable=bool(spec.get("unschedulable")),
+        labels=tuple(sorted((meta.get("labels") or {}).items())),
+        taints=tuple(
+            Taint(t["key"], t.get("value", ""), t["effect"]) for t in spec.get("taints") or []
+        ),
+        pod_cidrs=tuple(spec.get("podCIDRs") or ()),
+        kubelet_version=(status.get("nodeInfo") or {}).get("kubeletVersion", ""),
+        address=addresses.get("InternalIP", ""),
+        cordoned_by=notes.get(CORDONED_BY, ""),
+        drained_by=notes.get(DRAINED_BY, ""),
+    )
+
+
+def kubeadm_config_of(maps: list[dict[str, Any]]) -> Document:
+    """The ClusterConfiguration among kube-system's ConfigMaps; empty before there is one."""
+    return _document(maps, "kubeadm-config", "ClusterConfiguration")
+
+
+def kubelet_config_of(maps: list[dict[str, Any]]) -> Document:
+    """The KubeletConfiguration kubeadm writes on every node."""
+    return _document(maps, "kubelet-config", "kubelet")
+
+
+def _document(maps: list[dict[str, Any]], name: str, key: str) -> Document:
+    for config_map in maps:
+        if config_map["metadata"]["name"] == name:
+            text = (config_map.get("data") or {}).get(key, "{}")
+            return Document.of(yaml.safe_load(text) or {})
+    return EMPTY
+
+
+def static_pods_of(pods: list[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
+    """Node, component and version of the control plane's pods, by their images."""
+    return tuple(
+        sorted(
+            (
+                pod["spec"].get("nodeName", ""),
+                (pod["metadata"].get("labels") or {}).get("component", ""),
+                pod["spec"]["containers"][0]["image"].rpartition(":")[2],
+            )
+            for pod in pods
+        )
+    )
+
+
+def rolled_out(workload: dict[str, Any]) -> bool:
+    """Whether a DaemonSet or Deployment runs its newest form everywhere it should."""
+    meta, spec, status = (workload.get(k) or {} for k in ("metadata", "spec", "status"))
+    if status.get("observedGeneration") != meta.get("generation") or not meta:
+        return False
+    if "desiredNumberScheduled" in status:
+        wanted, ready = status["desiredNumberScheduled"], status.get("numberReady", 0)
+        return bool(status.get("updatedNumberScheduled", 0) >= wanted and ready >= wanted)
+    return bool(status.get("availableReplicas", 0) >= spec.get("replicas", 1))
+
+
+def find_path(http: KubeHttp, manifest: Document) -> str | None:
+    """The object's path, None while its kind is not served (a CRD takes a moment)."""
+    try:
+        return object_path(http, manifest)
+    except ApiError as error:
+        if error.status == NOT_FOUND:
+            return None
+        raise
+
+
+def object_path(http: KubeHttp, manifest: Document) -> str:
+    """The URL path of an object, by the API's own discovery.
+
+    Raises:
+        ApiError: 404, the server does not know the kind.
+
+    """
+    data = manifest.data
+    version, kind = data["apiVersion"], data["kind"]
+    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    for resource in http.request("GET", root)["resources"]:
+        if resource["kind"] == kind and "/" not in resource["name"]:
+            meta = data["metadata"]
+            place = ""
+            if resource["namespaced"]:
+                place = f"/namespaces/{meta.get('namespace', 'default')}"
+            return f"{root}{place}/{resource['name']}/{meta['name']}"
+    raise ApiError(NOT_FOUND, f"{version} has no kind {kind}")

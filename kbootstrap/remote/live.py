@@ -1,0 +1,103 @@
+"""The live output of a request's parts, as `frames.ReplyReader` finds it on stderr.
+
+Also keeps what detached runs have said, so that a request on a new connection need not
+receive it again (``earlier`` of `frames.ReplyReader`).
+"""
+
+import codecs
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+
+from kbootstrap.remote.capture import Capture
+from kbootstrap.remote.download import Download
+from kbootstrap.remote.wire import Part
+
+NOISE = 4096  # bytes kept of what belongs to no part
+
+OnOutput = Callable[[str, str], None]  # part id, text
+
+
+class Live:
+    """Sorts live output by part, hands it on, and keeps the ends of it."""
+
+    def __init__(
+        self,
+        parts: Mapping[str, Part],
+        on_output: OnOutput | None,
+        earlier: Mapping[str, Capture],
+    ) -> None:
+        self._parts = parts
+        self._on_output = on_output
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._current = ""
+        self._run: Capture | None = None
+        self.captures: dict[str, Capture] = {}
+        self.runs: dict[str, Capture] = {}
+        self.downloads: dict[str, Download] = {}
+        self._earlier = earlier
+        self.noise = bytearray()
+        self.ended = False
+
+    def text(self, data: bytes) -> None:
+        """The next bytes of whatever part runs now."""
+        if not data:
+            return
+        if not self._current:
+            self.noise += data[: NOISE - len(self.noise)]
+            return
+        if self._current in self.downloads:
+            self.downloads[self._current].feed(data)
+            return
+        self.captures[self._current].feed(data)
+        if self._run is not None:
+            self._run.feed(data)
+        self._tell(data)
+
+    def mark(self, words: list[str]) -> None:
+        """A mark in the stream; unknown ones are passed over."""
+        match words:
+            case ["B", part_id] if part_id in self._parts:
+                self._current = part_id
+                self._begin(self._parts[part_id])
+            case ["E", part_id]:
+                if part_id in self.downloads:
+                    self.downloads[part_id].end()
+                self._tell(b"", final=True)
+                self._decoder.reset()
+                self._current, self._run = "", None
+            case ["A", name, offset] if self._current:
+                self._attach(name, offset)
+            case ["D", _]:
+                self._run = None
+            case ["Z", _]:
+                self.ended = True
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        for download in self.downloads.values():
+            download.close()
+
+    def _begin(self, part: Part) -> None:
+        self.captures[part.id] = Capture()
+        if part.into is not None:
+            self.downloads[part.id] = Download(part.into)
+
+    def _attach(self, name: str, offset: str) -> None:
+        """From here on it is the output of a detached run, from byte ``offset``."""
+        before = self._earlier.get(name)
+        self._run = Capture()
+        if before is not None and offset == str(before.size):
+            self._run = deepcopy(before)
+            if not self.captures[self._current].size:
+                self.captures[self._current] = deepcopy(before)
+        self.runs[name] = self._run
+
+    def _tell(self, data: bytes, *, final: bool = False) -> None:
+        part = self._parts.get(self._current)
+        if self._on_output is None or part is None or part.kind != "step" or part.secret:
+            return
+        text = self._decoder.decode(data, final)
+        if text:
+            self._on_output(part.id, text)

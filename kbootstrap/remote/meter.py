@@ -1,0 +1,51 @@
+"""Counting what a run costs on the wire; shown with ``-v`` and read by the benchmark."""
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one node has cost so far.
+
+    Attributes:
+        connects: SSH logins.
+        trips: requests (execs), each one round trip.
+        parts: shell fragments in them.
+        sent: payload bytes to the node.
+        received: payload bytes from it.
+
+    """
+
+    connects: int = 0
+    trips: int = 0
+    parts: int = 0
+    sent: int = 0
+    received: int = 0
+
+
+class Meter:
+    """Usage per node; safe to use from all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._nodes: defaultdict[str, Usage] = defaultdict(Usage)
+
+    def add(self, node: str, more: Usage) -> None:
+        """Add to a node's usage."""
+        with self._lock:
+            old = self._nodes[node]
+            self._nodes[node] = replace(
+                old,
+                connects=old.connects + more.connects,
+                trips=old.trips + more.trips,
+                parts=old.parts + more.parts,
+                sent=old.sent + more.sent,
+                received=old.received + more.received,
+            )
+
+    def snapshot(self) -> dict[str, Usage]:
+        """Usage by node name, as it is now."""
+        with self._lock:
+            return dict(self._nodes)

@@ -1,0 +1,184 @@
+"""What all connections of a run share: trust, keys, jump hosts, and a gate for handshakes.
+
+Used by `kbootstrap.remote.session`. A jump host is logged in to once, however many
+machines are behind it, and an error of a shared thing is told to everybody who waited for
+it instead of being made again by each.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kbootstrap.codes_ssh import LOST
+from kbootstrap.errors import KbError, LostError
+from kbootstrap.model.cluster import SshTarget
+from kbootstrap.remote.faults import again, is_final, is_transient, on_connect
+from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.meter import Meter, Usage
+from kbootstrap.remote.secretsource import SecretSource
+from kbootstrap.wait import retry
+
+if TYPE_CHECKING:
+    from kbootstrap.remote.ssh import Door
+
+PATIENCE_SECONDS = 20  # for an sshd with too many guests (MaxStartups)
+
+
+class Shared:
+    """One connection, opened when first needed, opened again when lost; thread-safe.
+
+    A refused login or a wrong host key is final: the host is not contacted again.
+    """
+
+    def __init__(self, dial: Callable[[], Any]) -> None:
+        self._dial = dial
+        self._dialling = threading.Lock()
+        self._lock = threading.Lock()  # of what follows; never held for long
+        self._connection: Any = None
+        self._error: KbError | None = None
+        self._failed_at = 0.0
+        self._closed = False
+
+    def get(self) -> Any:
+        """The open `fabric.Connection`; whoever waited while it failed gets the same error."""
+        asked = time.monotonic()
+        with self._dialling:
+            with self._lock:
+                self._check(asked)
+                if self._connection is not None and self._connection.is_connected:
+                    return self._connection
+            try:
+                connection = self._dial()
+            except KbError as error:
+                self.fail(error)
+                raise again(error) from error
+            with self._lock:
+                self._connection, self._error = connection, None
+                if not self._closed:
+                    return connection
+        _hang_up(connection)
+        raise _closed()
+
+    def fail(self, error: KbError) -> None:
+        """Remember an error; also a final one that came later, such as a wrong password."""
+        with self._lock:
+            self._error, self._failed_at = error, time.monotonic()
+
+    def drop(self, connection: Any) -> None:
+        """Close a connection found dead, unless it has been replaced already."""
+        _hang_up(connection)
+        with self._lock:
+            if self._connection is connection:
+                self._connection = None
+
+    def close(self) -> None:
+        """Close for good, without waiting for a login under way."""
+        with self._lock:
+            self._closed = True
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            _hang_up(connection)
+
+    def _check(self, asked: float) -> None:
+        if self._closed:
+            raise _closed()
+        if self._error is not None and (is_final(self._error) or self._failed_at > asked):
+            raise again(self._error)
+
+
+def _closed() -> LostError:
+    return LostError(LOST, "the connection was closed by this run")
+
+
+class ConnectionPool:
+    """Opens connections, through jump hosts if need be, not too many at a time."""
+
+    def __init__(
+        self, trust: HostKeys, secrets: SecretSource, meter: Meter, handshakes: int = 32
+    ) -> None:
+        self.secrets = secrets
+        self._trust = trust
+        self._meter = meter
+        self._gate = threading.BoundedSemaphore(handshakes)
+        self._lock = threading.Lock()
+        self._jumps: dict[SshTarget, Shared] = {}
+        self._closed = False
+        self._door: Door | None = None
+
+    def dial(self, target: SshTarget, name: str) -> Any:
+        """Log in; returns a `fabric.Connection`.
+
+        Raises:
+            KbError: it cannot be reached or refuses; the message names a jump host that did.
+
+        """
+        jump = self._jump(target.jump) if target.jump is not None else None
+        try:
+            connection = retry(
+                lambda: self._once(target, jump), PATIENCE_SECONDS, self.unless_closed(is_transient)
+            )
+        except Exception as error:
+            raise on_connect(error, _place(target)) from error
+        self._meter.add(name, Usage(connects=1))
+        return connection
+
+    def unless_closed(
+        self, transient: Callable[[BaseException], bool]
+    ) -> Callable[[BaseException], bool]:
+        """``transient``, until the run wants to end."""
+        return lambda error: not self._closed and transient(error)
+
+    def close(self) -> None:
+        """Close the jump hosts, and let nothing be tried again."""
+        self._closed = True
+        with self._lock:
+            jumps, door = tuple(self._jumps.values()), self._door
+        for jump in jumps:
+            jump.close()
+        if door is not None:
+            door.close()
+
+    def _once(self, target: SshTarget, jump: Shared | None) -> Any:
+        from kbootstrap.remote import ssh  # noqa: PLC0415  # 80 ms, only when really needed
+
+        via = self._through(jump, target) if jump is not None else None
+        with self._gate:
+            if via is not None and target.jump is not None:
+                place = f"jump host {_place(target.jump)}"
+                sock = ssh.open_channel(via.transport, target.host, target.port, place)
+            else:
+                sock = ssh.open_socket(target)
+            return self._opener().open(target, sock)
+
+    def _through(self, jump: Shared, target: SshTarget) -> Any:
+        try:
+            return jump.get()
+        except KbError as error:
+            raise again(error, f"jump host for {target.host}: ") from error
+
+    def _opener(self) -> "Door":
+        from kbootstrap.remote.ssh import Door  # noqa: PLC0415
+
+        with self._lock:
+            if self._door is None:
+                self._door = Door(self._trust, self.secrets)
+            return self._door
+
+    def _jump(self, target: SshTarget) -> Shared:
+        with self._lock:
+            if target not in self._jumps:
+                name = f"jump host {target.host}"
+                self._jumps[target] = Shared(lambda: self.dial(target, name))
+            return self._jumps[target]
+
+
+def _place(target: SshTarget) -> str:
+    return f"{target.host}:{target.port}"
+
+
+def _hang_up(connection: Any) -> None:
+    """Close a connection that may be dead already, as behind a jump host that is gone."""
+    with contextlib.suppress(EOFError, OSError):
+        connection.close()

@@ -1,0 +1,61 @@
+"""Finding the secrets an inventory refers to: environment, file, or a question.
+
+Used when a connection is opened; nothing is resolved before it is needed.
+"""
+
+import getpass
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from kbootstrap.codes_ssh import SECRET_MISSING
+from kbootstrap.errors import InventoryError
+from kbootstrap.secret import Secret, SecretRef
+
+
+class SecretSource(Protocol):
+    """Turns references into secrets; called from many threads."""
+
+    def resolve(self, ref: SecretRef) -> Secret:
+        """The secret; raises `InventoryError` (KB213) if there is none."""
+
+
+class Secrets:
+    """The usual source: every reference is looked up once, every question asked once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # also keeps two questions from mixing on the terminal
+        self._known: dict[SecretRef, Secret] = {}
+
+    def resolve(self, ref: SecretRef) -> Secret:
+        """The secret, from memory after the first time."""
+        with self._lock:
+            if ref not in self._known:
+                self._known[ref] = Secret(_checked(ref, _find(ref)))
+            return self._known[ref]
+
+
+def _find(ref: SecretRef) -> str:
+    if ref.kind == "env":
+        if ref.name not in os.environ:
+            raise InventoryError(SECRET_MISSING, f"the variable {ref.name} is not set")
+        return os.environ[ref.name]
+    if ref.kind == "file":
+        try:
+            return Path(ref.name).expanduser().read_text(encoding="utf-8").removesuffix("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InventoryError(SECRET_MISSING, f"cannot read {ref.name}: {error}") from error
+    if not sys.stdin.isatty():
+        raise InventoryError(SECRET_MISSING, f"no terminal to ask for: {ref.name}")
+    return getpass.getpass(f"{ref.name}: ")
+
+
+def _checked(ref: SecretRef, value: str) -> str:
+    """Passwords travel as one line, and an empty one is always a mistake."""
+    if not value or "\n" in value or "\0" in value:
+        raise InventoryError(
+            SECRET_MISSING, f"the {ref.kind} {ref.name} is empty or more than one line"
+        )
+    return value

@@ -1,0 +1,238 @@
+"""Connections to machines, as the engine uses them: `Hosts` gives one per node.
+
+Nothing is opened before the first request. A request is one exec on the node's one SSH
+connection; several may run at once, such as a probe beside a long step.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from kbootstrap.codes_ssh import NOT_A_SHELL, SESSION_REFUSED, SUDO_PASSWORD, SUDO_REFUSED
+from kbootstrap.errors import KbError, LoginError, UnreachableError
+from kbootstrap.model.cluster import SshTarget
+from kbootstrap.remote.capture import Capture
+from kbootstrap.remote.exchange import Exchange
+from kbootstrap.remote.faults import PROMPT, Refusal, on_exchange, on_refusal
+from kbootstrap.remote.forward import LocalForward
+from kbootstrap.remote.frames import Garbled, ReplyReader
+from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.live import OnOutput
+from kbootstrap.remote.meter import Meter, Usage
+from kbootstrap.remote.pool import ConnectionPool, Shared
+from kbootstrap.remote.scripts import stage0
+from kbootstrap.remote.secretsource import SecretSource
+from kbootstrap.remote.wire import STATE, Part, Reply, request
+from kbootstrap.wait import retry
+
+# Requests at once on a connection; sshd allows ten (MaxSessions), but it counts those that
+# have just ended, too. One that still finds no room waits for it.
+_SESSIONS = 6
+_ANSWER_SECONDS = 25  # with the 15 s of silence before: a dead peer is found within 45 s
+
+
+def _ssh() -> Any:
+    """The module `kbootstrap.remote.ssh`, which loads paramiko: only for who has a connection."""
+    from kbootstrap.remote import ssh  # noqa: PLC0415
+
+    return ssh
+
+
+class Connection:
+    """One machine. Thread-safe.
+
+    Attributes:
+        target: how to log in.
+        name: the node's name, for errors and the meter.
+
+    """
+
+    def __init__(
+        self,
+        target: SshTarget,
+        *,
+        name: str,
+        pool: ConnectionPool,
+        meter: Meter,
+        state: str = STATE,
+    ) -> None:
+        self.target = target
+        self.name = name
+        self._pool = pool
+        self._meter = meter
+        self._state = state
+        self._shared = Shared(lambda: pool.dial(target, name))
+        self._sessions = threading.BoundedSemaphore(_SESSIONS)
+        self._runs: defaultdict[str, dict[str, Capture]] = defaultdict(dict)
+
+    def perform(
+        self, parts: Sequence[Part], *, run_id: str, on_output: OnOutput | None = None
+    ) -> Reply:
+        """Run the parts in order, in one round trip.
+
+        ``on_output(part_id, text)`` gets what steps print as it comes, in this thread. A
+        part that failed is in the reply; an exception means the reply did not come.
+
+        Raises:
+            UnreachableError: no connection, or login or sudo refused; nothing ran.
+            LostError: the connection broke; the parts may have run or may still run.
+
+        """
+        with self._sessions:
+            return self._perform(parts, run_id, on_output)
+
+    def _perform(self, parts: Sequence[Part], run_id: str, on_output: OnOutput | None) -> Reply:
+        runs = self._runs[run_id]
+        seen = {name: capture.size for name, capture in runs.items()}
+        message = request(parts, run_id, state=self._state, seen=seen)
+        reader = ReplyReader(message, on_output, runs)
+        connection, channel = self._session()
+        exchange = Exchange(channel, reader, lambda: self._answers(connection))
+        try:
+            exchange.run(self._command(), message.chunks(), self._password())
+        except Garbled as error:
+            words = f"{self.name} sent a broken answer"
+            raise LoginError(NOT_A_SHELL, words, detail=str(error)) from error
+        except _ssh().LOSSES as error:
+            raise self._lost(connection, error) from error
+        finally:
+            runs.update(reader.runs)
+            reader.close()
+            usage = Usage(
+                trips=1, parts=len(message.parts), sent=exchange.sent, received=exchange.received
+            )
+            self._meter.add(self.name, usage)
+            channel.close()
+        return self._reply(connection, channel, exchange, reader)
+
+    def tunnel(self, host: str, port: int) -> Any:
+        """A socket-like channel to an address as seen from the machine.
+
+        Raises:
+            UnreachableError: nothing answers there, or the machine does not forward.
+
+        """
+        connection = self._shared.get()
+        return _ssh().open_channel(connection.transport, host, port, self.name)
+
+    @contextmanager
+    def forward(self, host: str, port: int) -> Iterator[LocalForward]:
+        """A port on 127.0.0.1 that ends at an address as seen from the machine."""
+        with LocalForward(lambda: self.tunnel(host, port)) as forward:
+            yield forward
+
+    def close(self) -> None:
+        """Close for good; a request under way ends with `LostError`."""
+        self._shared.close()
+
+    def _session(self) -> tuple[Any, Any]:
+        """The connection and a new channel; a connection that died unused is replaced."""
+        for last in (False, True):
+            connection = self._shared.get()
+            channel = self._channel(connection, last=last)
+            if channel is not None:
+                return connection, channel
+        raise on_exchange(None, self.name)
+
+    def _channel(self, connection: Any, *, last: bool) -> Any:
+        """A new channel; None if the connection is dead and dropped, or was away for a moment."""
+        seconds = _ssh().CHANNEL_SECONDS
+        try:
+            return retry(
+                lambda: connection.transport.open_session(timeout=seconds),
+                seconds,
+                self._pool.unless_closed(_ssh().is_refused_channel),
+            )
+        except _ssh().FAULTS as error:
+            refused = _ssh().is_refused_channel(error)
+            if self._answers(connection) and (refused or last):
+                message = f"{self.name} opens no session for a command ({error})"
+                raise UnreachableError(SESSION_REFUSED, message) from error
+            return None
+
+    def _answers(self, connection: Any) -> bool:
+        """Whether the server is there; if not, the connection is dropped."""
+        if _ssh().answers(connection.transport, _ANSWER_SECONDS):
+            return True
+        self._shared.drop(connection)
+        return False
+
+    @property
+    def _become(self) -> bool:
+        return self.target.become and self.target.user != "root"
+
+    def _command(self) -> str:
+        program = f"sh -c '{stage0()}'"
+        if not self._become:
+            return program
+        if self.target.become_password is None:
+            return f"sudo -n -- {program}"
+        return f"sudo -S -k -p '{PROMPT}' -- {program}"
+
+    def _password(self) -> bytes | None:
+        if not self._become or self.target.become_password is None:
+            return None
+        return self._pool.secrets.resolve(self.target.become_password).reveal().encode()
+
+    def _reply(
+        self, connection: Any, channel: Any, exchange: Exchange, reader: ReplyReader
+    ) -> Reply:
+        if reader.complete:
+            return reader.reply()
+        if reader.started or channel.exit_status < 0:  # killed, or cut off
+            raise self._lost(connection, connection.transport.get_exception())
+        refusal = Refusal(
+            status=channel.exit_status,
+            said=reader.noise,
+            ready=reader.ready,
+            become=self._become,
+            asked=exchange.asked,
+            password=self.target.become_password is not None,
+        )
+        error = on_refusal(refusal, self.name)
+        if error.code in {SUDO_PASSWORD, SUDO_REFUSED}:
+            self._shared.fail(error)
+        raise error
+
+    def _lost(self, connection: Any, error: BaseException | None) -> KbError:
+        if not connection.is_connected:
+            self._shared.drop(connection)
+        return on_exchange(error, self.name)
+
+
+class Hosts:
+    """The connections of a run, one per node."""
+
+    def __init__(
+        self,
+        trust: HostKeys,
+        secrets: SecretSource,
+        meter: Meter,
+        handshakes: int = 32,
+        state: str = STATE,
+    ) -> None:
+        self._pool = ConnectionPool(trust, secrets, meter, handshakes)
+        self._meter = meter
+        self._state = state
+        self._lock = threading.Lock()
+        self._connections: dict[tuple[str, SshTarget], Connection] = {}
+
+    def connection(self, target: SshTarget, name: str) -> Connection:
+        """The node's connection; opened by its first request."""
+        with self._lock:
+            key = (name, target)
+            if key not in self._connections:
+                self._connections[key] = Connection(
+                    target, name=name, pool=self._pool, meter=self._meter, state=self._state
+                )
+            return self._connections[key]
+
+    def close(self) -> None:
+        """Close everything; requests under way end with `LostError`."""
+        with self._lock:
+            connections = tuple(self._connections.values())
+        for connection in connections:
+            connection.close()
+        self._pool.close()

@@ -1,0 +1,237 @@
+"""Opening one SSH connection; with `keys` the only importer of fabric and paramiko.
+
+`kbootstrap.remote.pool` imports this module when the first connection is opened, for
+paramiko takes 80 ms to load. What it adds to Fabric, with the reasons in
+reference/ssh-fanout.md: a socket without Nagle's delay (40 ms per exec) that notices a dead peer,
+host keys that are checked, no slow key exchange, one login attempt, timeouts everywhere.
+"""
+
+import logging
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+import fabric
+import paramiko
+
+from kbootstrap import codes_ssh
+from kbootstrap.errors import KbError, LoginError, UnreachableError
+from kbootstrap.model.cluster import SshTarget
+from kbootstrap.remote.faults import on_connect
+from kbootstrap.remote.hostkeys import HostKey, HostKeys
+from kbootstrap.remote.keys import Keyring
+from kbootstrap.remote.secretsource import SecretSource
+
+CONNECT_SECONDS = 10
+_BANNER_SECONDS = 20  # a busy sshd, or our own load, must not look like a dead host
+_AUTH_SECONDS = 60  # PAM may ask a slow directory
+CHANNEL_SECONDS = 10
+KEEPALIVE_SECONDS = 15
+_POLL_SECONDS = 5  # paramiko's reader wakes this often; its default of 0.1 s costs CPU
+_STACK_BYTES = 512 * 1024
+
+LOSSES: tuple[type[Exception], ...] = (paramiko.SSHException, EOFError)
+FAULTS: tuple[type[Exception], ...] = (*LOSSES, OSError)
+
+_KEX = ("group14-sha256", "group16-sha512", "group-exchange-sha256")  # 8-26 times our CPU
+_DISABLED = {"kex": [f"diffie-hellman-{name}" for name in _KEX]}
+_STACK_LOCK = threading.Lock()
+
+# It logs a traceback for every connection that fails; those become our errors instead.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
+
+def open_socket(target: SshTarget) -> socket.socket:
+    """A TCP connection that sends at once and finds a dead peer within 45 s."""
+    sock = socket.create_connection((target.host, target.port), timeout=CONNECT_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_USER_TIMEOUT", 30_000),
+        ("TCP_KEEPIDLE", 15),
+        ("TCP_KEEPINTVL", 5),
+        ("TCP_KEEPCNT", 3),
+    ):
+        if hasattr(socket, option):  # Linux has them all
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return sock
+
+
+class Door:
+    """Opens connections for everybody in this process; thread-safe."""
+
+    def __init__(self, trust: HostKeys, secrets: SecretSource) -> None:
+        self._trust = trust
+        self._secrets = secrets
+        self._keyring = Keyring(secrets)
+
+    def open(self, target: SshTarget, sock: Any) -> Any:
+        """Log in over a socket or channel; returns the `fabric.Connection`.
+
+        Raises whatever paramiko raises: `kbootstrap.remote.faults` has the table. The socket
+        is closed then.
+        """
+        connection = fabric.Connection(
+            target.host,
+            user=target.user,
+            port=target.port,
+            # It reads no file. Not shared: a new connection empties it for a moment.
+            config=fabric.Config(lazy=True, ssh_config=paramiko.SSHConfig()),
+            connect_kwargs={
+                "sock": sock,
+                "auth_strategy": _Login(target, self._keyring, self._secrets),
+                "transport_factory": _transport_factory(self._trust.kinds(target)),
+                "disabled_algorithms": _DISABLED,
+                "banner_timeout": _BANNER_SECONDS,
+                "auth_timeout": _AUTH_SECONDS,
+                "channel_timeout": CHANNEL_SECONDS,
+            },
+        )
+        connection.client.set_missing_host_key_policy(_Policy(self._trust, target))
+        try:
+            connection.open()
+        except BaseException:
+            connection.client.close()
+            sock.close()
+            raise
+        connection.transport.set_keepalive(KEEPALIVE_SECONDS)
+        sock.settimeout(_POLL_SECONDS)
+        return connection
+
+    def close(self) -> None:
+        """Hang up on the agent; open connections stay."""
+        self._keyring.close()
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
+    """A transport whose thread takes 512 KiB of address space instead of 8 MiB."""
+
+    def start(self) -> None:
+        with _STACK_LOCK:
+            before = threading.stack_size(_STACK_BYTES)
+            try:
+                super().start()
+            finally:
+                threading.stack_size(before)
+
+    def run(self) -> None:
+        # Behind a jump host its last act is to close a channel of a connection that may be gone.
+        with suppress(*FAULTS):
+            super().run()
+
+
+def _transport_factory(known: tuple[str, ...]) -> Any:
+    """Makes transports that ask first for the key types we can check."""
+
+    def make(sock: Any, disabled_algorithms: dict[str, list[str]]) -> paramiko.Transport:
+        transport = _Transport(sock, disabled_algorithms=disabled_algorithms)
+        options = transport.get_security_options()
+        wanted = {kind for kind in options.key_types if kind in known}
+        if "ssh-rsa" in known:
+            wanted |= {kind for kind in options.key_types if kind.startswith("rsa-")}
+        options.key_types = sorted(options.key_types, key=lambda kind: kind not in wanted)
+        return transport
+
+    return make
+
+
+class _Policy(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
+    """Paramiko's hook between key exchange and authentication; it knows no keys itself."""
+
+    def __init__(self, trust: HostKeys, target: SshTarget) -> None:
+        self._trust = trust
+        self._target = target
+
+    def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
+        del client, hostname
+        self._trust.check(self._target, HostKey(key.get_name(), key.asbytes()))
+
+
+class _Login:
+    """Authenticates once: the keys, then the password; never a second connection."""
+
+    def __init__(self, target: SshTarget, keyring: Keyring, secrets: SecretSource) -> None:
+        self._target = target
+        self._keyring = keyring
+        self._secrets = secrets
+        self._tried: list[str] = []
+        self._allowed: list[str] = []
+
+    def authenticate(self, transport: Any) -> None:
+        """Called by paramiko in place of its own guessing.
+
+        Raises:
+            LoginError: the host refuses (KB204) or a key is unusable (KB208).
+
+        """
+        user = self._target.user
+        for key in self._keyring.keys(self._target):
+            name = f"{key.get_name()} {HostKey('', key.asbytes()).fingerprint}"
+            if self._attempt(name, transport.auth_publickey, user, key):
+                return
+        if self._target.password is not None:
+            password = self._secrets.resolve(self._target.password).reveal()
+            if self._attempt("password", transport.auth_password, user, password):
+                return
+        tried = ", ".join(self._tried) or "nothing: no key, no agent, no password"
+        raise LoginError(
+            codes_ssh.LOGIN_REFUSED,
+            f"{self._target.host}:{self._target.port} refuses {user} (tried {tried})",
+            detail=f"it accepts: {', '.join(self._allowed)}" if self._allowed else "",
+        )
+
+    def _attempt(self, name: str, method: Any, *args: Any) -> bool:
+        """Whether that was all it took."""
+        self._tried.append(name)
+        try:
+            self._allowed = list(method(*args))
+        except paramiko.BadAuthenticationType as error:
+            self._allowed = list(error.allowed_types)
+            return False
+        except paramiko.AuthenticationException:
+            return False
+        return not self._allowed  # the rest of the factors, if it wants several
+
+
+def open_channel(transport: Any, host: str, port: int, place: str) -> Any:
+    """A channel through ``place`` to an address as seen from there.
+
+    Raises:
+        KbError: it does not forward (KB211), or nothing answers there (KB201).
+
+    """
+    try:
+        return transport.open_channel(
+            "direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=CHANNEL_SECONDS
+        )
+    except paramiko.ChannelException as error:
+        if error.code == 1:  # SSH_OPEN_ADMINISTRATIVELY_PROHIBITED
+            raise on_connect(error, place) from error
+        raise _no_answer(place, host, port, str(error.text)) from error
+    except FAULTS as error:
+        raise _no_answer(place, host, port, str(error)) from error
+
+
+def _no_answer(place: str, host: str, port: int, why: str) -> KbError:
+    return UnreachableError(
+        codes_ssh.UNREACHABLE, f"{place} cannot reach {host}:{port} ({why.lower()})"
+    )
+
+
+def is_refused_channel(error: BaseException) -> bool:
+    """The server lives but has no room: its sessions (MaxSessions) are all in use."""
+    return isinstance(error, paramiko.ChannelException)
+
+
+def answers(transport: Any, seconds: float) -> bool:
+    """Does the SSH server itself still answer? Also through a jump host, unlike TCP's timers."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        with suppress(*FAULTS):
+            transport.global_request("keepalive@openssh.com", wait=True)
+            answered.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answered.wait(seconds) and bool(transport.is_active())

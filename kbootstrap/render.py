@@ -1,0 +1,58 @@
+"""Text from templates: strict, quoted, deterministic.
+
+The only module that imports jinja2. Undefined names are errors, ``| sh`` quotes for the
+shell, and a `Secret` cannot be rendered at all.
+"""
+
+import hashlib
+import json
+import shlex
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from kbootstrap.data import data_path
+from kbootstrap.secret import Secret
+
+
+def _finalize(value: object) -> object:
+    if isinstance(value, Secret):
+        raise TypeError("a secret must not be rendered; use a slot")
+    return value
+
+
+def _quote(value: object) -> str:
+    return shlex.quote(str(_finalize(value)))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(data_path("templates")),
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - shell and configuration files, not HTML
+    )
+    environment.filters["sh"] = _quote
+    environment.filters["json"] = lambda value: json.dumps(value, sort_keys=True)
+    return environment
+
+
+def render(template: str, **values: Any) -> str:
+    """The text of ``templates/<template>`` with ``values`` filled in.
+
+    Raises:
+        jinja2.UndefinedError: the template names something not given.
+        TypeError: a value is a `Secret`.
+
+    """
+    return _environment().get_template(template).render(**values)
+
+
+def sha256(text: str) -> str:
+    """Hex SHA-256 of a text, as ``sha256sum`` prints it for the file."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""Container runtimes: which files each wants and what they say. Pure."""
+
+from dataclasses import dataclass
+
+from kbootstrap.model.cluster import Cluster, RuntimeType
+from kbootstrap.runtime import containerd, crio
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """One file of a runtime's configuration.
+
+    Attributes:
+        restart: the running daemon has to be restarted to see it.
+
+    """
+
+    path: str
+    body: str
+    restart: bool
+
+
+def config_files(cluster: Cluster, major: int) -> tuple[ConfigFile, ...]:
+    """Every file for the cluster's runtime, whose installed major version is ``major``."""
+    if cluster.runtime.type is RuntimeType.CRIO:
+        return (
+            ConfigFile(crio.DROP_IN, crio.drop_in(cluster), restart=True),
+            ConfigFile(crio.REGISTRIES, crio.registries(cluster), restart=True),
+        )
+    hosts = tuple(
+        ConfigFile(containerd.hosts_path(mirror), containerd.hosts_toml(mirror), restart=False)
+        for mirror in cluster.images.mirrors
+    )
+    return (ConfigFile(containerd.CONFIG, containerd.config(cluster, major), restart=True), *hosts)
+
+
+def config_paths(cluster: Cluster) -> tuple[str, ...]:
+    """The paths alone, which do not depend on the version."""
+    return tuple(file.path for file in config_files(cluster, major=2))
+
+
+def daemon_paths(cluster: Cluster) -> tuple[str, ...]:
+    """The files the daemon reads only when it starts."""
+    return tuple(file.path for file in config_files(cluster, major=2) if file.restart)

@@ -1,0 +1,128 @@
+"""The built-in pod network for small flat networks: a bridge per node, no image, no agent.
+
+Each node gets one conflist for its pod CIDR and one oneshot unit. The unit routes the
+whole pod range onto the node's own link and lets the node answer ARP for its pods (proxy
+ARP), so the machine that has a pod answers for it. Routes to each other node would do the
+same, but then every join would have to touch every node; this way ``join node3`` touches
+node3 only. IPv4, one layer-2 network.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kbootstrap.action import Action, AwaitPodCidr, PutFile, PutSlots, Unit
+from kbootstrap.engine.phase import Phase, View
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render, sha256
+
+CONFLIST = "/etc/cni/net.d/10-kbootstrap.conflist"
+SCRIPT = "/var/lib/kbootstrap/pod-network.sh"
+UNIT = "/etc/systemd/system/kbootstrap-pod-network.service"
+UNIT_NAME = "kbootstrap-pod-network.service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What templates/cni/probe.sh.j2 prints."""
+
+    conflist: str = ""  # sha256
+    script: str = ""  # sha256
+    unit: str = ""  # sha256
+    enabled: bool = False
+    up: bool = False  # the route and proxy ARP are in force now
+
+
+def conflist_text(pod_cidr: str) -> str:
+    """The CNI configuration for a node's range; a slot mark will do."""
+    return render("cni/bridge.conflist.j2", pod_cidr=pod_cidr)
+
+
+def script_text(cluster: Cluster, node: Node) -> str:
+    """What the unit runs."""
+    return render(
+        "cni/pod-network.sh.j2", address=node.advertise_address, pods=cluster.network.pod_cidrs[0]
+    )
+
+
+def unit_text() -> str:
+    """The oneshot unit."""
+    return render("cni/pod-network.service.j2", script=SCRIPT)
+
+
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only."""
+    return render(
+        "cni/probe.sh.j2",
+        files=(("conflist", CONFLIST), ("script", SCRIPT), ("unit", UNIT)),
+        unit=UNIT_NAME,
+        address=node.advertise_address,
+        pods=cluster.network.pod_cidrs[0],
+    )
+
+
+def plan(view: View[Facts]) -> Iterator[Action]:
+    """The unit first, then the conflist, which makes the node Ready."""
+    yield from _unit(view)
+    facts = view.facts
+    node = view.api.node(view.node.name)
+    cidr = node.pod_cidrs[0] if node and node.pod_cidrs else ""
+    if facts.conflist and (not cidr or facts.conflist == sha256(conflist_text(cidr))):
+        return
+    yield AwaitPodCidr(why="the conflist hands out addresses of it", node=view.node.name)
+    yield PutSlots(
+        why="the runtime has no network configuration",
+        path=CONFLIST,
+        body=conflist_text("@@pod_cidr@@"),
+        needs=("pod_cidr",),
+        mode=0o644,
+        secret=False,
+        effect={"conflist": sha256(conflist_text(cidr or "@@pod_cidr@@"))},
+    )
+
+
+def _unit(view: View[Facts]) -> Iterator[Action]:
+    facts = view.facts
+    script, unit = script_text(view.cluster, view.node), unit_text()
+    new_script, new_unit = facts.script != sha256(script), facts.unit != sha256(unit)
+    if new_script:
+        yield PutFile(
+            why="missing or different",
+            path=SCRIPT,
+            body=script,
+            mode=0o755,
+            effect={"script": sha256(script), "up": False},
+        )
+    if new_unit:
+        yield PutFile(
+            why="missing or different",
+            path=UNIT,
+            body=unit,
+            effect={"unit": sha256(unit), "enabled": False, "up": False},
+        )
+    if new_unit or not facts.enabled:
+        yield Unit(
+            why="not started at boot", verb="enable", name=UNIT_NAME, effect={"enabled": True}
+        )
+    if new_script or new_unit or not facts.up:
+        yield Unit(
+            why="the pod range is not routed",
+            verb="restart",
+            name=UNIT_NAME,
+            effect={"up": True},
+        )
+
+
+def _wanted(cluster: Cluster, node: Node) -> bool:
+    del node
+    return cluster.cni.type == "bridge"
+
+
+PHASE = Phase(
+    id="cni-bridge",
+    title="Pod network on the node",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    on=_wanted,
+    api=True,
+)

@@ -1,0 +1,51 @@
+"""A pod network from manifests: applied server-side on what is missing, then waited for."""
+
+from collections.abc import Iterator
+
+from kbootstrap.action import Action, ApplyManifest, AwaitRollout
+from kbootstrap.engine.phase import NoFacts, Phase, View
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.document import Document
+from kbootstrap.model.observed import manifest_ref
+
+WORKLOADS = ("DaemonSet", "Deployment")
+
+
+def plan(view: View[NoFacts]) -> Iterator[Action]:
+    """Apply each object the API lacks or holds in another form."""
+    applied = view.api.applied
+    for source, manifest in view.bits.manifests:
+        ref = manifest_ref(manifest)
+        if ref in applied:
+            continue
+        applied = applied | {ref}
+        yield ApplyManifest(
+            why="missing, or another version of it",
+            manifest=manifest,
+            source=source,
+            effect={"api": {"applied": applied}},
+        )
+    workloads = tuple(w for _, manifest in view.bits.manifests if (w := _workload(manifest)))
+    if workloads and not (set(workloads) <= view.api.rolled_out):
+        yield AwaitRollout(
+            why="nodes are Ready only with a pod network",
+            workloads=workloads,
+            effect={"api": {"rolled_out": frozenset(workloads)}},
+        )
+
+
+def _workload(manifest: Document) -> tuple[str, str, str] | None:
+    data = manifest.data
+    if data.get("kind") not in WORKLOADS:
+        return None
+    meta = data["metadata"]
+    return data["kind"], meta.get("namespace", "default"), meta["name"]
+
+
+def _wanted(cluster: Cluster, node: Node) -> bool:
+    return node == cluster.first and cluster.cni.type == "manifest"
+
+
+PHASE = Phase(
+    id="cni-manifest", title="Pod network", facts=NoFacts, plan=plan, on=_wanted, api=True
+)

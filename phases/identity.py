@@ -1,0 +1,197 @@
+"""Is this the machine it should be, and is it fit? Marks it as ours; refuses a foreign one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kbootstrap import codes_etcd
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import Action, PutFile
+from kbootstrap.engine.phase import Phase, View
+from kbootstrap.errors import KbError, PhaseError, RefusedError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render
+
+MARKER = "/var/lib/kbootstrap/cluster"
+RESTORE = "/var/lib/kbootstrap/etcd-restore"  # what a restore of etcd works with
+BEFORE = "/var/lib/kbootstrap/before"
+# Folders Kubernetes makes besides its own; reset leaves those that were there before us.
+SHARED_FOLDERS = (
+    "/etc/cni/net.d",
+    "/etc/cni",
+    "/opt/cni/bin",
+    "/opt/containerd",
+    "/opt/cni",
+    "/usr/libexec/kubernetes",
+    "/var/lib/cni",
+    "/var/lib/kubelet",
+    "/var/lib/etcd",
+    "/var/log/pods",
+    "/var/log/containers",
+)
+MAX_SKEW = 60  # seconds; beyond it certificates and tokens fail
+MIN_VAR_KIB, MIN_ETC_KIB = 1024 * 1024, 4 * 1024
+MIN_CONTROL_PLANE_MIB = 1700  # kubeadm's Mem check
+ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What templates/identity/probe.sh.j2 prints."""
+
+    arch: str = ""
+    systemd: bool = False
+    uid: int = -1
+    clock: int = 0
+    marker: str = ""  # the cluster name we left here
+    folder: tuple[str, ...] = ()  # those of SHARED_FOLDERS that are there
+    noted: bool = False  # it was written down which of them were there before us
+    ca: tuple[str, ...] = ()  # lines of /etc/kubernetes/pki/ca.crt
+    member: bool = False  # kubelet.conf is there
+    control_plane: bool = False  # the API server's static pod is there
+    etcd_data: bool = False
+    var_kib: int = 0
+    etc_kib: int = 0
+    mem_mib: int = 0
+    runtime: bool = False  # its program is installed
+    restoring: bool = False  # a restore of etcd holds the control plane's manifests
+    taken: tuple[str, ...] = ()  # ports in use; only asked on a node without Kubernetes
+
+    @property
+    def ca_pem(self) -> str:
+        """The cluster CA on this machine, empty if there is none."""
+        return "".join(f"{line}\n" for line in self.ca)
+
+    @property
+    def holds_cluster(self) -> bool:
+        """Whether a cluster's data is here."""
+        return self.member or self.control_plane or self.etcd_data
+
+
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only; about six forks."""
+    return render(
+        "identity/probe.sh.j2",
+        marker=MARKER,
+        before=BEFORE,
+        restore=RESTORE,
+        folders=SHARED_FOLDERS,
+        etcd_dir=cluster.etcd.data_dir,
+        binary="crio" if cluster.runtime.unit == "crio.service" else "containerd",
+        ports=_ports(cluster, node),
+    )
+
+
+def _ports(cluster: Cluster, node: Node) -> tuple[int, ...]:
+    if not node.is_control_plane:
+        return (10250,)
+    stacked = (2379, 2380) if cluster.etcd.external is None else ()
+    return (cluster.api.bind_port, 10250, 10257, 10259, *stacked)
+
+
+def plan(view: View[Facts]) -> Iterator[Action]:
+    """Leave the cluster's name on the node, so that a later run knows its own."""
+    if view.facts.marker != view.cluster.name:
+        yield PutFile(
+            why="the node is not marked as ours yet",
+            path=MARKER,
+            body=f"{view.cluster.name}\n",
+            mode=0o600,
+            effect={"marker": view.cluster.name},
+        )
+    if not view.facts.noted:
+        yield PutFile(
+            why="reset leaves the folders that were there before",
+            path=BEFORE,
+            body="".join(f"{folder}\n" for folder in view.facts.folder),
+            mode=0o600,
+            effect={"noted": True},
+        )
+
+
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """Everything that makes the node unfit, all at once."""
+    if view.facts.restoring:
+        words = f"the control plane's manifests wait in {RESTORE}/manifests"
+        yield RefusedError(codes_etcd.RESTORE_BEGUN, words)
+    yield from _foreign(view)
+    yield from _unfit(view)
+    yield from _unfit_fresh(view)
+
+
+def _foreign(view: View[Facts]) -> Iterator[KbError]:
+    facts, ours = view.facts, view.cluster.name
+    if facts.marker and facts.marker != ours:
+        yield RefusedError(codes.FOREIGN_CLUSTER, f"the node belongs to cluster {facts.marker!r}")
+    elif facts.holds_cluster and not facts.marker and not _same_ca(view):
+        yield RefusedError(
+            codes.FOREIGN_CLUSTER,
+            f"the node holds a cluster that is not {ours!r}",
+            detail=_held(facts),
+        )
+    elif facts.ca and view.ca and not _same_ca(view):
+        yield RefusedError(
+            codes.FOREIGN_CLUSTER, f"the node's CA is not the one of {ours!r} on {view.seed}"
+        )
+
+
+def _same_ca(view: View[Facts]) -> bool:
+    return bool(view.ca) and view.facts.ca_pem == view.ca
+
+
+def _held(facts: Facts) -> str:
+    found = {
+        "/etc/kubernetes/kubelet.conf": facts.member,
+        "/etc/kubernetes/manifests/kube-apiserver.yaml": facts.control_plane,
+        "etcd data": facts.etcd_data,
+    }
+    return "found: " + ", ".join(name for name, there in found.items() if there)
+
+
+def _unfit(view: View[Facts]) -> Iterator[KbError]:
+    facts = view.facts
+    if facts.uid != 0:
+        yield PhaseError(codes.NOT_ROOT, f"scripts run as uid {facts.uid}, not as root")
+    if not facts.systemd or facts.arch not in ARCHES:
+        yield PhaseError(
+            codes.UNSUPPORTED_HOST,
+            f"machine is {facts.arch}, {'with' if facts.systemd else 'without'} systemd",
+        )
+    if not facts.runtime:
+        yield PhaseError(codes.RUNTIME_MISSING, f"{view.cluster.runtime.type} is not installed")
+    if abs(facts.clock - view.now) > MAX_SKEW:
+        yield PhaseError(
+            codes.CLOCK_SKEW, f"its clock is {facts.clock - view.now:+d} s off the operator's"
+        )
+
+
+def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
+    """What matters only while there is something to install."""
+    facts, node = view.facts, view.node
+    if facts.member:
+        return
+    for path, free, least in (
+        ("/var", facts.var_kib, MIN_VAR_KIB),
+        ("/etc", facts.etc_kib, MIN_ETC_KIB),
+    ):
+        if free < least:
+            yield PhaseError(
+                codes.DISK_FULL, f"{path} has {free // 1024} MiB free, {least // 1024} are needed"
+            )
+    if facts.taken:
+        yield PhaseError(codes.PORT_TAKEN, f"in use: port {', '.join(facts.taken)}")
+    ignored = {*node.ignore_preflight, *view.cluster.kubeadm.ignore_preflight}
+    if node.is_control_plane and facts.mem_mib < MIN_CONTROL_PLANE_MIB and "Mem" not in ignored:
+        yield PhaseError(
+            codes.TOO_SMALL, f"{facts.mem_mib} MiB of memory, {MIN_CONTROL_PLANE_MIB} are needed"
+        )
+
+
+PHASE = Phase(
+    id="identity",
+    title="Identity and fitness",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    shared=True,
+)

@@ -1,0 +1,196 @@
+"""``kubeadm join``: control planes one at a time, workers all at once.
+
+Each join has a token of its own, valid for minutes and deleted afterwards also when the
+join fails, and the CA's hash; both stand in a 0600 file on a tmpfs that the detached
+script removes when kubeadm ends. A join cut short is cleared and repeated.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kbootstrap import kubeadm
+from kbootstrap.action import (
+    Action,
+    Detached,
+    DropCerts,
+    DropTokens,
+    MakeToken,
+    MintKey,
+    PutSlots,
+    Remove,
+    Risk,
+    Run,
+)
+from kbootstrap.engine.phase import Phase, View, Wait
+from kbootstrap.errors import KbError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render
+from phases import init
+
+RUN = "join"
+CONFIG = "/run/kbootstrap/join.yaml"
+UPLOAD = "/run/kbootstrap/upload-certs.yaml"
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the probe prints."""
+
+    run: str = "none"  # none, running, ok, failed or lost
+    joined: bool = False  # kubelet.conf, and for a control plane its static pods
+    begun: bool = False  # leftovers of a join that did not finish
+
+
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only."""
+    manifests = ["kube-apiserver", *([] if cluster.etcd.external else ["etcd"])]
+    return render(
+        "kubeadm/join_probe.sh.j2",
+        run=RUN,
+        manifests=manifests if node.is_control_plane else [],
+    )
+
+
+def _member(view: View[Facts]) -> bool:
+    """Whether the join came to its end.
+
+    The kubelet registers the Node a moment after kubeadm is done, so the API is asked only
+    about a join of which kubeadm's own end is not known.
+    """
+    if not view.facts.joined or view.facts.run in {"ok", "none"}:
+        return view.facts.joined
+    node = view.api.node(view.node.name)
+    if node is None:
+        return False
+    return not view.node.is_control_plane or CONTROL_PLANE_LABEL in dict(node.labels)
+
+
+def plan(view: View[Facts]) -> Iterator[Action]:
+    """Nothing for a member; else clear what a failed try left, and join."""
+    facts, name = view.facts, view.node.name
+    if _member(view) or _is_made_by_init(view):
+        return
+    if facts.run == "running":
+        yield _kubeadm_join(view, "it still runs on the node")
+        yield from _drop(view)
+        return
+    if facts.begun or facts.joined:
+        yield _clear(view)
+    yield MakeToken(why="kubeadm join needs one", node=name, ttl=view.cluster.token_ttl)
+    if view.node.is_control_plane:
+        yield from _upload_certs(view)
+    yield PutSlots(
+        why="kubeadm join reads it; a tmpfs, removed when the join ends",
+        path=CONFIG,
+        body=kubeadm.join_config(view.cluster, view.node),
+        needs=kubeadm.join_slots(view.node),
+    )
+    yield _kubeadm_join(view, "the node is not a member")
+    yield from _drop(view)
+
+
+def _is_made_by_init(view: View[Facts]) -> bool:
+    """The first control plane joins only when another one has kept the cluster without it."""
+    return view.node == view.cluster.first and view.seed in {"", view.node.name}
+
+
+def _drop(view: View[Facts]) -> Iterator[Action]:
+    yield Remove(why="it holds the token", path=CONFIG, always=True)
+    yield DropTokens(why="a token serves one join", node=view.node.name, always=True)
+    if view.node.is_control_plane:
+        yield DropCerts(why="certificates serve one join", always=True)
+
+
+def _upload_certs(view: View[Facts]) -> Iterator[Action]:
+    seed = view.cluster.node(view.seed or view.cluster.first.name)
+    yield MintKey(why="certificates travel encrypted")
+    yield PutSlots(
+        why="kubeadm reads the certificate key from it; a tmpfs, removed at once",
+        path=UPLOAD,
+        body=kubeadm.init_config(view.cluster, seed, certificate_key="@@certificate_key@@"),
+        needs=("certificate_key",),
+        host=seed.name,
+    )
+    yield Run(
+        why="the new control plane needs the cluster's CAs",
+        title=f"kubeadm init phase upload-certs, on {seed.name}",
+        body=render("kubeadm/upload_certs.sh.j2", config=UPLOAD),
+        host=seed.name,
+    )
+
+
+def _kubeadm_join(view: View[Facts], why: str) -> Action:
+    node, waits = view.node, view.cluster.kubeadm.timeouts
+    labels = ((CONTROL_PLANE_LABEL, ""),) if node.is_control_plane else ()
+    nodes = view.api.with_node(node.name, labels=labels, taints=node.taints or ())
+    kind = "as control plane" if node.is_control_plane else "as worker"
+    return Detached(
+        why=why,
+        name=RUN,
+        title=f"kubeadm join {kind} ({view.cluster.api.endpoint})",
+        body=render("kubeadm/join.sh.j2", config=CONFIG),
+        attach=view.facts.run == "running",
+        seconds=waits.discovery + waits.kubelet + waits.tls_bootstrap + waits.control_plane + 600,
+        effect={"run": "ok", "joined": True, "begun": False, "api": {"nodes": nodes}},
+    )
+
+
+def _clear(view: View[Facts]) -> Action:
+    """A half-done join of our own holds no cluster: another control plane has it all."""
+    control_plane = view.node.is_control_plane
+    return Run(
+        why=f"an earlier join did not come to its end ({view.facts.run})",
+        title="clear the half-done join"
+        + (" (kubeadm reset; its etcd member leaves)" if control_plane else ""),
+        body=render(
+            "kubeadm/clear_join.sh.j2",
+            control_plane=control_plane,
+            socket=view.cluster.runtime.socket,
+            etcd_dir=view.cluster.etcd.data_dir,
+            stacked=view.cluster.etcd.external is None,
+        ),
+        risk=Risk.RESTART,
+        effect={"begun": False, "joined": False, "run": "none"},
+    )
+
+
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """A node brings the cluster's own version, before and after it has joined."""
+    yield from init.same_version(view)
+
+
+def _joins_as_control_plane(cluster: Cluster, node: Node) -> bool:
+    del cluster
+    return node.is_control_plane
+
+
+def _joins_as_worker(cluster: Cluster, node: Node) -> bool:
+    del cluster
+    return not node.is_control_plane
+
+
+CONTROL_PLANE = Phase(
+    id="join-control-plane",
+    title="Join as control plane",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    on=_joins_as_control_plane,
+    waits=(("init", Wait.FIRST), ("join-control-plane", Wait.EARLIER)),
+    api=True,
+    shared=True,
+)
+
+WORKER = Phase(
+    id="join-worker",
+    title="Join as worker",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    on=_joins_as_worker,
+    waits=(("init", Wait.FIRST),),
+    api=True,
+)

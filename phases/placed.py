@@ -1,0 +1,21 @@
+"""Files on a node as facts: lines of "identity path", and which of the wanted are lacking."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def lacking(
+    have: tuple[str, ...], wanted: Iterable[tuple[str, str, T]]
+) -> Iterator[tuple[T, tuple[str, ...]]]:
+    """Each wanted (identity, path, item) that is not there as it should be.
+
+    With the item comes what the node has once it is placed, for the action's effect.
+    """
+    for identity, path, item in wanted:
+        line = f"{identity} {path}"
+        if line in have:
+            continue
+        have = (*(h for h in have if not h.endswith(f" {path}")), line)
+        yield item, have

@@ -1,0 +1,90 @@
+"""Configure containerd or cri-o: pause image, cgroups, registries; restart only for that.
+
+The probe compares what runs with what is written: `stale` says that the daemon started
+before its configuration was last changed, or does not answer, so a connection that dies
+between write and restart loses nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kbootstrap.action import Action, PutFile, Risk, Run, Unit
+from kbootstrap.engine.phase import Phase, View
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render, sha256
+from kbootstrap.runtime import config_files, config_paths, daemon_paths
+from phases.placed import lacking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What templates/runtime/probe.sh.j2 prints."""
+
+    version: str = ""  # "1.6.20"
+    file: tuple[str, ...] = ()  # "sha256 path" of each configuration file that is there
+    active: bool = False
+    enabled: bool = False
+    answers: bool = False  # its CRI socket accepts connections
+    stale: bool = False  # it runs with an older configuration than the one on disk
+
+    @property
+    def major(self) -> int:
+        """Major version; 1 when it cannot be read, as on Debian 12."""
+        head = self.version.lstrip("v").split(".")[0]
+        return int(head) if head.isdigit() else 1
+
+
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only."""
+    del node
+    return render(
+        "runtime/probe.sh.j2",
+        binary=cluster.runtime.unit.removesuffix(".service"),
+        unit=cluster.runtime.unit,
+        socket=cluster.runtime.socket.removeprefix("unix://"),
+        paths=config_paths(cluster),
+        daemon_paths=daemon_paths(cluster),
+    )
+
+
+def plan(view: View[Facts]) -> Iterator[Action]:
+    """Write what differs; restart when what runs has not seen it."""
+    facts, unit = view.facts, view.cluster.runtime.unit
+    restart = facts.stale or not facts.active
+    files = (
+        (sha256(file.body), file.path, file) for file in config_files(view.cluster, facts.major)
+    )
+    for file, have in lacking(facts.file, files):
+        restart = restart or file.restart
+        effect: dict[str, object] = {"file": have}
+        yield PutFile(
+            why="configuration differs",
+            path=file.path,
+            body=file.body,
+            effect=effect | ({"stale": True} if file.restart else {}),
+        )
+    if not facts.enabled:
+        yield Unit(why="not started at boot", verb="enable", name=unit, effect={"enabled": True})
+    if restart:
+        yield Unit(
+            why="not running with this configuration",
+            verb="restart",
+            name=unit,
+            risk=Risk.RESTART,
+            effect={"stale": False, "active": True, "answers": False},
+        )
+    if restart or not facts.answers:
+        yield Run(
+            why="the runtime has to answer before anything else",
+            waits=True,
+            title=f"wait until {view.cluster.runtime.type} answers",
+            body=render(
+                "runtime/wait.sh.j2",
+                socket=view.cluster.runtime.socket.removeprefix("unix://"),
+                unit=unit,
+            ),
+            effect={"answers": True},
+        )
+
+
+PHASE = Phase(id="runtime", title="Container runtime", facts=Facts, probe=probe, plan=plan)

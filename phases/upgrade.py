@@ -1,0 +1,271 @@
+"""One node's whole upgrade, in one drain window; control planes one by one, then workers.
+
+Cordon and drain, the runtime's new settings, ``kubeadm upgrade``, kubelet and kubectl, a
+restart, Ready with the new version, uncordon. Each decision looks at what is, so a run cut
+short goes on behind what was done: the marks on the Node say that it is drained, and by
+whom it was cordoned, so that a node cordoned by somebody else stays so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from kbootstrap import kubeadm
+from kbootstrap.action import (
+    Action,
+    AwaitEtcd,
+    AwaitReady,
+    Cordon,
+    Detached,
+    Drain,
+    Risk,
+    Run,
+    Uncordon,
+)
+from kbootstrap.engine.phase import AnyPhase, Phase, View, Wait, forward
+from kbootstrap.model.document import Document
+from kbootstrap.model.etcd import unsettled
+from kbootstrap.render import render
+from phases import ready, runtime, upgrade_prepare, upgrade_repair
+from phases.upgrade_facts import Facts, PlaneFacts, check, probe, run_name, running, version
+
+MARK = "kbootstrap-upgrade"
+PLANE = upgrade_repair.PLANE
+SECONDS = 3600
+
+
+def plan(view: View[Any]) -> Iterator[Action]:
+    """Each decision on what is true after the ones before it."""
+    for decide in (
+        _cordon,
+        _drain,
+        _runtime,
+        _kubeadm,
+        _programs,
+        _flags,
+        _restart,
+        _ready,
+        _etcd,
+        _uncordon,
+    ):
+        for action in tuple(decide(view)):
+            yield action
+            view = forward(view, (action,))
+
+
+def _due(view: View[Facts]) -> bool:
+    """Whether anything is left that moves what runs here."""
+    facts = view.facts
+    versions = {facts.kubelet, running(view)}
+    return (
+        not _upgraded(view)
+        or versions != {version(view)}
+        or bool(facts.flag)
+        or any(not action.waits for action in _runtime(view))
+    )
+
+
+def _runtime(view: View[Any]) -> Iterator[Action]:
+    """What the phase of that name would do; its facts are among ours."""
+    yield from runtime.plan(view)
+
+
+def _upgraded(view: View[Facts]) -> bool:
+    """Whether kubeadm's part is proven done; a run that failed or vanished is run again."""
+    facts = view.facts
+    if facts.run not in {"ok", "none"}:
+        return False
+    if not isinstance(facts, PlaneFacts):
+        return facts.run == "ok" or running(view) == version(view)
+    return _pods(view) <= set(facts.pod) and (not _applies(view) or _stored(view))
+
+
+def _pods(view: View[Facts]) -> set[str]:
+    return {f"{version(view)} {name}" for name in PLANE}
+
+
+def _applies(view: View[Facts]) -> bool:
+    """The first control plane changes the cluster's own configuration, the others follow it."""
+    return view.node == view.cluster.first
+
+
+def _stored(view: View[Facts]) -> bool:
+    return bool(view.api.kubeadm_config.data.get("kubernetesVersion") == version(view))
+
+
+def _moves(view: View[Facts]) -> bool:
+    """Whether pods are moved away: not when nowhere is left for them."""
+    return view.bits.drain and len(view.cluster.nodes) > 1 and _due(view)
+
+
+def _etcd(view: View[Facts]) -> Iterator[Action]:
+    """The next member goes down only when all are up; before the first, kubeadm itself asks."""
+    if view.node.is_control_plane and unsettled(view.api.etcd or ()):
+        healthy = (replace(m, healthy=True, learner=False) for m in view.api.etcd or ())
+        yield AwaitEtcd(
+            why="a quorum must outlive the next step", effect={"api": {"etcd": tuple(healthy)}}
+        )
+
+
+def _cordon(view: View[Facts]) -> Iterator[Action]:
+    node = view.api.node(view.node.name)
+    if node and not node.unschedulable and _moves(view):
+        changes = {"unschedulable": True, "cordoned_by": MARK, "drained_by": ""}
+        yield Cordon(
+            why="nothing new may start there",
+            node=node.name,
+            mark=MARK,
+            effect={"api": {"nodes": view.api.with_node(node.name, **changes)}},
+        )
+
+
+def _drain(view: View[Facts]) -> Iterator[Action]:
+    node = view.api.node(view.node.name)
+    if node and node.drained_by != MARK and _moves(view):
+        nodes = view.api.with_node(node.name, drained_by=MARK)
+        yield Drain(
+            why="its kubelet changes",
+            node=node.name,
+            mark=MARK,
+            force=view.bits.force_drain,
+            risk=Risk.DISRUPT,
+            effect={"api": {"nodes": nodes}},
+        )
+
+
+def _kubeadm(view: View[Facts]) -> Iterator[Action]:
+    if _upgraded(view):
+        return
+    facts, wanted, name = view.facts, version(view), run_name(view.cluster)
+    apply = _applies(view)
+    effect: dict[str, object] = {"run": "ok", "api": _after_kubeadm(view)}
+    if isinstance(facts, PlaneFacts):
+        effect["pod"] = tuple(sorted(_pods(view)))
+    yield Detached(
+        why={
+            "running": "it still runs on the node",
+            "none": "the node has the release before",
+        }.get(facts.run, f"the last kubeadm upgrade {facts.run}"),
+        name=name,
+        title=f"kubeadm upgrade {'apply' if apply else 'node'} ({wanted})",
+        body=render(
+            "upgrade/apply.sh.j2",
+            version=wanted,
+            apply=apply,
+            patches=kubeadm.PATCHES if view.cluster.kubeadm.patches_dir else "",
+            ignore=_ignored(view),
+        ),
+        seconds=SECONDS,
+        attach=facts.run == "running",
+        risk=Risk.RESTART,
+        effect=effect,
+    )
+
+
+def _after_kubeadm(view: View[Facts]) -> dict[str, object]:
+    """The API's view then: the new version is stored, and this member of etcd has restarted."""
+    seen: dict[str, object] = {}
+    if _applies(view):
+        stored = view.api.kubeadm_config.data | {"kubernetesVersion": version(view)}
+        seen["kubeadm_config"] = Document.of(stored)
+    if view.api.etcd:
+        down = (replace(m, healthy=m.healthy and m.name != view.node.name) for m in view.api.etcd)
+        seen["etcd"] = tuple(down)
+    return seen
+
+
+def _ignored(view: View[Facts]) -> list[str]:
+    """The inventory's; and without CoreDNS, kubeadm's questions about it (section 8)."""
+    names = {*view.cluster.kubeadm.ignore_preflight, *view.node.ignore_preflight}
+    if _applies(view) and not view.cluster.addons.dns:
+        names |= {"CoreDNSUnsupportedPlugins", "CoreDNSMigration"}
+    return sorted(names)
+
+
+def _programs(view: View[Facts]) -> Iterator[Action]:
+    if view.facts.kubelet != version(view):
+        place = upgrade_prepare.into_place(view.cluster, "kubectl", "kubelet")
+        yield Run(
+            why=f"the kubelet there is {view.facts.kubelet or 'missing'}",
+            title=f"place kubelet and kubectl {version(view)}",
+            body=render(
+                "upgrade/programs.sh.j2",
+                stage=upgrade_prepare.STAGE,
+                version=version(view),
+                place=place,
+            ),
+            effect={"kubelet": version(view)},
+        )
+
+
+def _flags(view: View[Facts]) -> Iterator[Action]:
+    if view.facts.flag:
+        flags = [line.split(" ", 1) for line in view.facts.flag]
+        yield Run(
+            why=f"the kubelet of {version(view)} does not start with them",
+            title="remove from the kubelet's flags: "
+            + ", ".join(f"--{flag} ({path})" for flag, path in flags),
+            body=render("upgrade/flags.sh.j2", flags=flags),
+            effect={"flag": ()},
+        )
+
+
+def _restart(view: View[Facts]) -> Iterator[Action]:
+    if running(view) != version(view):
+        own = view.node.is_control_plane
+        changes = {"kubelet_version": version(view), "ready": False}
+        yield Run(
+            why=f"the kubelet that runs is {running(view) or 'unknown'}",
+            title="restart the kubelet" + (", wait for this API server's /readyz" if own else ""),
+            body=render(
+                "upgrade/restart.sh.j2",
+                server=own,
+                serving=upgrade_repair.serving(view.cluster, view.node),
+            ),
+            risk=Risk.RESTART,
+            effect={"api": {"nodes": view.api.with_node(view.node.name, **changes)}},
+        )
+
+
+def _ready(view: View[Any]) -> Iterator[Action]:
+    """As at the end of ``up``, but with the new kubelet."""
+    for action in ready.plan(view):
+        if isinstance(action, AwaitReady):
+            yield replace(action, version=version(view))
+
+
+def _uncordon(view: View[Facts]) -> Iterator[Action]:
+    node = view.api.node(view.node.name)
+    if node and MARK in {node.cordoned_by, node.drained_by}:
+        ours = node.cordoned_by == MARK
+        schedulable = {"unschedulable": False} if ours else {}
+        nodes = view.api.with_node(node.name, cordoned_by="", drained_by="", **schedulable)
+        yield Uncordon(
+            why="the node is done", node=node.name, keep=not ours, effect={"api": {"nodes": nodes}}
+        )
+
+
+CONTROL_PLANE: AnyPhase = Phase(
+    id="upgrade-control-plane",
+    title="Upgrade of a control plane",
+    facts=PlaneFacts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    on=upgrade_repair.on_control_planes,
+    waits=(
+        ("upgrade-prepare", Wait.CONTROL_PLANES),
+        ("upgrade-images", Wait.CONTROL_PLANES),
+        ("upgrade-control-plane", Wait.EARLIER),
+    ),
+    api=True,
+)
+
+WORKER: AnyPhase = replace(
+    CONTROL_PLANE,
+    id="upgrade-worker",
+    title="Upgrade of a worker",
+    facts=Facts,
+    on=lambda _, node: not node.is_control_plane,
+    waits=(("upgrade-control-plane", Wait.CONTROL_PLANES),),
+)

@@ -1,0 +1,102 @@
+#!/bin/sh
+# The driver: runs the parts of one request, one after the other, each in its own subshell.
+#
+# kbootstrap puts assignments of KB_NONCE KB_ID KB_RUN KB_STATE KB_SEEN before this text and
+# calls of kb_part and kb_end after it. Two streams go back (kbootstrap/remote/frames.py):
+#   stdout  frames only:    <RS>KB1 <nonce> R <id> <rc> <millis> <length><NL><bytes><NL>
+#   stderr  live output of the parts, between marks that carry the nonce
+# A part cannot forge either: it does not hold stdout (fd 3 is closed in it) and no program
+# it starts knows the nonce. One fork per part, none for the clock (/proc/uptime).
+unset kb_text http_proxy https_proxy ftp_proxy all_proxy no_proxy socks_proxy rsync_proxy \
+  HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY SOCKS_PROXY RSYNC_PROXY
+exec 3>&1 4<&0 1>&2 </dev/null
+
+# shellcheck disable=SC2034 # prelude.sh uses it
+KB_NL='
+'
+# shellcheck disable=SC2153 # the assignments before this text
+KB_TMP=/run/kbootstrap/$KB_ID
+[ -w /run ] || KB_TMP=${TMPDIR:-/tmp}/kbootstrap.$KB_ID
+kb_failed=0
+kb_count=0
+kb_left=0
+kb_new=
+# shellcheck disable=SC2034 # prelude.sh uses them
+kb_known="" kb_stages="" kb_staged=""
+
+kb_clean() { # the end of the driver, however it comes
+  [ -d "$KB_TMP" ] || return 0
+  rm -rf "$KB_TMP"
+  rmdir /run/kbootstrap 2>/dev/null || :
+}
+trap kb_clean EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
+
+kb_tmp() { # make the private folder $KB_TMP; called at the start of each part that names it
+  [ -d "$KB_TMP" ] || { mkdir -p "${KB_TMP%/*}" && mkdir "$KB_TMP"; }
+}
+
+kb_clock() { # kb_ms = milliseconds since boot, to 10 ms
+  kb_up=0.00
+  read -r kb_up _ 2>/dev/null </proc/uptime || :
+  kb_ms=$((${kb_up%.*} * 1000 + 1${kb_up#*.} * 10 - 1000))
+}
+
+kb_take() { # the next $1 bytes of the blobs, to stdout
+  kb_whole=$(($1 / 1048576))
+  kb_rest=$(($1 % 1048576))
+  [ "$kb_whole" -eq 0 ] || dd bs=1048576 count="$kb_whole" iflag=fullblock status=none <&4 || return 1
+  [ "$kb_rest" -eq 0 ] || dd bs="$kb_rest" count=1 iflag=fullblock status=none <&4 || return 1
+}
+
+kb_leave() { # the end of a step that has blobs: no half-written file, no unread bytes
+  [ -z "$kb_new" ] || rm -f "$kb_new"
+  [ "$kb_left" -le 0 ] || kb_take "$kb_left" >/dev/null
+}
+
+kb_part() { # ID step|probe ALWAYS BLOB-BYTES SCRIPT
+  kb_count=$((kb_count + 1))
+  kb_id=$1 kb_kind=$2 kb_left=$4 kb_body=$5 kb_out=
+  if [ "$kb_failed" -ne 0 ] && [ "$3" -eq 0 ]; then
+    kb_take "$kb_left" >/dev/null
+    printf '\036KB1 %s K %s\n' "$KB_NONCE" "$kb_id" >&3
+    return 0
+  fi
+  printf '\036KB1 %s B %s\n' "$KB_NONCE" "$kb_id" >&2
+  kb_clock
+  kb_from=$kb_ms
+  set --
+  # Not "( ... ) || kb_rc=$?": that would switch set -e off inside.
+  if [ "$kb_kind" = probe ]; then
+    kb_out=$(
+      exec 3>&- 4<&-
+      set -eu
+      eval "$kb_body"
+    )
+    kb_rc=$?
+  else
+    (
+      exec 3>&-
+      [ "$kb_left" -eq 0 ] || trap kb_leave EXIT
+      set -eu
+      eval "$kb_body"
+    )
+    kb_rc=$?
+    [ "$kb_rc" -eq 0 ] || kb_failed=1
+  fi
+  kb_clock
+  printf '\036KB1 %s E %s\n' "$KB_NONCE" "$kb_id" >&2
+  printf '\036KB1 %s R %s %s %s %s\n%s\n' "$KB_NONCE" "$kb_id" "$kb_rc" \
+    "$((kb_ms - kb_from))" "${#kb_out}" "$kb_out" >&3
+}
+
+kb_end() {
+  printf '\036KB1 %s Z %s\n' "$KB_NONCE" "$kb_count" >&2
+  printf '\036KB1 %s Z %s\n' "$KB_NONCE" "$kb_count" >&3
+  exit 0
+}
+
+printf '\036KB1 %s H\n' "$KB_NONCE" >&3

@@ -1,0 +1,226 @@
+#!/bin/sh
+# Functions for the parts of a request. Each part may use:
+#
+#   kb_fact NAME VALUE               print one NAME=VALUE line
+#   kb_sha NAME PATH                 kb_fact of a file's sha256; empty if there is no such file
+#   kb_files NAME FORMAT PATH...     kb_fact of each that is a file: sha256, stat's FORMAT, path
+#   kb_socket PATH                   does a process listen at this unix socket?
+#   kb_run_state NAME                print none|running|ok|failed|lost of a detached run
+#   kb_put PATH MODE OWNER SIZE SHA256   place the next blob of the request at PATH, atomically
+#   kb_write PATH TEXT               prepare a small file; then, last in the part and for all:
+#   kb_flush MODE OWNER              sync them and move each to its place, atomically
+#   kb_ledger PATH                   note PATH, and keep the original, before it is first changed
+#   kb_was KIND NAME VALUE           note a running value of the host before it is first changed
+#   kb_undo_ledger                   put everything back that the ledger notes
+#   kb_detach NAME SECONDS <<script  run a script that outlives the connection; never twice
+#   kb_reattach NAME                 follow or replay such a run, but start none
+#
+# and the variables KB_RUN (the run's id), KB_STATE (/var/lib/kbootstrap) and KB_TMP (a private
+# folder on tmpfs, removed at the end). kb_run_state, kb_detach and kb_reattach are in detach.sh.
+
+kb_fail() { # say why, return 1 (ends a part, which runs under set -e)
+  printf 'kbootstrap: %s\n' "$*" >&2
+  return 1
+}
+
+kb_fact() {
+  case $2 in
+  *"$KB_NL"*) kb_fail "the value of $1 has more than one line" || return 1 ;;
+  esac
+  printf '%s=%s\n' "$1" "$2"
+}
+
+kb_sha() {
+  kb_sum=
+  if [ -f "$2" ]; then
+    kb_sum=$(sha256sum <"$2") || return 1
+  fi
+  printf '%s=%s\n' "$1" "${kb_sum%% *}"
+}
+
+kb_files() { # two processes, however many files
+  kb_field=$1 kb_format=$2 kb_stats=
+  shift 2
+  for kb_path; do
+    shift
+    [ ! -f "$kb_path" ] || set -- "$@" "$kb_path"
+  done
+  [ $# -gt 0 ] || return 0
+  kb_sums=$(sha256sum "$@") || return 1
+  [ -z "$kb_format" ] || kb_stats=$(stat -c "$kb_format" "$@") || return 1
+  for kb_path; do
+    kb_sum=${kb_sums%% *}
+    kb_sums=${kb_sums#*"$KB_NL"}
+    kb_fact "$kb_field" "${kb_sum#\\} ${kb_format:+${kb_stats%%"$KB_NL"*} }$kb_path" || return 1
+    kb_stats=${kb_stats#*"$KB_NL"}
+  done
+}
+
+kb_socket() { # 00010000 is the kernel's "accepts connections"; /var/run is a link to /run
+  grep -qE "^[^ ]+ [^ ]+ [^ ]+ 00010000 .* (/var)?${1#/var}\$" /proc/net/unix
+}
+
+kb_same() { # PATH MODE OWNER SIZE SHA256: is it already so?
+  [ -f "$1" ] && [ ! -h "$1" ] || return 1
+  kb_stat=$(stat -c '%s %a %U:%G %u:%g' "$1") || return 1
+  case $kb_stat in
+  "$4 ${2#0} $3 "* | "$4 ${2#0} "*" $3") ;;
+  *) return 1 ;;
+  esac
+  kb_sum=$(sha256sum <"$1") && [ "${kb_sum%% *}" = "$5" ]
+}
+
+kb_fresh() { # FOLDER: kb_new = where to write in it; what drivers that died left there goes
+  for kb_old in "$1"/.kb.*.*; do
+    case ${kb_old##*.} in
+    *[!0-9]* | '') ;;
+    *) [ ! -e "$kb_old" ] || [ -d "/proc/${kb_old##*.}" ] || rm -rf "$kb_old" ;;
+    esac
+  done
+  kb_new=$1/.kb.$KB_ID.$$
+}
+
+kb_put() {
+  kb_left=$((kb_left - $4))
+  if kb_same "$@"; then
+    kb_take "$4" >/dev/null
+    return
+  fi
+  kb_ledger "$1" || return 1
+  kb_dir=${1%/*}
+  if [ -n "$kb_dir" ] && [ ! -d "$kb_dir" ]; then
+    umask 022
+    mkdir -p "$kb_dir" || return 1
+    umask 077
+  fi
+  kb_fresh "$kb_dir"
+  kb_take "$4" >"$kb_new" || kb_fail "cannot write $kb_new" || return 1
+  kb_sum=$(sha256sum <"$kb_new") || return 1
+  [ "${kb_sum%% *}" = "$5" ] ||
+    kb_fail "KB-CHECKSUM $1 arrived with sha256 ${kb_sum%% *}, sent was $5" || return 1
+  chown "$3" "$kb_new" && chmod "$2" "$kb_new" && sync "$kb_new" && mv -f "$kb_new" "$1" || return 1
+  kb_new=
+}
+
+kb_write() { # no process but for a new folder: the shell itself writes, beside the file's place
+  kb_note "$1" || return 1
+  kb_dir=${1%/*}
+  if [ ! -d "$kb_dir/" ]; then
+    sync "$KB_STATE/ledger" || return 1
+    umask 022
+    mkdir -p "$kb_dir" || return 1
+    umask 077
+  fi
+  kb_new=$kb_dir/.kb.$KB_ID.$$
+  case $KB_NL$kb_stages in
+  *"$KB_NL$kb_new$KB_NL"*) ;;
+  *)
+    trap kb_unstage EXIT
+    kb_fresh "$kb_dir"
+    mkdir "$kb_new" || return 1
+    kb_stages=$kb_stages$kb_new$KB_NL
+    ;;
+  esac
+  kb_staged=$kb_staged$kb_new/${1##*/}$KB_NL
+  kb_new=$kb_new/${1##*/}
+  # The shell does not say why it cannot write, cat does.
+  printf '%s' "$2" 2>/dev/null >"$kb_new" || printf '%s' "$2" | cat >"$kb_new" ||
+    kb_fail "cannot write $1"
+}
+
+kb_flush() { # MODE OWNER
+  kb_mode=$1 kb_owner=$2
+  IFS=$KB_NL
+  set -f
+  # shellcheck disable=SC2086 # lists of lines
+  set -- $kb_staged
+  chown "$kb_owner" "$@" && chmod "$kb_mode" "$@" && sync "$KB_STATE/ledger" "$@" || return 1
+  for kb_new in $kb_stages; do
+    set --
+    for kb_path in $kb_staged; do
+      [ "${kb_path%/*}" != "$kb_new" ] || set -- "$@" "$kb_path"
+    done
+    mv -f "$@" "${kb_new%.kb.*}" && rmdir "$kb_new" || return 1
+  done
+  kb_stages=""
+}
+
+kb_unstage() { # the end of a part that could not flush
+  IFS=$KB_NL
+  set -f
+  for kb_new in $kb_stages; do
+    rm -rf "$kb_new"
+  done
+}
+
+kb_ledger() {
+  kb_added=
+  kb_note "$1" || return 1
+  [ -z "$kb_added" ] || sync "$KB_STATE/ledger"
+}
+
+kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was not
+  case $1 in
+  *"$KB_NL"* | [!/]*) kb_fail "not an absolute path on one line: $1" || return 1 ;;
+  esac
+  if [ -d "$1" ] || { [ -e "$1" ] && [ ! -h "$1" ] && [ ! -f "$1" ]; }; then
+    kb_fail "$1 is not a file" || return 1
+  fi
+  [ -d "$KB_STATE" ] || mkdir -p "$KB_STATE" || return 1
+  if [ -z "$kb_known" ] && [ -e "$KB_STATE/ledger" ]; then
+    kb_known=$KB_NL$(cat "$KB_STATE/ledger")$KB_NL || return 1
+  fi
+  case $kb_known in
+  *"${KB_NL}created $1$KB_NL"* | *"${KB_NL}replaced $1$KB_NL"*) return 0 ;;
+  esac
+  if [ -h "$1" ] || [ -f "$1" ]; then
+    kb_keep=$KB_STATE/original$1
+    mkdir -p "${kb_keep%/*}" && rm -f "$kb_keep" && cp -a "$1" "$kb_keep" || return 1
+    kb_note="replaced $1"
+  else
+    kb_note="created $1"
+    kb_above=${1%/*}
+    while [ -n "$kb_above" ] && [ ! -d "$kb_above" ]; do
+      kb_note="mkdir $kb_above$KB_NL$kb_note"
+      kb_above=${kb_above%/*}
+    done
+  fi
+  printf '%s\n' "$kb_note" >>"$KB_STATE/ledger" || return 1
+  kb_known=${kb_known:-$KB_NL}$kb_note$KB_NL kb_added=1
+}
+
+kb_was() {
+  [ -d "$KB_STATE" ] || mkdir -p "$KB_STATE" || return 1
+  if [ -e "$KB_STATE/was" ] && grep -qF "$1 $2 " "$KB_STATE/was"; then return 0; fi
+  printf '%s %s %s\n' "$1" "$2" "$3" >>"$KB_STATE/was" && sync "$KB_STATE/was"
+}
+
+kb_undo_ledger() {
+  [ -e "$KB_STATE/ledger" ] || return 0
+  sed '1!G;h;$!d' "$KB_STATE/ledger" | kb_undo_lines || return 1
+  rm -rf "$KB_STATE/ledger" "$KB_STATE/original"
+}
+
+kb_undo_lines() { # goes on after a failure, and then fails; doing it twice does no harm
+  kb_bad=0
+  while IFS= read -r kb_line; do
+    kb_path=${kb_line#* }
+    case $kb_line in
+    mkdir*) ;;
+    *) kb_fresh "${kb_path%/*}" ;;
+    esac
+    case $kb_line in
+    'created '*) rm -f "$kb_path" || kb_bad=1 ;;
+    'replaced '*) kb_restore "$kb_path" || kb_bad=1 ;;
+    'mkdir '*) rmdir "$kb_path" 2>/dev/null || : ;;
+    esac
+  done
+  return "$kb_bad"
+}
+
+kb_restore() {
+  kb_dir=${1%/*}
+  [ -d "$kb_dir/" ] || mkdir -p "$kb_dir" || return 1
+  kb_fresh "$kb_dir"
+  cp -a "$KB_STATE/original$1" "$kb_new" && mv -f "$kb_new" "$1"
+}

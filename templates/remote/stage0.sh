@@ -1,0 +1,30 @@
+#!/bin/sh
+# Stage 0: the constant text of every exec request, sent as  sh -c '<this, on one line>'.
+#
+# It may pass through any login shell (bash, fish, csh) inside single quotes, so it holds no
+# single quote, exclamation mark, double backslash or newline that matters: kbootstrap drops
+# the comments and joins the lines with blanks (kbootstrap/remote/scripts.py, tested).
+# It reads "KB1 <nonce> <size>" from stdin, passing over at most one line before it (a password
+# that sudo did not ask for), then <size> bytes of script. The script must end with the nonce,
+# so a text cut short by a broken connection is never run. dd reads exactly; head may not.
+umask 077;
+unset ENV BASH_ENV CDPATH;
+LC_ALL=C;
+export LC_ALL;
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin;
+export PATH;
+printf "\036KB1 ready\n";
+read -r kb_magic kb_nonce kb_size || exit 120;
+case $kb_magic in
+KB1) ;;
+*) read -r kb_magic kb_nonce kb_size || exit 120 ;;
+esac;
+case $kb_magic in
+KB1) ;;
+*) exit 121 ;;
+esac;
+kb_text=$(dd bs="$kb_size" count=1 iflag=fullblock 2>/dev/null);
+case $kb_text in
+*"KBEND $kb_nonce") eval "$kb_text" ;;
+*) exit 122 ;;
+esac;

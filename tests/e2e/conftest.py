@@ -1,0 +1,81 @@
+"""Which programs the end-to-end scenarios run with, and the sites they run on.
+
+Always the stand-in; the real programs too when their folder is there, unless
+KBOOTSTRAP_E2E=standin. The test log says which, in each test's name and in the header.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.site import REAL_ROOT, VERSION, Site, real_programs
+from tests.lab import Lab
+from tests.standin.build import build
+
+ONLY_STANDIN = os.environ.get("KBOOTSTRAP_E2E") == "standin"
+KINDS = ["standin", *(["real"] if real_programs() and not ONLY_STANDIN else [])]
+
+
+def pytest_report_header() -> str:
+    """Say plainly what runs."""
+    real = None if ONLY_STANDIN else real_programs()
+    words = f"stand-in and REAL programs of {real}" if real else "the STAND-IN only"
+    return f"end-to-end scenarios run with {words}"
+
+
+@pytest.fixture(scope="session")
+def as_root() -> None:
+    """Lab nodes need root; without it these tests are skipped, loudly."""
+    if os.geteuid() != 0:
+        pytest.skip("NOT RUN: the lab's systemd nodes need root")
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def kind(request: pytest.FixtureRequest) -> str:
+    """``standin`` or ``real``."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def make_site(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Make a site with fresh nodes; taken down with the module."""
+    labs: list[Lab] = []
+
+    def make(name: str, nodes: int, **fields: Any) -> Site:
+        lab = Lab(name, nodes, disks=fields.pop("disks", None))
+        labs.append(lab)
+        lab.up()
+        lab.registry.start()
+        site = new_site(lab, kind, tmp_path_factory.mktemp(name), **fields)
+        site.write_inventory()
+        return site
+
+    yield make
+    for lab in labs:
+        lab.down()
+
+
+def new_site(lab: Lab, kind: str, folder: Path, **fields: Any) -> Site:
+    """The site of a lab that is up, with the programs of its kind."""
+    version = fields.pop("version", VERSION)
+    if kind == "real":
+        found = real_programs(version)
+        assert found is not None
+        programs = found
+        repository = lab.registry.push_kubernetes(REAL_ROOT, version)
+    else:
+        programs = folder / "programs"
+        build(version, programs)
+        repository = lab.registry.push_standin(version)
+    return Site(
+        lab=lab,
+        kind=kind,
+        folder=folder,
+        programs=programs,
+        repository=repository,
+        version=version,
+        **fields,
+    )

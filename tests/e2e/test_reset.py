@@ -1,0 +1,154 @@
+"""Reset where something is missing: the machine, kubeadm, our own state, the API, a quorum.
+
+Three control planes and two workers; the tests of this file build on each other.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.e2e.kept import left_by_reset
+from tests.e2e.site import Result, Site
+from tests.lab.node import Node
+from tests.lab.shell import wait_until
+from tests.lab.snapshot import Snapshot
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
+FORWARD = "net.ipv4.ip_forward"
+# What a boot does not change by itself.
+PLACES = re.compile(r"(files /(etc|opt|usr|var/lib)/|packages |units |firewall )")
+
+
+@pytest.fixture(scope="module")
+def site(kind: str, make_site: Callable[..., Site]) -> Site:
+    """Five fresh machines, on one of which forwarding is off."""
+    site = make_site(f"r{kind[0]}", 5, control_planes=3)
+    site.node("node5").exec(f"sysctl -qw {FORWARD}=0")
+    return site
+
+
+@pytest.fixture(scope="module")
+def fresh(site: Site) -> dict[str, Snapshot]:
+    """Before anything happened to them."""
+    return {node.name: node.snapshot() for node in site.lab.nodes}
+
+
+def etcd_members(site: Site) -> set[str]:
+    """The names of etcd's members, asked of the first one."""
+    pki = "/etc/kubernetes/pki/etcd"
+    answer = site.lab.nodes[0].exec(
+        f"curl -s --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt "
+        f"--key {pki}/healthcheck-client.key -X POST -d '{{}}' "
+        "https://127.0.0.1:2379/v3/cluster/member/list"
+    )
+    return {member["name"] for member in json.loads(answer.stdout)["members"]}
+
+
+def refused(result: Result, code: str) -> None:
+    assert result.status == 7, result.out + result.err
+    assert result.errors()[0]["code"] == code, result.errors()
+
+
+def assert_no_kubernetes(node: Node) -> None:
+    assert node.exec("pgrep -x kubelet", check=False).returncode == 1
+    assert node.exec("ls /etc/kubernetes /var/lib/kbootstrap", check=False).stdout == ""
+
+
+def forwarding(node: Node) -> str:
+    return node.exec(f"sysctl -n {FORWARD}").stdout.strip()
+
+
+def test_a_half_installed_machine(site: Site, fresh: dict[str, Snapshot]) -> None:
+    site.ok("up", "--limit", "control-plane")
+    site.ok("up", "--limit", "node4", "--until", "kubeadm-config")
+
+    site.ok("reset", "node4", "--yes")
+
+    assert left_by_reset(site.node("node4"), fresh["node4"]) == []
+
+
+def test_running_values_come_back_when_asked_for(site: Site, fresh: dict[str, Snapshot]) -> None:
+    node = site.node("node5")
+    site.ok("up", "--limit", "node5")
+    assert forwarding(node) == "1"
+
+    site.ok("reset", "node5", "--yes")
+    assert forwarding(node) == "1"
+
+    node.exec(f"sysctl -qw {FORWARD}=0")
+    site.ok("up", "--limit", "node5")
+    result = site.ok("reset", "node5", "--yes", "--restore-host")
+    assert forwarding(node) == "0"
+    assert left_by_reset(site.node("node5"), fresh["node5"]) == []
+    assert "images and packages" in "".join(e.get("text", "") for e in result.events)
+
+
+def test_without_kubeadm_and_without_our_state(site: Site) -> None:
+    site.ok("up", "--limit", "node5")
+    node = site.node("node5")
+    node.exec("rm -rf /usr/local/bin/kubeadm /var/lib/kbootstrap")
+
+    site.ok("reset", "node5", "--yes")
+
+    assert "node5" not in site.ready_nodes()
+    assert_no_kubernetes(node)
+    site.ok("up", "--limit", "node5")
+    assert site.ready_nodes()["node5"]
+
+
+def test_a_machine_that_is_not_gone_is_not_forgotten(site: Site) -> None:
+    refused(site.run("reset", "node5", "--unreachable", "--yes"), "KB407")
+
+
+def test_a_control_plane_that_is_gone(site: Site) -> None:
+    node = site.node("node3")
+    node.kill()
+    wait_until("node3 is not Ready", lambda: not site.ready_nodes()["node3"], timeout=120)
+    start = time.time()
+
+    result = site.ok("reset", "node3", "--unreachable", "--yes")
+
+    assert etcd_members(site) == {"node1", "node2"}
+    assert "node3" not in site.ready_nodes()
+    for name in ("node2", "node5"):
+        assert site.node(name).sshd_log(after=start) == []
+    print(f"\nreset of a dead control plane ({site.kind}): {result.seconds:.1f} s")
+
+
+def test_it_comes_back_and_is_cleaned(site: Site, fresh: dict[str, Snapshot]) -> None:
+    site.node("node3").start()
+
+    site.ok("reset", "node3", "--yes")
+    left = left_by_reset(site.node("node3"), fresh["node3"])
+    assert [line for line in left if PLACES.match(line)] == []
+
+    site.ok("join", "node3")
+    assert etcd_members(site) == {"node1", "node2", "node3"}
+
+
+def test_the_quorum_is_kept(site: Site) -> None:
+    site.node("node2").kill()
+    try:
+        wait_until("node2 is not Ready", lambda: not site.ready_nodes()["node2"], timeout=120)
+        result = site.run("reset", "node3", "--yes")
+        refused(result, "KB430")
+        assert "node2" in result.errors()[0]["detail"]
+        assert site.run("up", "--limit", "node5", "--exit-code").status == 3
+    finally:
+        site.node("node2").start()
+    wait_until("node2 is Ready", lambda: site.ready_nodes()["node2"], timeout=120)
+    assert etcd_members(site) == {"node1", "node2", "node3"}
+
+
+def test_the_cluster_is_gone(site: Site) -> None:
+    for name in ("node1", "node2", "node3"):
+        site.node(name).kill()
+
+    result = site.run("reset", "node5", "--yes")
+    refused(result, "KB406")
+    site.ok("reset", "node5", "--yes", "--without-api")
+
+    assert_no_kubernetes(site.node("node5"))

@@ -1,0 +1,65 @@
+"""kbootstrap as it is, but held at each event until the driver lets it go on.
+
+Started by `tests.faults.bench` in place of ``python -m kbootstrap``, so that a fault hits at
+the very point it is meant for. Two figures can be set besides: how far this machine's clock
+is off, and how long a lost node is waited for, or one that never comes back costs five minutes.
+"""
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kbootstrap import cli
+from kbootstrap.commands.report import Report
+from kbootstrap.engine import step
+from kbootstrap.remote import kubewrite
+
+GATE, RECOVER = "KBOOTSTRAP_FAULTS_GATE", "KBOOTSTRAP_FAULTS_RECOVER"
+CLOCK = "KBOOTSTRAP_FAULTS_CLOCK"  # a file with the seconds the clock is off
+
+
+def main() -> int:
+    """The command line of kbootstrap."""
+    gate, recover, clock = (os.environ.pop(name, "") for name in (GATE, RECOVER, CLOCK))
+    if recover:
+        step.RECOVER_SECONDS = int(recover)
+    if clock:
+        _set_clock(Path(clock))
+    if gate:
+        _hold(int(gate))
+    return cli.main(sys.argv[1:])
+
+
+def _hold(gate: int) -> None:
+    tell = Report._print_json  # noqa: SLF001 - the one place all events pass
+
+    def held(report: Report, record: dict[str, Any]) -> None:
+        tell(report, record)
+        os.read(gate, 1)  # also goes on when the driver has closed its end
+
+    setattr(Report, "_print_json", held)  # noqa: B010 - it is a method, not a variable
+
+
+def _set_clock(file: Path) -> None:
+    """The time of day is off, here and where tokens get their end; deadlines are not."""
+    right = time.time
+
+    def wrong() -> float:
+        return right() + float(file.read_text())
+
+    class Clock(datetime):
+        """Tells the wrong time."""
+
+        @classmethod
+        def now(cls, tz: Any = UTC) -> "Clock":
+            return cls.fromtimestamp(wrong(), tz)
+
+    time.time = wrong
+    setattr(kubewrite, "datetime", Clock)  # noqa: B010 - not a name it exports
+
+
+if __name__ == "__main__":
+    sys.exit(main())

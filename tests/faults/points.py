@@ -1,0 +1,115 @@
+"""Where a run can be broken: made from the phase lists, so that a new phase is covered unasked.
+
+Pure. A `Stage` is one command in the life of a cluster; its points are each of its phases, on
+each node the phase runs on, before, inside and after.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from types import ModuleType
+
+import phases
+from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.model.cluster import Cluster, Node
+
+LOOK = "connect"  # the look at all nodes before the plan; no phase, but broken like one
+NEXT = "v1.35.1"  # where the upgrade of a life goes
+
+
+class Moment(IntEnum):
+    """When, of a phase on a node."""
+
+    BEFORE = 0  # its step begins
+    INSIDE = 1  # its first actions are under way
+    AFTER = 2  # its step has ended, the next has not begun
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One place in one command."""
+
+    stage: str
+    phase: str
+    node: str
+    moment: Moment
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.phase} {self.node} {self.moment.name.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One command of a cluster's life.
+
+    Attributes:
+        words: what the operator says.
+        nodes: the names of those it is about.
+        members: the nodes in the cluster once it is done.
+
+    """
+
+    name: str
+    verb: str
+    words: tuple[str, ...]
+    phases: tuple[AnyPhase, ...]
+    nodes: tuple[str, ...]
+    members: tuple[str, ...]
+
+    @property
+    def order(self) -> dict[str, int]:
+        """Where in the run a phase stands."""
+        return {LOOK: -1} | {phase.id: index for index, phase in enumerate(self.phases)}
+
+
+def life(cluster: Cluster, lists: ModuleType = phases) -> tuple[Stage, ...]:
+    """The commands of a cluster's whole life, in an order in which each has something to do."""
+    everybody = tuple(node.name for node in cluster.nodes)
+    worker = next(node.name for node in reversed(cluster.nodes) if not node.is_control_plane)
+    leader = cluster.control_planes[-1].name
+    stages = [Stage("up", "up", ("up",), lists.UP, everybody, everybody)]
+    for name, kind in ((worker, "worker"), (leader, "control-plane")):
+        left = tuple(other for other in everybody if other != name)
+        leave, enter = ("reset", name, "--yes"), ("join", name)
+        stages += [
+            Stage(f"reset-{kind}", "reset", leave, lists.RESET, (name,), left),
+            Stage(f"join-{kind}", "join", enter, lists.UP, (name,), everybody),
+        ]
+    first = lists.ETCD_SNAPSHOT
+    newer = ("upgrade", "--to", NEXT, "--yes")
+    upgrade = (*first, *lists.UPGRADE)
+    stages.append(Stage("upgrade", "upgrade", newer, upgrade, everybody, everybody))
+    whole = ("reset", "--yes", "--destroy-cluster")
+    stages.append(Stage("reset-all", "reset", whole, (*first, *lists.RESET_ALL), everybody, ()))
+    return tuple(stages)
+
+
+def points(stage: Stage, cluster: Cluster) -> tuple[Point, ...]:
+    """Every point of a stage, in the order of its phases."""
+    return (*_look(stage), *_phases(stage, cluster))
+
+
+def _look(stage: Stage) -> Iterator[Point]:
+    """The look at the nodes: once before all, once after all, and at each node."""
+    first = stage.nodes[0]
+    yield Point(stage.name, LOOK, first, Moment.BEFORE)
+    for name in stage.nodes:
+        yield Point(stage.name, LOOK, name, Moment.INSIDE)
+    yield Point(stage.name, LOOK, first, Moment.AFTER)
+
+
+def _phases(stage: Stage, cluster: Cluster) -> Iterator[Point]:
+    chosen: list[Node] = [cluster.node(name) for name in stage.nodes]
+    for phase in stage.phases:
+        for node in chosen:
+            if phase.on(cluster, node):
+                for moment in Moment:
+                    yield Point(stage.name, phase.id, node.name, moment)
+
+
+def role(cluster: Cluster, name: str) -> str:
+    """What a node is in the matrix: each kind runs a path of its own."""
+    node = cluster.node(name)
+    if node == cluster.first:
+        return "first control plane"
+    return "control plane" if node.is_control_plane else "worker"

@@ -1,0 +1,27 @@
+#!/bin/sh
+# shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
+# shellcheck disable=SC2043 # a list from a template may have one element
+# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
+# write /run/kbootstrap.lock (0600)
+# Replace or remove the record, if it is still the one that was seen. A lock on the folder needs
+# no file of its own, so nothing stays behind.
+exec 9</run
+flock 9
+held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
+stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || stamp=
+if [ "$held" = '{"run": "it'"'"'s old"}' ] && [ "$stamp" = 1700000000 ]; then
+  umask 077
+  printf '%s\n' '{"run": "r1"}' >/run/kbootstrap.lock.new
+  mv -f /run/kbootstrap.lock.new /run/kbootstrap.lock
+fi
+exec 9<&-
+
+# the record as it is, and its age by this machine's own clock
+IFS= read -r boot </proc/sys/kernel/random/boot_id || :
+kb_fact boot "$boot"
+if stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null); then
+  kb_fact stamp "$stamp"
+  kb_fact now "$(date +%s)"
+  cat /run/kbootstrap.lock 2>/dev/null || :
+fi

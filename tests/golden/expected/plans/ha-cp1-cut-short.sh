@@ -1,0 +1,75 @@
+#!/bin/sh
+# shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
+# shellcheck disable=SC2043 # a list from a template may have one element
+# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
+
+# cp1 of cluster ha, each part in a subshell of its own
+
+# ---- read:lock
+(
+# the record as it is, and its age by this machine's own clock
+IFS= read -r boot </proc/sys/kernel/random/boot_id || :
+kb_fact boot "$boot"
+if stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null); then
+  kb_fact stamp "$stamp"
+  kb_fact now "$(date +%s)"
+  cat /run/kbootstrap.lock 2>/dev/null || :
+fi
+)
+
+# ---- probe:init
+(
+kb_fact run "$(kb_run_state init)"
+if [ -e /etc/kubernetes/pki/ca.crt ] || [ -e /etc/kubernetes/admin.conf ]; then kb_fact begun 1; fi
+
+:
+)
+
+# ---- probe:join-control-plane
+(
+kb_fact run "$(kb_run_state join)"
+joined=1
+[ -e /etc/kubernetes/kubelet.conf ] || joined=0
+[ -e /etc/kubernetes/manifests/kube-apiserver.yaml ] || joined=0
+[ -e /etc/kubernetes/manifests/etcd.yaml ] || joined=0
+kb_fact joined "$joined"
+if [ "$joined" = 0 ]; then
+  for path in kubelet.conf bootstrap-kubelet.conf pki/ca.crt manifests/kube-apiserver.yaml manifests/etcd.yaml; do
+    if [ -e "/etc/kubernetes/$path" ]; then
+      kb_fact begun 1
+      break
+    fi
+  done
+fi
+
+:
+)
+
+# ---- read:state
+(
+if [ -r /var/lib/kbootstrap/state.json ]; then cat /var/lib/kbootstrap/state.json; fi
+)
+
+# ---- read:kubeconfig
+(
+if [ -r /etc/kubernetes/admin.conf ]; then cat /etc/kubernetes/admin.conf; fi
+)
+
+# ---- read:etcd-ca
+(
+if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.crt; fi
+)
+
+# ---- read:etcd-pair
+(
+if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
+)
+
+# ---- init: finish the kubeadm init that was cut short (v1.34.2, endpoint api.example.org:6443)
+(
+kb_detach init 1620 <<'KB_DETACHED'
+exec kubeadm init --config /var/lib/kbootstrap/kubeadm.yaml --skip-token-print --ignore-preflight-errors=FileAvailable--etc-kubernetes-manifests-kube-apiserver.yaml,FileAvailable--etc-kubernetes-manifests-kube-controller-manager.yaml,FileAvailable--etc-kubernetes-manifests-kube-scheduler.yaml,FileAvailable--etc-kubernetes-manifests-etcd.yaml,Port-6443,Port-10250,Port-10257,Port-10259,Port-2379,Port-2380,DirAvailable--var-lib-etcd
+
+KB_DETACHED
+)

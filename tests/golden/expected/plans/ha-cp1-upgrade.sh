@@ -1,0 +1,530 @@
+#!/bin/sh
+# shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
+# shellcheck disable=SC2043 # a list from a template may have one element
+# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
+
+# cp1 of cluster ha, each part in a subshell of its own
+
+# ---- read:lock
+(
+# the record as it is, and its age by this machine's own clock
+IFS= read -r boot </proc/sys/kernel/random/boot_id || :
+kb_fact boot "$boot"
+if stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null); then
+  kb_fact stamp "$stamp"
+  kb_fact now "$(date +%s)"
+  cat /run/kbootstrap.lock 2>/dev/null || :
+fi
+)
+
+# ---- probe:upgrade-repair
+(
+if [ -e /etc/kubernetes/admin.conf ]; then
+  for run in /var/lib/kbootstrap/run/upgrade-*; do
+    if [ "$(kb_run_state "${run##*/}")" = running ]; then kb_fact underway 1; fi
+  done
+  for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    [ -e "/etc/kubernetes/manifests/$name.yaml" ] && continue
+    copy=
+    for path in /etc/kubernetes/tmp/kubeadm-backup-manifests-*/"$name.yaml"; do
+      if [ -e "$path" ]; then copy=$path; fi
+    done
+    if [ -n "$copy" ]; then kb_fact missing "$copy $name"; else kb_fact lost "$name"; fi
+  done
+fi
+if [ -r /etc/kubernetes/pki/apiserver.crt ]; then
+  while IFS= read -r line; do kb_fact certificate "$line"; done </etc/kubernetes/pki/apiserver.crt
+fi
+
+:
+)
+
+# ---- probe:upgrade-prepare
+(
+case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
+record=/var/lib/kbootstrap/programs
+set --
+for name in kubeadm kubelet kubectl crictl; do
+  [ -f /usr/local/bin/"$name" ] && set -- "$@" /usr/local/bin/"$name"
+done
+for file in /opt/cni/bin/*; do
+  [ -f "$file" ] && set -- "$@" "$file"
+done
+for file in /var/lib/kbootstrap/upgrade/*; do
+  [ -f "$file" ] && set -- "$@" "$file"
+done
+if [ $# -gt 0 ]; then
+  stat -c '%s:%.9Y:%.9Z:%i %n' "$@" | while read -r identity path; do
+    sum=
+    if [ -r "$record" ]; then
+      while read -r noted known _; do
+        [ "$noted" = "$identity" ] && { sum=$known; break; }
+      done <"$record"
+    fi
+    if [ -z "$sum" ]; then
+      sum=$(sha256sum <"$path")
+      sum=${sum%% *}
+    fi
+    kb_fact have "$sum $path"
+  done
+fi
+if command -v kubeadm >/dev/null 2>&1; then kb_fact kubeadm "$(kubeadm version -o short 2>/dev/null)"; fi
+manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
+serves=
+if [ -r "$manifest" ]; then
+  while read -r key value; do
+    if [ "$key" = image: ]; then
+      serves=${value##*:}
+      break
+    fi
+  done <"$manifest"
+fi
+kb_fact serves "$serves"
+[ -n "$serves" ] && [ -d /var/lib/kbootstrap/backup/"$serves"/kubernetes ] && kb_fact backup 1
+size=$(du -sk /var/lib/etcd 2>/dev/null) || size=0
+kb_fact etcd_kib "${size%%[!0-9]*}"
+free=$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')
+kb_fact free_kib "${free:-0}"
+
+:
+)
+
+# ---- probe:kubeadm-config
+(
+kb_files file '' /var/lib/kbootstrap/kubeadm.yaml /var/lib/kbootstrap/patches/*
+if [ -r /var/lib/kbootstrap/kubeadm.yaml.valid ]; then
+  IFS= read -r verdict </var/lib/kbootstrap/kubeadm.yaml.valid
+  kb_fact validated "$verdict"
+fi
+
+:
+)
+
+# ---- probe:upgrade-images
+(
+if [ "$(kubelet --version 2>/dev/null)" = 'Kubernetes v1.35.1' ]; then
+  kb_fact joined 1
+elif [ -r /var/lib/kbootstrap/kubeadm.yaml ] && grep -qx 'kubernetesVersion: v1.35.1' /var/lib/kbootstrap/kubeadm.yaml && command -v kubeadm >/dev/null 2>&1 && command -v crictl >/dev/null 2>&1; then
+  if wanted=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null) && have=$(crictl images -o json 2>/dev/null); then
+    missing=0
+    for image in $wanted; do
+      case $image in
+        *) case $have in *"\"$image\""*) ;; *) missing=1 ;; esac ;;
+      esac
+    done
+    [ "$missing" = 1 ] || kb_fact present 1
+  fi
+fi
+
+:
+)
+
+# ---- probe:upgrade-control-plane
+(
+version=$(containerd --version 2>/dev/null) || version=
+for word in $version; do
+  case $word in v[0-9]*.[0-9]* | [0-9]*.[0-9]*) kb_fact version "$word"; break ;; esac
+done
+kb_files file '' /etc/containerd/config.toml
+state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
+started=0
+for line in $state; do
+  case $line in
+    ActiveState=active) kb_fact active 1 ;;
+    UnitFileState=enabled) kb_fact enabled 1 ;;
+    ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
+  esac
+done
+now=$(date +%s.%N)
+read -r uptime _ </proc/uptime
+stat -c %.3Z /etc/containerd/config.toml 2>/dev/null | awk -v now="$now" -v up="$uptime" -v start="$started" \
+  '$1 > now - up + start / 1e6 + 0.05 { stale = 1 } END { if (stale) print "stale=1" }'
+if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
+[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || kb_fact cgroup_v1 1
+kb_fact run "$(kb_run_state upgrade-v1.35.1)"
+if command -v kubelet >/dev/null 2>&1; then
+  have=$(kubelet --version 2>/dev/null) || have=
+  kb_fact kubelet "${have#Kubernetes }"
+fi
+manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
+if [ -r "$manifest" ]; then
+  while read -r key value; do
+    if [ "$key" = image: ]; then
+      kb_fact pod "${value##*:} kube-apiserver"
+      break
+    fi
+  done <"$manifest"
+fi
+manifest=/etc/kubernetes/manifests/kube-controller-manager.yaml
+if [ -r "$manifest" ]; then
+  while read -r key value; do
+    if [ "$key" = image: ]; then
+      kb_fact pod "${value##*:} kube-controller-manager"
+      break
+    fi
+  done <"$manifest"
+fi
+manifest=/etc/kubernetes/manifests/kube-scheduler.yaml
+if [ -r "$manifest" ]; then
+  while read -r key value; do
+    if [ "$key" = image: ]; then
+      kb_fact pod "${value##*:} kube-scheduler"
+      break
+    fi
+  done <"$manifest"
+fi
+for path in /var/lib/kubelet/kubeadm-flags.env /etc/default/kubelet /etc/sysconfig/kubelet /etc/systemd/system/kubelet.service.d/*.conf; do
+  [ -r "$path" ] || continue
+  for flag in container-runtime pod-infra-container-image; do
+    if grep -q -e "--${flag}[= ]" -e "--${flag}\"" "$path"; then kb_fact flag "$flag $path"; fi
+  done
+done
+
+:
+)
+
+# ---- read:state
+(
+if [ -r /var/lib/kbootstrap/state.json ]; then cat /var/lib/kbootstrap/state.json; fi
+)
+
+# ---- read:kubeconfig
+(
+if [ -r /etc/kubernetes/admin.conf ]; then cat /etc/kubernetes/admin.conf; fi
+)
+
+# ---- read:etcd-ca
+(
+if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.crt; fi
+)
+
+# ---- read:etcd-pair
+(
+if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
+)
+
+# ---- upgrade-repair: put back from kubeadm's own copies: etcd.yaml (kubeadm-backup-manifests-2026-01-02-03-04-05)
+(
+cp -p /etc/kubernetes/tmp/kubeadm-backup-manifests-2026-01-02-03-04-05/etcd.yaml /etc/kubernetes/.kb.etcd
+sync /etc/kubernetes/.kb.etcd
+mv /etc/kubernetes/.kb.etcd /etc/kubernetes/manifests/etcd.yaml
+server=https://192.0.2.11:6443
+tries=300
+until said=$(kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" --request-timeout=5s get --raw=/readyz 2>&1) && [ "$said" = ok ]; do
+  tries=$((tries - 1))
+  if [ "$tries" = 0 ]; then
+    printf '%s\n' "$said"
+    echo "the API server $server does not say ok at /readyz"
+    exit 1
+  fi
+  sleep 1
+done
+)
+
+# ---- upgrade-prepare: copy /etc/kubernetes to /var/lib/kbootstrap/backup/v1.34.2
+(
+target=/var/lib/kbootstrap/backup/v1.34.2
+umask 077
+mkdir -p "$target"
+rm -rf "$target/kubernetes.new"
+mkdir "$target/kubernetes.new"
+for path in /etc/kubernetes/*; do
+  case $path in */tmp) continue ;; esac
+  cp -a "$path" "$target/kubernetes.new/"
+done
+sync "$target/kubernetes.new"
+mv "$target/kubernetes.new" "$target/kubernetes"
+)
+
+# ---- upgrade-prepare: download /var/lib/kbootstrap/upgrade/kubelet from https://dl.k8s.io/release/v1.35.1/bin/linux/amd64/kubelet (sha256 amd641111111)
+(
+url=https://dl.k8s.io/release/v1.35.1/bin/linux/amd64/kubelet
+target=/var/lib/kbootstrap/upgrade/kubelet
+part=${target%/*}/.kb.${target##*/} # beside its place: a tmpfs may be too small for it
+(umask 022 && mkdir -p "${target%/*}")
+trap 'rm -f "$part"' EXIT
+if command -v curl >/dev/null 2>&1; then
+  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$part" "$url"
+elif command -v wget >/dev/null 2>&1; then
+  wget --quiet --tries=3 --timeout=20 --output-document="$part" "$url"
+else
+  echo "neither curl nor wget is installed, so $url cannot be downloaded"
+  exit 1
+fi
+want=amd6411111111111111111111111111111111111111111111111111111111111
+got=$(sha256sum <"$part")
+if [ "${got%% *}" != "$want" ]; then
+  echo "KB-CHECKSUM $url has sha256 ${got%% *}, published is $want"
+  exit 1
+fi
+kb_ledger "$target"
+chmod 0755 "$part"
+mv -f "$part" "$target"
+
+record=/var/lib/kbootstrap/programs
+[ -e "$record" ] && grep -v ' /var/lib/kbootstrap/upgrade/kubelet$' "$record" >"$record.new" || :
+stat -c '%s:%.9Y:%.9Z:%i amd6411111111111111111111111111111111111111111111111111111111111 %n' /var/lib/kbootstrap/upgrade/kubelet >>"$record.new"
+mv "$record.new" "$record"
+)
+
+# ---- upgrade-prepare: place /opt/cni/bin/bridge (0.0 MB, sha256 amd642222222)
+(
+kb_put /opt/cni/bin/bridge 0755 root:root 70 amd6422222222222222222222222222222222222222222222222222222222222
+record=/var/lib/kbootstrap/programs
+[ -e "$record" ] && grep -v ' /opt/cni/bin/bridge$' "$record" >"$record.new" || :
+stat -c '%s:%.9Y:%.9Z:%i amd6422222222222222222222222222222222222222222222222222222222222 %n' /opt/cni/bin/bridge >>"$record.new"
+mv "$record.new" "$record"
+)
+
+# ---- upgrade-prepare: ask the programs whether they are v1.35.1, and place kubeadm
+(
+want=v1.35.1
+stage=/var/lib/kbootstrap/upgrade
+for name in kubeadm kubelet; do
+  [ -f "$stage/$name" ] || continue
+  case $name in
+    kubeadm) have=$("$stage/kubeadm" version -o short) || have=nothing ;;
+    *) have=$("$stage/kubelet" --version) || have=nothing ;;
+  esac
+  have=${have#Kubernetes }
+  if [ "$have" != "$want" ]; then
+    echo "KB-VERSION the $name to be placed says it is $have, not $want"
+    rm -f "$stage"/*
+    exit 1
+  fi
+done
+if [ ! -f "$stage/kubeadm" ]; then
+  echo "KB-VERSION there is no kubeadm $want to place"
+  exit 1
+fi
+for name in kubeadm; do
+  from=/var/lib/kbootstrap/upgrade/$name
+  to=/usr/local/bin/$name
+  [ -f "$from" ] || continue
+  kb_ledger "$to"
+  fresh=/usr/local/bin/.kb.$name
+  cp "$from" "$fresh"
+  chmod 0755 "$fresh"
+  sync "$fresh"
+  mv -f "$fresh" "$to"
+  rm -f "$from"
+  sum=$(sha256sum <"$to")
+  if [ -e /var/lib/kbootstrap/programs ]; then
+    grep -v -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs >/var/lib/kbootstrap/programs.new || :
+  fi
+  stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to" >>/var/lib/kbootstrap/programs.new
+  mv /var/lib/kbootstrap/programs.new /var/lib/kbootstrap/programs
+done
+)
+
+# ---- kubeadm-config: write /var/lib/kbootstrap/kubeadm.yaml (1201 bytes, 0600)
+(
+kb_write /var/lib/kbootstrap/kubeadm.yaml '---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+- ttl: 5m0s
+  description: kbootstrap init
+nodeRegistration:
+  name: cp1
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullPolicy: IfNotPresent
+  kubeletExtraArgs:
+  - name: node-ip
+    value: 192.0.2.11
+localAPIEndpoint:
+  advertiseAddress: 192.0.2.11
+  bindPort: 6443
+skipPhases:
+- show-join-command
+timeouts:
+  controlPlaneComponentHealthCheck: 240s
+  kubeletHealthCheck: 240s
+  kubernetesAPICall: 60s
+  etcdAPICall: 120s
+  tlsBootstrap: 300s
+  discovery: 300s
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+clusterName: ha
+kubernetesVersion: v1.35.1
+controlPlaneEndpoint: api.example.org:6443
+imageRepository: registry.k8s.io
+networking:
+  podSubnet: 10.244.0.0/16
+  serviceSubnet: 10.96.0.0/12
+  dnsDomain: cluster.local
+apiServer:
+  extraArgs:
+  - name: audit-log-maxage
+    value: '"'"'30'"'"'
+  - name: audit-log-path
+    value: /var/log/kubernetes/audit.log
+  certSANs:
+  - 192.0.2.5
+etcd:
+  local:
+    dataDir: /var/lib/etcd
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: systemd
+evictionHard:
+  memory.available: 200Mi
+serializeImagePulls: false
+'
+kb_flush 0600 root:root
+)
+
+# ---- kubeadm-config: kubeadm config validate (v1.35.1)
+(
+version=$(kubeadm version -o short)
+if [ "$version" != v1.35.1 ]; then
+  echo "KB-VERSION kubeadm on this node is $version, the inventory wants v1.35.1"
+  exit 1
+fi
+kubeadm config validate --config /var/lib/kbootstrap/kubeadm.yaml
+kb_ledger /var/lib/kbootstrap/kubeadm.yaml.valid
+printf '%s\n' '817a4605fc1f1906ceb22494f3dec7577705d2d4cf75a51f4186b1c76894b442 v1.35.1' >/var/lib/kbootstrap/kubeadm.yaml.valid
+)
+
+# ---- upgrade-images: pull all images from registry.k8s.io
+(
+kb_detach images 1800 <<'KB_DETACHED'
+set -eu
+images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null)
+have=$(crictl images -o json)
+for image in $images; do
+  case $image in
+    *) ;;
+    *) continue ;;
+  esac
+  case $have in *"\"$image\""*) continue ;; esac
+  echo "pulling $image"
+  if ! crictl pull "$image"; then
+    echo "KB-PULL cannot pull $image"
+    exit 1
+  fi
+done
+
+KB_DETACHED
+)
+
+# ---- upgrade-control-plane: cordon the node [not on this machine]
+
+# ---- upgrade-control-plane: drain the node [not on this machine]
+
+# ---- upgrade-control-plane: write /etc/containerd/config.toml (559 bytes, 0644)
+(
+kb_write /etc/containerd/config.toml '# Written by kbootstrap; settings come from `runtime.settings` in the inventory.
+version = 2
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "registry.k8s.io/pause:3.10.1"
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/opt/cni/bin"
+conf_dir = "/etc/cni/net.d"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = true
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "/etc/containerd/certs.d"
+'
+kb_flush 0644 root:root
+)
+
+# ---- upgrade-control-plane: systemctl enable containerd.service
+(
+systemctl --quiet enable containerd.service
+)
+
+# ---- upgrade-control-plane: systemctl restart containerd.service
+(
+systemctl --quiet restart containerd.service
+)
+
+# ---- upgrade-control-plane: wait until containerd answers
+(
+tries=150
+until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
+  tries=$((tries - 1))
+  if [ "$tries" = 0 ]; then
+    journalctl --no-pager -q -n 15 -u containerd.service
+    echo "containerd.service does not answer at /run/containerd/containerd.sock after 30 s"
+    exit 1
+  fi
+  sleep 0.2
+done
+)
+
+# ---- upgrade-control-plane: kubeadm upgrade apply (v1.35.1)
+(
+kb_detach upgrade-v1.35.1 3600 <<'KB_DETACHED'
+exec kubeadm upgrade apply v1.35.1 --yes --certificate-renewal=true
+
+KB_DETACHED
+)
+
+# ---- upgrade-control-plane: place kubelet and kubectl v1.35.1
+(
+if [ -f /var/lib/kbootstrap/upgrade/kubelet ]; then
+  have=$(/var/lib/kbootstrap/upgrade/kubelet --version)
+  if [ "$have" != 'Kubernetes v1.35.1' ]; then
+    echo "KB-VERSION the kubelet to be placed says it is ${have#Kubernetes }, not v1.35.1"
+    exit 1
+  fi
+fi
+for name in kubectl kubelet; do
+  from=/var/lib/kbootstrap/upgrade/$name
+  to=/usr/local/bin/$name
+  [ -f "$from" ] || continue
+  kb_ledger "$to"
+  fresh=/usr/local/bin/.kb.$name
+  cp "$from" "$fresh"
+  chmod 0755 "$fresh"
+  sync "$fresh"
+  mv -f "$fresh" "$to"
+  rm -f "$from"
+  sum=$(sha256sum <"$to")
+  if [ -e /var/lib/kbootstrap/programs ]; then
+    grep -v -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs >/var/lib/kbootstrap/programs.new || :
+  fi
+  stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to" >>/var/lib/kbootstrap/programs.new
+  mv /var/lib/kbootstrap/programs.new /var/lib/kbootstrap/programs
+done
+
+rmdir /var/lib/kbootstrap/upgrade 2>/dev/null || :
+)
+
+# ---- upgrade-control-plane: remove from the kubelet's flags: --pod-infra-container-image (/var/lib/kubelet/kubeadm-flags.env)
+(
+sed -i -e 's/ *--pod-infra-container-image=[^ "'\'']*//g' -e 's/ *--pod-infra-container-image [^-"'\''][^ "'\'']*//g' -e 's/ *--pod-infra-container-image\(["'\'' ]\)/\1/g' /var/lib/kubelet/kubeadm-flags.env
+)
+
+# ---- upgrade-control-plane: restart the kubelet, wait for this API server's /readyz
+(
+systemctl --quiet daemon-reload
+systemctl --quiet restart kubelet.service
+server=https://192.0.2.11:6443
+tries=300
+until said=$(kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" --request-timeout=5s get --raw=/readyz 2>&1) && [ "$said" = ok ]; do
+  tries=$((tries - 1))
+  if [ "$tries" = 0 ]; then
+    printf '%s\n' "$said"
+    echo "the API server $server does not say ok at /readyz"
+    exit 1
+  fi
+  sleep 1
+done
+)
+
+# ---- upgrade-control-plane: wait until the node is Ready with v1.35.1 [not on this machine]
+
+# ---- upgrade-control-plane: uncordon the node [not on this machine]

@@ -1,0 +1,647 @@
+#!/bin/sh
+# shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
+# shellcheck disable=SC2043 # a list from a template may have one element
+# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
+
+# w1 of cluster ha, each part in a subshell of its own
+
+# ---- probe:identity
+(
+kb_fact arch "$(uname -m)"
+kb_fact uid "$(id -u)"
+kb_fact clock "$(date +%s)"
+[ -d /run/systemd/system ] && kb_fact systemd 1
+if [ -r /var/lib/kbootstrap/cluster ]; then
+  IFS= read -r name </var/lib/kbootstrap/cluster || :
+  kb_fact marker "$name"
+fi
+for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers; do
+  [ -d "$folder" ] && kb_fact folder "$folder"
+done
+[ -e /var/lib/kbootstrap/before ] && kb_fact noted 1
+if [ -r /etc/kubernetes/pki/ca.crt ]; then
+  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
+fi
+member=0
+if [ -e /etc/kubernetes/kubelet.conf ]; then member=1; fi
+kb_fact member "$member"
+[ -e /etc/kubernetes/manifests/kube-apiserver.yaml ] && kb_fact control_plane 1
+[ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
+[ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
+command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
+while read -r key value _; do
+  case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))" ;; esac
+done </proc/meminfo
+if [ "$member" = 0 ]; then
+  df -Pk /var /etc | {
+    read -r _
+    read -r _ _ _ free _ && kb_fact var_kib "$free"
+    read -r _ _ _ free _ && kb_fact etc_kib "$free"
+  }
+  # a kubelet that a join of ours has started, or left behind, may hold its own port
+  [ -e /var/lib/kubelet/config.yaml ] || awk -v ports=10250 '
+    BEGIN { n = split(ports, p, " "); for (i = 1; i <= n; i++) want[sprintf("%04X", p[i])] = p[i] }
+    $4 == "0A" { split($2, a, ":"); port = a[length(a)]; if (port in want && !seen[port]++) print "taken=" want[port] }
+  ' /proc/net/tcp /proc/net/tcp6 2>/dev/null || :
+fi
+
+:
+)
+
+# ---- probe:host
+(
+while read -r device _; do
+  case $device in Filename) ;; *) kb_fact swap 1 ;; esac
+done </proc/swaps
+if [ -r /etc/fstab ]; then
+  while read -r device _ kind _; do
+    case $device in '#'*) ;; *) [ "$kind" != swap ] || kb_fact swap_fstab 1 ;; esac
+  done </etc/fstab
+fi
+if ! [ -d /sys/module/overlay ] && ! grep -qw overlay /proc/filesystems; then
+  kb_fact missing_module overlay
+fi
+if ! [ -d /sys/module/br_netfilter ] && ! grep -qw br_netfilter /proc/filesystems; then
+  [ -d /proc/sys/net/bridge ] ||
+  kb_fact missing_module br_netfilter
+fi
+for pair in modules_sha:/etc/modules-load.d/95-kbootstrap.conf sysctl_sha:/etc/sysctl.d/95-kbootstrap.conf; do
+  kb_sha "${pair%%:*}" "${pair#*:}"
+done
+set --
+[ -r /proc/sys/net/ipv4/ip_forward ] && set -- "$@" /proc/sys/net/ipv4/ip_forward
+[ -r /proc/sys/net/bridge/bridge-nf-call-iptables ] && set -- "$@" /proc/sys/net/bridge/bridge-nf-call-iptables
+[ -r /proc/sys/net/bridge/bridge-nf-call-ip6tables ] && set -- "$@" /proc/sys/net/bridge/bridge-nf-call-ip6tables
+[ $# -eq 0 ] || values=$(cat "$@") # dash reads byte by byte, which these files do not allow
+if [ -r /proc/sys/net/ipv4/ip_forward ]; then
+  [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.ipv4.ip_forward
+  values=${values#*"$KB_NL"}
+fi
+if [ -r /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+  [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.bridge.bridge-nf-call-iptables
+  values=${values#*"$KB_NL"}
+fi
+if [ -r /proc/sys/net/bridge/bridge-nf-call-ip6tables ]; then
+  [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.bridge.bridge-nf-call-ip6tables
+  values=${values#*"$KB_NL"}
+fi
+if awk -v name=w1 '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) found = 1 } END { exit !found }' /etc/hosts; then
+  kb_fact resolves 1
+elif timeout 2 getent ahosts w1 >/dev/null 2>&1; then
+  kb_fact resolves 1
+fi
+
+:
+)
+
+# ---- probe:runtime
+(
+version=$(containerd --version 2>/dev/null) || version=
+for word in $version; do
+  case $word in v[0-9]*.[0-9]* | [0-9]*.[0-9]*) kb_fact version "$word"; break ;; esac
+done
+kb_files file '' /etc/containerd/config.toml
+state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
+started=0
+for line in $state; do
+  case $line in
+    ActiveState=active) kb_fact active 1 ;;
+    UnitFileState=enabled) kb_fact enabled 1 ;;
+    ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
+  esac
+done
+now=$(date +%s.%N)
+read -r uptime _ </proc/uptime
+stat -c %.3Z /etc/containerd/config.toml 2>/dev/null | awk -v now="$now" -v up="$uptime" -v start="$started" \
+  '$1 > now - up + start / 1e6 + 0.05 { stale = 1 } END { if (stale) print "stale=1" }'
+if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
+
+:
+)
+
+# ---- probe:programs
+(
+case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
+record=/var/lib/kbootstrap/programs
+set --
+for name in kubeadm kubelet kubectl crictl; do
+  [ -f /usr/local/bin/"$name" ] && set -- "$@" /usr/local/bin/"$name"
+done
+for file in /opt/cni/bin/*; do
+  [ -f "$file" ] && set -- "$@" "$file"
+done
+if [ $# -gt 0 ]; then
+  stat -c '%s:%.9Y:%.9Z:%i %n' "$@" | while read -r identity path; do
+    sum=
+    if [ -r "$record" ]; then
+      while read -r noted known _; do
+        [ "$noted" = "$identity" ] && { sum=$known; break; }
+      done <"$record"
+    fi
+    if [ -z "$sum" ]; then
+      sum=$(sha256sum <"$path")
+      sum=${sum%% *}
+    fi
+    kb_fact have "$sum $path"
+  done
+fi
+
+:
+)
+
+# ---- probe:kubelet
+(
+kb_files file '' /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/crictl.yaml
+for line in $(systemctl show kubelet.service -p UnitFileState -p NeedDaemonReload -p FragmentPath); do
+  case $line in
+    UnitFileState=enabled) kb_fact enabled 1 ;;
+    NeedDaemonReload=yes) kb_fact reload 1 ;;
+    FragmentPath=/lib/* | FragmentPath=/usr/lib/*) kb_fact packaged 1 ;;
+  esac
+done
+
+:
+)
+
+# ---- probe:kubeadm-config
+(
+kb_files file '' /var/lib/kbootstrap/kubeadm.yaml /var/lib/kbootstrap/patches/*
+if [ -r /var/lib/kbootstrap/kubeadm.yaml.valid ]; then
+  IFS= read -r verdict </var/lib/kbootstrap/kubeadm.yaml.valid
+  kb_fact validated "$verdict"
+fi
+
+:
+)
+
+# ---- probe:images
+(
+if [ -e /etc/kubernetes/kubelet.conf ]; then
+  kb_fact joined 1
+elif [ -r /var/lib/kbootstrap/kubeadm.yaml ] && command -v kubeadm >/dev/null 2>&1 && command -v crictl >/dev/null 2>&1; then
+  if wanted=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null) && have=$(crictl images -o json 2>/dev/null); then
+    missing=0
+    for image in $wanted; do
+      case $image in
+        */kube-proxy:*|*/pause:*|*/coredns:*) case $have in *"\"$image\""*) ;; *) missing=1 ;; esac ;;
+      esac
+    done
+    [ "$missing" = 1 ] || kb_fact present 1
+  fi
+fi
+
+:
+)
+
+# ---- probe:join-worker
+(
+kb_fact run "$(kb_run_state join)"
+joined=1
+[ -e /etc/kubernetes/kubelet.conf ] || joined=0
+kb_fact joined "$joined"
+if [ "$joined" = 0 ]; then
+  for path in kubelet.conf bootstrap-kubelet.conf pki/ca.crt manifests/kube-apiserver.yaml manifests/etcd.yaml; do
+    if [ -e "/etc/kubernetes/$path" ]; then
+      kb_fact begun 1
+      break
+    fi
+  done
+fi
+
+:
+)
+
+# ---- probe:cni-bridge
+(
+kb_sha conflist /etc/cni/net.d/10-kbootstrap.conflist
+kb_sha script /var/lib/kbootstrap/pod-network.sh
+kb_sha unit /etc/systemd/system/kbootstrap-pod-network.service
+for line in $(systemctl show kbootstrap-pod-network.service -p UnitFileState); do
+  case $line in UnitFileState=enabled) kb_fact enabled 1 ;; esac
+done
+route=$(ip -4 route show 10.244.0.0/16 2>/dev/null) || route=
+address=192.0.2.21
+case "$route " in
+  *" src $address "*)
+    link=${route#*dev }
+    link=${link%% *}
+    proxy=$(cat "/proc/sys/net/ipv4/conf/$link/proxy_arp")
+    [ "$proxy" = 1 ] && kb_fact up 1
+    ;;
+esac
+
+:
+)
+
+# ---- read:state
+(
+if [ -r /var/lib/kbootstrap/state.json ]; then cat /var/lib/kbootstrap/state.json; fi
+)
+
+# ---- identity: write /var/lib/kbootstrap/cluster (3 bytes, 0600)
+(
+kb_write /var/lib/kbootstrap/cluster 'ha
+'
+kb_flush 0600 root:root
+)
+
+# ---- identity: write /var/lib/kbootstrap/before (0 bytes, 0600)
+(
+kb_write /var/lib/kbootstrap/before ''
+kb_flush 0600 root:root
+)
+
+# ---- host: turn swap off
+(
+while read -r device _; do
+  case $device in
+    Filename) ;;
+    *) kb_was swap "$device" on ;;
+  esac
+done </proc/swaps
+swapoff -a
+)
+
+# ---- host: comment the swap lines of /etc/fstab out
+(
+kb_ledger /etc/fstab
+awk '!/^[ \t]*#/ && $3 == "swap" { print "# kbootstrap: " $0; next } { print }' /etc/fstab >/etc/.kb.fstab
+cat /etc/.kb.fstab >/etc/fstab
+rm -f /etc/.kb.fstab
+)
+
+# ---- host: write /etc/modules-load.d/95-kbootstrap.conf (79 bytes, 0644)
+(
+kb_write /etc/modules-load.d/95-kbootstrap.conf '# Written by kbootstrap: kernel modules Kubernetes needs.
+overlay
+br_netfilter
+'
+kb_flush 0644 root:root
+)
+
+# ---- host: modprobe overlay br_netfilter
+(
+kb_was module overlay unloaded
+kb_was module br_netfilter unloaded
+modprobe -a overlay br_netfilter
+)
+
+# ---- host: write /etc/sysctl.d/95-kbootstrap.conf (162 bytes, 0644)
+(
+kb_write /etc/sysctl.d/95-kbootstrap.conf '# Written by kbootstrap: kernel settings Kubernetes needs.
+net.ipv4.ip_forward = 1
+net.bridge.bridge-nf-call-iptables = 1
+net.bridge.bridge-nf-call-ip6tables = 1
+'
+kb_flush 0644 root:root
+)
+
+# ---- host: set net.ipv4.ip_forward=1 net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
+(
+file=/proc/sys/net/ipv4/ip_forward
+if [ -e "$file" ]; then
+  kb_was sysctl net.ipv4.ip_forward "$(cat "$file")"
+  sysctl -q -w net.ipv4.ip_forward=1
+fi
+file=/proc/sys/net/bridge/bridge-nf-call-iptables
+if [ -e "$file" ]; then
+  kb_was sysctl net.bridge.bridge-nf-call-iptables "$(cat "$file")"
+  sysctl -q -w net.bridge.bridge-nf-call-iptables=1
+fi
+file=/proc/sys/net/bridge/bridge-nf-call-ip6tables
+if [ -e "$file" ]; then
+  kb_was sysctl net.bridge.bridge-nf-call-ip6tables "$(cat "$file")"
+  sysctl -q -w net.bridge.bridge-nf-call-ip6tables=1
+fi
+)
+
+# ---- host: add w1 to /etc/hosts
+(
+kb_ledger /etc/hosts
+printf '%s %s # kbootstrap\n' 192.0.2.21 w1 >>/etc/hosts
+)
+
+# ---- runtime: write /etc/containerd/config.toml (559 bytes, 0644)
+(
+kb_write /etc/containerd/config.toml '# Written by kbootstrap; settings come from `runtime.settings` in the inventory.
+version = 2
+
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "registry.k8s.io/pause:3.10.1"
+
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/opt/cni/bin"
+conf_dir = "/etc/cni/net.d"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+SystemdCgroup = true
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+config_path = "/etc/containerd/certs.d"
+'
+kb_flush 0644 root:root
+)
+
+# ---- runtime: systemctl restart containerd.service
+(
+systemctl --quiet restart containerd.service
+)
+
+# ---- runtime: wait until containerd answers
+(
+tries=150
+until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
+  tries=$((tries - 1))
+  if [ "$tries" = 0 ]; then
+    journalctl --no-pager -q -n 15 -u containerd.service
+    echo "containerd.service does not answer at /run/containerd/containerd.sock after 30 s"
+    exit 1
+  fi
+  sleep 0.2
+done
+)
+
+# ---- programs: download /usr/local/bin/kubelet from https://dl.k8s.io/release/v1.34.2/bin/linux/amd64/kubelet (sha256 amd641111111)
+(
+url=https://dl.k8s.io/release/v1.34.2/bin/linux/amd64/kubelet
+target=/usr/local/bin/kubelet
+part=${target%/*}/.kb.${target##*/} # beside its place: a tmpfs may be too small for it
+(umask 022 && mkdir -p "${target%/*}")
+trap 'rm -f "$part"' EXIT
+if command -v curl >/dev/null 2>&1; then
+  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$part" "$url"
+elif command -v wget >/dev/null 2>&1; then
+  wget --quiet --tries=3 --timeout=20 --output-document="$part" "$url"
+else
+  echo "neither curl nor wget is installed, so $url cannot be downloaded"
+  exit 1
+fi
+want=amd6411111111111111111111111111111111111111111111111111111111111
+got=$(sha256sum <"$part")
+if [ "${got%% *}" != "$want" ]; then
+  echo "KB-CHECKSUM $url has sha256 ${got%% *}, published is $want"
+  exit 1
+fi
+kb_ledger "$target"
+chmod 0755 "$part"
+mv -f "$part" "$target"
+
+record=/var/lib/kbootstrap/programs
+[ -e "$record" ] && grep -v ' /usr/local/bin/kubelet$' "$record" >"$record.new" || :
+stat -c '%s:%.9Y:%.9Z:%i amd6411111111111111111111111111111111111111111111111111111111111 %n' /usr/local/bin/kubelet >>"$record.new"
+mv "$record.new" "$record"
+)
+
+# ---- programs: place /opt/cni/bin/bridge (0.0 MB, sha256 amd642222222)
+(
+kb_put /opt/cni/bin/bridge 0755 root:root 70 amd6422222222222222222222222222222222222222222222222222222222222
+record=/var/lib/kbootstrap/programs
+[ -e "$record" ] && grep -v ' /opt/cni/bin/bridge$' "$record" >"$record.new" || :
+stat -c '%s:%.9Y:%.9Z:%i amd6422222222222222222222222222222222222222222222222222222222222 %n' /opt/cni/bin/bridge >>"$record.new"
+mv "$record.new" "$record"
+)
+
+# ---- kubelet: write /etc/systemd/system/kubelet.service (308 bytes, 0644)
+(
+kb_write /etc/systemd/system/kubelet.service '# Written by kbootstrap.
+[Unit]
+Description=kubelet: The Kubernetes Node Agent
+Documentation=https://kubernetes.io/docs/
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart=/usr/local/bin/kubelet
+Restart=always
+StartLimitInterval=0
+RestartSec=2
+
+[Install]
+WantedBy=multi-user.target
+'
+kb_flush 0644 root:root
+)
+
+# ---- kubelet: write /etc/systemd/system/kubelet.service.d/10-kubeadm.conf (632 bytes, 0644)
+(
+kb_write /etc/systemd/system/kubelet.service.d/10-kubeadm.conf '# Written by kbootstrap; the same as kubeadm'"'"'s own packages bring.
+[Service]
+Environment="KUBELET_KUBECONFIG_ARGS=--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf --kubeconfig=/etc/kubernetes/kubelet.conf"
+Environment="KUBELET_CONFIG_ARGS=--config=/var/lib/kubelet/config.yaml"
+# kubeadm init and join write this file
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+# for your own flags, as the last resort; prefer kubelet_args in the inventory
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=
+ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+'
+kb_flush 0644 root:root
+)
+
+# ---- kubelet: write /etc/crictl.yaml (149 bytes, 0644)
+(
+kb_write /etc/crictl.yaml '# Written by kbootstrap.
+runtime-endpoint: unix:///run/containerd/containerd.sock
+image-endpoint: unix:///run/containerd/containerd.sock
+timeout: 10
+'
+kb_flush 0644 root:root
+)
+
+# ---- kubelet: systemctl daemon-reload
+(
+systemctl --quiet daemon-reload
+)
+
+# ---- kubelet: systemctl enable kubelet.service
+(
+systemctl --quiet enable kubelet.service
+)
+
+# ---- kubeadm-config: write /var/lib/kbootstrap/kubeadm.yaml (1200 bytes, 0600)
+(
+kb_write /var/lib/kbootstrap/kubeadm.yaml '---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: InitConfiguration
+bootstrapTokens:
+- ttl: 5m0s
+  description: kbootstrap init
+nodeRegistration:
+  name: w1
+  criSocket: unix:///run/containerd/containerd.sock
+  imagePullPolicy: IfNotPresent
+  kubeletExtraArgs:
+  - name: node-ip
+    value: 192.0.2.21
+localAPIEndpoint:
+  advertiseAddress: 192.0.2.21
+  bindPort: 6443
+skipPhases:
+- show-join-command
+timeouts:
+  controlPlaneComponentHealthCheck: 240s
+  kubeletHealthCheck: 240s
+  kubernetesAPICall: 60s
+  etcdAPICall: 120s
+  tlsBootstrap: 300s
+  discovery: 300s
+---
+apiVersion: kubeadm.k8s.io/v1beta4
+kind: ClusterConfiguration
+clusterName: ha
+kubernetesVersion: v1.34.2
+controlPlaneEndpoint: api.example.org:6443
+imageRepository: registry.k8s.io
+networking:
+  podSubnet: 10.244.0.0/16
+  serviceSubnet: 10.96.0.0/12
+  dnsDomain: cluster.local
+apiServer:
+  extraArgs:
+  - name: audit-log-maxage
+    value: '"'"'30'"'"'
+  - name: audit-log-path
+    value: /var/log/kubernetes/audit.log
+  certSANs:
+  - 192.0.2.5
+etcd:
+  local:
+    dataDir: /var/lib/etcd
+---
+apiVersion: kubelet.config.k8s.io/v1beta1
+kind: KubeletConfiguration
+cgroupDriver: systemd
+evictionHard:
+  memory.available: 200Mi
+serializeImagePulls: false
+'
+kb_flush 0600 root:root
+)
+
+# ---- kubeadm-config: kubeadm config validate (v1.34.2)
+(
+version=$(kubeadm version -o short)
+if [ "$version" != v1.34.2 ]; then
+  echo "KB-VERSION kubeadm on this node is $version, the inventory wants v1.34.2"
+  exit 1
+fi
+kubeadm config validate --config /var/lib/kbootstrap/kubeadm.yaml
+kb_ledger /var/lib/kbootstrap/kubeadm.yaml.valid
+printf '%s\n' '721a9ae3ee2dd57ad48e2f17342d7cfe82c336a6b8ae8585b4ba2805fca87b1d v1.34.2' >/var/lib/kbootstrap/kubeadm.yaml.valid
+)
+
+# ---- images: pull kube-proxy, pause and coredns from registry.k8s.io
+(
+kb_detach images 1800 <<'KB_DETACHED'
+set -eu
+images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null)
+have=$(crictl images -o json)
+for image in $images; do
+  case $image in
+    */kube-proxy:*|*/pause:*|*/coredns:*) ;;
+    *) continue ;;
+  esac
+  case $have in *"\"$image\""*) continue ;; esac
+  echo "pulling $image"
+  if ! crictl pull "$image"; then
+    echo "KB-PULL cannot pull $image"
+    exit 1
+  fi
+done
+
+KB_DETACHED
+)
+
+# ---- join-worker: create a bootstrap token (valid 15 min) [not on this machine]
+
+# ---- join-worker: write /run/kbootstrap/join.yaml (532 bytes, 0600)
+(
+kb_put /run/kbootstrap/join.yaml 0600 root:root 532 95ce5bc82233a74bfe0a8c07e626ce9392091f0a48d617a230d429f853f308d3
+)
+
+# ---- join-worker: kubeadm join as worker (api.example.org:6443)
+(
+kb_detach join 1680 <<'KB_DETACHED'
+trap 'rm -f /run/kbootstrap/join.yaml' EXIT
+kubeadm join --config /run/kbootstrap/join.yaml
+
+KB_DETACHED
+)
+
+# ---- join-worker: remove /run/kbootstrap/join.yaml
+(
+rm -rf -- /run/kbootstrap/join.yaml
+)
+
+# ---- join-worker: delete the bootstrap token of this join [not on this machine]
+
+# ---- cni-bridge: write /var/lib/kbootstrap/pod-network.sh (971 bytes, 0755)
+(
+kb_write /var/lib/kbootstrap/pod-network.sh '#!/bin/sh
+# Written by kbootstrap: the pod range is on this link, and this node answers for its pods.
+set -eu
+link=$(ip -o -4 addr show to 192.0.2.21 | awk '"'"'{ print $2; exit }'"'"')
+[ -n "$link" ] || { echo "no link has address 192.0.2.21" >&2; exit 1; }
+rule="-s 10.244.0.0/16 ! -d 10.244.0.0/16 ! -o cni0 -m comment --comment kbootstrap -j MASQUERADE"
+if [ "${1:-up}" = down ]; then
+  ip route delete 10.244.0.0/16 dev "$link" || :
+  echo 0 >"/proc/sys/net/ipv4/conf/$link/proxy_arp"
+  # shellcheck disable=SC2086 # the words of a rule
+  iptables -w 5 -t nat -D POSTROUTING $rule || :
+  exit 0
+fi
+ip route replace 10.244.0.0/16 dev "$link" scope link src 192.0.2.21
+echo 1 >"/proc/sys/net/ipv4/conf/$link/proxy_arp"
+echo 0 >"/proc/sys/net/ipv4/neigh/$link/proxy_delay"
+# pods reach the world outside with the node'"'"'s address
+# shellcheck disable=SC2086 # the words of a rule
+iptables -w 5 -t nat -C POSTROUTING $rule 2>/dev/null || iptables -w 5 -t nat -A POSTROUTING $rule
+'
+kb_flush 0755 root:root
+)
+
+# ---- cni-bridge: write /etc/systemd/system/kbootstrap-pod-network.service (344 bytes, 0644)
+(
+kb_write /etc/systemd/system/kbootstrap-pod-network.service '# Written by kbootstrap.
+[Unit]
+Description=Pod network of kbootstrap
+After=network-online.target
+Wants=network-online.target
+Before=kubelet.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh /var/lib/kbootstrap/pod-network.sh up
+ExecStop=/bin/sh /var/lib/kbootstrap/pod-network.sh down
+
+[Install]
+WantedBy=multi-user.target
+'
+kb_flush 0644 root:root
+)
+
+# ---- cni-bridge: systemctl enable kbootstrap-pod-network.service
+(
+systemctl --quiet enable kbootstrap-pod-network.service
+)
+
+# ---- cni-bridge: systemctl restart kbootstrap-pod-network.service
+(
+systemctl --quiet restart kbootstrap-pod-network.service
+)
+
+# ---- cni-bridge: read the pod CIDR the node was given [not on this machine]
+
+# ---- cni-bridge: write /etc/cni/net.d/10-kbootstrap.conflist (487 bytes, 0644)
+(
+kb_put /etc/cni/net.d/10-kbootstrap.conflist 0644 root:root 487 88ee56818af65b17abace4b2ed0eefea3515965c6899acc5b705d3c868c29086
+)
+
+# ---- labels: set on the node: topology.kubernetes.io/zone=rack1 [not on this machine]
+
+# ---- ready: wait until the node is Ready [not on this machine]

@@ -1,0 +1,346 @@
+"""Everything kbootstrap renders, as file name -> text; the golden files hold it.
+
+Groups: kubeadm's configuration for every supported release, the runtimes' files, the
+host's files, and for sample nodes each script a plan would run, in order.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from kbootstrap import kubeadm
+from kbootstrap.action import Action, Detached, HostAction, PutSlots, SwapRecord, read_record
+from kbootstrap.data import data_path
+from kbootstrap.engine.phase import AnyPhase, View
+from kbootstrap.engine.planner import make_plan
+from kbootstrap.engine.survey import survey_parts
+from kbootstrap.model.cluster import Cluster, Node, Runtime, RuntimeType
+from kbootstrap.model.etcd import EtcdMember
+from kbootstrap.model.load import load
+from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
+from kbootstrap.model.versions import NEWEST_MINOR, OLDEST_MINOR, Version
+from kbootstrap.runtime import containerd, crio
+from phases import (
+    ALL,
+    ETCD_RESTORE,
+    ETCD_SNAPSHOT,
+    RESET,
+    RESET_ALL,
+    UP,
+    UPGRADE,
+    cni_bridge,
+    etcd_restore,
+    host,
+    init,
+    join,
+    kubelet,
+    programs,
+    reset,
+    upgrade,
+    upgrade_facts,
+    upgrade_prepare,
+    upgrade_repair,
+)
+from phases import runtime as runtime_phase
+from tests.laws.clusters import CA, NAMES, bits, cluster, from_text
+
+MINORS = tuple(range(OLDEST_MINOR, NEWEST_MINOR + 1))
+PATCH = {34: 2}  # of the real kubeadm in the lab; 0 for other minors
+Files = Iterator[tuple[str, str]]
+
+_RICH = """\
+cluster: {name: demo}
+kubernetes: {version: VERSION}
+api: {endpoint: "api.example.org:6443", cert_sans: [192.0.2.5]}
+nodes:
+  - {name: cp1, address: 192.0.2.11, role: control-plane, ignore_preflight: [Mem]}
+  - {name: cp2, address: 192.0.2.12, role: both}
+  - name: w1
+    address: 192.0.2.21
+    role: worker
+    taints: ["example.org/disks=nvme:NoSchedule"]
+    kubelet_args: {max-pods: "50"}
+registry: {image_repository: "registry.example.org:5000/k8s", dns_tag: v1.11.1}
+etcd: {data_dir: /srv/etcd}
+kubeadm:
+  extra_args:
+    api_server: {audit-log-maxage: "30", audit-log-path: /var/log/audit.log}
+    controller_manager: {v: "4"}
+    scheduler: {v: "4"}
+    etcd: {quota-backend-bytes: "8589934592"}
+  ignore_preflight: [NumCPU]
+  patches: patches
+  skip_phases: [wait-control-plane]
+  timeouts: {control_plane: 5m}
+kubelet: {evictionHard: {memory.available: 200Mi}}
+kube_proxy: {mode: ipvs}
+"""
+_EXTERNAL = """\
+etcd:
+  external:
+    endpoints: ["https://192.0.2.41:2379"]
+    ca_file: /etc/etcd/ca.crt
+    cert_file: /etc/etcd/client.crt
+    key_file: /etc/etcd/client.key
+"""
+_DUAL_STACK = """\
+network:
+  pod_cidr: [10.244.0.0/16, "fd00:10:244::/56"]
+  service_cidr: [10.96.0.0/12, "fd00:10:96::/112"]
+"""
+_VARIANTS = {
+    "external-etcd": re.sub("(?m)^(etcd: .*|    etcd: .*)\n", "", _RICH) + _EXTERNAL,
+    "no-addons": re.sub("(?m)^kube_proxy: .*\n", "", _RICH)
+    + "addons: {dns: false, kube_proxy: false}\n",
+    "dual-stack": _RICH + _DUAL_STACK,
+}
+
+
+def release(minor: int) -> str:
+    """The release the files of a minor are for."""
+    return f"v1.{minor}.{PATCH.get(minor, 0)}"
+
+
+def kubeadm_files() -> Files:
+    """Init and join configuration for every supported minor, and variants for both APIs."""
+    for minor in MINORS:
+        rich = from_text(_RICH.replace("VERSION", release(minor)))
+        cp1, cp2, w1 = rich.nodes
+        yield f"v1.{minor}/init.yaml", kubeadm.init_config(rich, cp1)
+        yield f"v1.{minor}/join-control-plane.yaml", kubeadm.join_config(rich, cp2)
+        yield f"v1.{minor}/join-worker.yaml", kubeadm.join_config(rich, w1)
+        key = kubeadm.init_config(rich, cp1, certificate_key="@@certificate_key@@")
+        yield f"v1.{minor}/upload-certs.yaml", key
+    for name, text in _VARIANTS.items():
+        for minor in (30, 34):
+            variant = from_text(text.replace("VERSION", release(minor)))
+            yield f"v1.{minor}/init-{name}.yaml", kubeadm.init_config(variant, variant.first)
+
+
+_MIRRORS = """\
+cluster: {name: demo}
+kubernetes: {version: v1.34.2}
+nodes: [{name: n1, address: 192.0.2.11, role: both}]
+registry:
+  mirrors:
+    - {host: docker.io, endpoints: ["https://mirror.example.org/hub"], ca_file: /etc/ssl/ca.pem}
+    - {host: "192.0.2.1:5000", insecure: true}
+"""
+
+
+def runtime_files() -> Files:
+    """Containerd 1 and 2, cri-o, and their registries."""
+    known = from_text(_MIRRORS)
+    yield "containerd-1-config.toml", containerd.config(known, 1)
+    yield "containerd-2-config.toml", containerd.config(known, 2)
+    for mirror in known.images.mirrors:
+        name = mirror.host.replace(":", "_")
+        yield f"hosts-{name}.toml", containerd.hosts_toml(mirror)
+    known = replace(known, runtime=Runtime(type=RuntimeType.CRIO))
+    yield "crio.conf", crio.drop_in(known)
+    yield "crio-registries.conf", crio.registries(known)
+
+
+def host_files() -> Files:
+    """What else is written on every machine."""
+    known = cluster("single")
+    for path, text in kubelet.texts(known, packaged=False):
+        yield Path(path).name, text
+    yield "modules.conf", host.modules_text()
+    yield "sysctl.conf", host.sysctl_text(known)
+    yield "sysctl-dual-stack.conf", host.sysctl_text(cluster("dual-stack"))
+    yield "pod-network.sh", cni_bridge.script_text(known, known.first)
+    yield "pod-network.service", cni_bridge.unit_text()
+    yield "bridge.conflist", cni_bridge.conflist_text("10.244.1.0/24")
+
+
+def lock_files() -> Files:
+    """What reads and changes the lock's record."""
+    yield "read.sh", HEAD + read_record()
+    yield "gate.sh", HEAD + read_record(gate=True)
+    for name, seen, stamp, record in (
+        ("take", "", None, '{"run": "r1"}'),
+        ("take-over", '{"run": "it\'s old"}', "1700000000", '{"run": "r1"}'),
+        ("free", '{"run": "r1"}', None, ""),
+    ):
+        action = SwapRecord(why="one run at a time", seen=seen, stamp=stamp, record=record)
+        yield f"{name}.sh", f"{HEAD}# {action.text}\n{action.script()}"
+
+
+# A machine with nothing but containerd 1.6 on it, and one whose init or join was cut short.
+_KEYS = tuple(key for key, _ in host.sysctls(cluster("single")))
+_FRESH: Mapping[type, object] = {
+    host.Facts: host.Facts(
+        swap=True, swap_fstab=True, missing_module=host.MODULES, wrong_sysctl=_KEYS
+    ),
+    programs.Facts: programs.Facts(arch="amd64"),
+    runtime_phase.Facts: runtime_phase.Facts(version="1.6.20", active=True, enabled=True),
+}
+_CUT_SHORT: Mapping[type, object] = {
+    init.Facts: init.Facts(run="failed", begun=True),
+    join.Facts: join.Facts(run="lost", begun=True),
+}
+_MEMBER: Mapping[type, object] = {
+    reset.Present: reset.Present(kubernetes=True, kubeadm=True, marker="ha"),
+    reset.Left: reset.Left(
+        left=("path /etc/kubernetes",), was=("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")
+    ),
+}
+_DATA_LOST: Mapping[type, object] = {
+    etcd_restore.Running: etcd_restore.Running(running=("etcd",)),
+    etcd_restore.Data: etcd_restore.Data(image="registry.k8s.io/etcd:3.6.4-0"),
+}
+# A node of the release before, and a control plane whose upgrade was cut off.
+_MANIFESTS = tuple(f"v1.34.2 {name}" for name in upgrade.PLANE)
+_COPY = "/etc/kubernetes/tmp/kubeadm-backup-manifests-2026-01-02-03-04-05/etcd.yaml"
+_FLAG = "pod-infra-container-image /var/lib/kubelet/kubeadm-flags.env"
+_OLD: Mapping[type, object] = {
+    upgrade_repair.Facts: upgrade_repair.Facts(missing=(f"{_COPY} etcd",)),
+    upgrade_prepare.Facts: upgrade_prepare.Facts(arch="amd64", kubeadm="v1.34.2", serves="v1.34.2"),
+    upgrade_facts.Facts: upgrade_facts.Facts(
+        version="1.6.20", active=True, kubelet="v1.34.2", flag=(_FLAG,)
+    ),
+    upgrade_facts.PlaneFacts: upgrade_facts.PlaneFacts(
+        version="1.6.20", active=True, kubelet="v1.34.2", flag=(_FLAG,), pod=_MANIFESTS
+    ),
+}
+_UPGRADE = (upgrade_repair.PHASE, *UPGRADE)
+_UP = Observed(
+    reachable=True,
+    nodes=(ObservedNode(name="w1", ready=True),),
+    etcd=(EtcdMember(id="17", name="cp2", peer_url="https://192.0.2.12:2380", healthy=True),),
+)
+_OLD_API = Observed(
+    reachable=True,
+    ready=True,
+    nodes=tuple(
+        ObservedNode(name=name, ready=True, kubelet_version="v1.34.2")
+        for name in ("cp1", "cp2", "w1")
+    ),
+)
+
+
+def plan_files() -> Files:
+    """Every probe and every action's script for nodes of the starter inventories."""
+    single, ha = (load(data_path("inventory") / f"{name}.yaml") for name in ("single", "ha"))
+    cut = (init.PHASE, join.CONTROL_PLANE, join.WORKER)
+    yield "single-node1.sh", script(single, "node1", UP, _FRESH, NOTHING)
+    for name in ("cp1", "cp2", "w1"):
+        yield f"ha-{name}.sh", script(ha, name, UP, _FRESH, NOTHING)
+        yield f"ha-{name}-cut-short.sh", script(ha, name, cut, _CUT_SHORT, NOTHING)
+    for name in ("cp2", "w1"):
+        yield f"ha-{name}-reset.sh", script(ha, name, RESET, _MEMBER, _UP)
+    for name, phases in (("snapshot", ETCD_SNAPSHOT), ("restore", ETCD_RESTORE)):
+        yield f"ha-cp2-etcd-{name}.sh", script(ha, "cp2", phases, _DATA_LOST, NOTHING)
+    newer = replace(ha, version=Version.parse("v1.35.1"))
+    for name in ("cp1", "cp2", "w1"):
+        yield f"ha-{name}-upgrade.sh", script(newer, name, _UPGRADE, _OLD, _OLD_API)
+    yield "ha-cp1-dismantle.sh", script(ha, "cp1", RESET_ALL, _MEMBER, NOTHING)
+
+
+HEAD = """\
+#!/bin/sh
+# shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
+# shellcheck disable=SC2043 # a list from a template may have one element
+# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
+"""
+
+
+def script(
+    known: Cluster,
+    name: str,
+    phases: tuple[AnyPhase, ...],
+    facts: Mapping[type, object],
+    api: Observed,
+) -> str:
+    """The probes and the plan of one node as one readable, checkable shell script."""
+    node = known.node(name)
+    parts = [f"{HEAD}\n# {name} of cluster {known.name}, each part in a subshell of its own\n"]
+    parts += [_part(p.id, p.script) for p in survey_parts(known, node, phases)]
+    for step in plan(known, node, phases, facts, api):
+        parts += [_action(step[0], action) for action in step[1]]
+    return "\n".join(parts)
+
+
+def plan(
+    known: Cluster,
+    node: Node,
+    phases: tuple[AnyPhase, ...],
+    facts: Mapping[type, object],
+    api: Observed,
+) -> Iterator[tuple[str, tuple[Action, ...]]]:
+    """Phase and actions of each step."""
+
+    def view(phase: AnyPhase, node: Node) -> View[object]:
+        seen = facts.get(phase.facts) or phase.facts()
+        return View(
+            cluster=known,
+            node=node,
+            facts=seen,
+            api=api,
+            seed=known.first.name if api.reachable else "",
+            ca=CA if api.reachable else "",
+            bits=bits(known),
+        )
+
+    for step in make_plan(known, phases, [node], view).steps:
+        yield step.phase.id, step.actions
+
+
+def _action(phase: str, action: Action) -> str:
+    if isinstance(action, PutSlots):
+        action = action.bound({name: f"@@{name}@@" for name in action.needs})
+    if not isinstance(action, HostAction):
+        return f"# ---- {phase}: {action.text} [not on this machine]\n"
+    where = f" [on {action.host}]" if action.host else ""
+    return _part(f"{phase}: {action.text}{where}", action.script())
+
+
+def _part(title: str, text: str) -> str:
+    return f"# ---- {title}\n(\n{text.rstrip()}\n)\n"
+
+
+def detached() -> Iterator[str]:
+    """The bodies of long commands, which stand quoted in the scripts above."""
+    ha = load(data_path("inventory") / "ha.yaml")
+    for node in ha.nodes[:4]:
+        for facts, api in (
+            (_FRESH, NOTHING),
+            (_CUT_SHORT, NOTHING),
+            (_MEMBER, _UP),
+            (_DATA_LOST, NOTHING),
+        ):
+            for _, actions in plan(ha, node, ALL, facts, api):
+                yield from (action.body for action in actions if isinstance(action, Detached))
+        for _, actions in plan(ha, node, UPGRADE, _OLD, _OLD_API):
+            yield from (action.body for action in actions if isinstance(action, Detached))
+
+
+def parts() -> set[str]:
+    """Every part of every script, also for the clusters the laws are tried on, each once."""
+    texts = list(files("plans").values())
+    texts += [
+        script(cluster(name), node.name, UP, _FRESH, NOTHING)
+        for name in NAMES
+        for node in cluster(name).nodes
+    ]
+    return {f"# ---- {part}" for text in texts for part in text.split("\n# ---- ")[1:]}
+
+
+_GROUPS = {
+    "kubeadm": kubeadm_files,
+    "runtime": runtime_files,
+    "host": host_files,
+    "lock": lock_files,
+    "plans": plan_files,
+}
+GROUPS = tuple(_GROUPS)
+
+
+@cache
+def files(group: str) -> Mapping[str, str]:
+    """The files of a group, by name."""
+    return dict(_GROUPS[group]())

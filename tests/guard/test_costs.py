@@ -1,0 +1,162 @@
+"""What a node costs, counted and not timed: round trips, bytes, processes on the node.
+
+A phase that is split into two round trips, a probe that starts a process per file, or a
+request that grows breaks a bound here. The bounds are a little above what was counted; the
+runtime's ``--version`` alone starts threads, which count as processes, in no fixed number.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench import stragglers
+from bench.fleet import JOINED, Fleet
+from bench.scene import FILES, TARGET, Scene
+from kbootstrap.commands.options import Options
+from kbootstrap.commands.session import Session
+from kbootstrap.engine.events import Bus
+from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.model.load import load
+from kbootstrap.model.lock import Seen
+from kbootstrap.remote.meter import Usage
+from phases import UP
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The most one node may cost."""
+
+    trips: int
+    sent: int
+    received: int
+    processes: int
+
+
+HOST_PHASES = tuple(phase for phase in UP[: [p.id for p in UP].index("kubeadm-config") + 1])
+# Each phase that changes something is one round trip, and one more is the first look.
+FIRST = Bound(trips=1 + len(HOST_PHASES), sent=420_000, received=24_000, processes=400)
+AGAIN = Bound(trips=1, sent=16_000, received=6_400, processes=52)
+FILES_CHANGED = Bound(trips=2, sent=68_000, received=8_400, processes=42)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    if os.geteuid() != 0:
+        pytest.skip("NOT RUN: cheap hosts need root")
+    with Fleet(6, "guard") as fleet:
+        reach = [(name, host, 22) for name, host in zip(fleet.names, fleet.addresses, strict=True)]
+        scene = Scene(fleet, Path(tmp_path_factory.mktemp("guard")), reach)
+        scene.write()
+        fleet.tell(f"mkdir -p {TARGET}")
+        yield scene
+
+
+def processes(scene: Scene) -> int:
+    """The number of the last process started on the second host."""
+    return int(scene.fleet.tell("read -r _ _ _ _ last </proc/loadavg; echo $last")[1])
+
+
+def cost(scene: Scene, *chosen: str) -> tuple[Usage, int, int]:
+    """Usage and processes of the worker in one `up` of these phases, and its changes."""
+    cluster = load(scene.inventory)
+    node = cluster.nodes[1]
+    wanted = tuple(phase for phase in UP if phase.id in chosen)
+    read = tuple(phase for phase in UP if phase in wanted or phase.shared)
+    looking = processes(scene)
+    looking = processes(scene) - looking  # what looking itself starts
+    before = processes(scene)
+    options = Options(inventory=scene.inventory, known_hosts=scene.known_hosts)
+    session = Session(options, cluster, read, Bus())
+    try:
+        session.survey(cluster.nodes)
+        assert session.errors == []
+        session.gather(None)
+        plan = session.plan(cluster.nodes, wanted)
+        outcomes = session.run(plan) if plan.changes else ()
+        assert [o.error for o in outcomes if o.error] == []
+        usage = session.meter.snapshot()[node.name]
+    finally:
+        session.close()
+    changes = sum(o.changes for o in outcomes if o.node == node.name)
+    return usage, processes(scene) - before - looking, changes
+
+
+def assert_within(bound: Bound, usage: Usage, started: int) -> None:
+    said = f"{usage}, {started} processes"
+    print(said)
+    assert usage.connects == 1, said
+    assert usage.trips == bound.trips, said
+    assert usage.sent <= bound.sent, said
+    assert usage.received <= bound.received, said
+    assert started <= bound.processes, said
+
+
+def test_a_first_up_is_one_trip_per_phase_that_changes(scene: Scene) -> None:
+    usage, started, changes = cost(scene, *(phase.id for phase in HOST_PHASES))
+
+    assert changes > FILES
+    assert_within(FIRST, usage, started)
+
+
+def test_a_second_up_is_one_trip(scene: Scene) -> None:
+    scene.fleet.tell(JOINED)
+
+    usage, started, changes = cost(scene, *(phase.id for phase in HOST_PHASES))
+
+    assert changes == 0
+    assert_within(AGAIN, usage, started)
+
+
+def test_a_look_in_two_trips_is_noticed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guard itself: a survey that asks twice breaks the bound."""
+    survey = Prober.survey
+
+    def twice(self: Prober, at_lock: Callable[[Seen], None] | None = None) -> Snapshot:
+        survey(self, at_lock)
+        return survey(self, at_lock)
+
+    monkeypatch.setattr(Prober, "survey", twice)
+    usage, started, _ = cost(scene, *(phase.id for phase in HOST_PHASES))
+
+    with pytest.raises(AssertionError, match="trips=2"):
+        assert_within(AGAIN, usage, started)
+
+
+def test_twenty_changed_files_are_one_look_and_one_step(scene: Scene) -> None:
+    scene.next_files()
+
+    usage, started, changes = cost(scene, "files")
+
+    assert changes == FILES
+    assert_within(FILES_CHANGED, usage, started)
+
+
+def test_no_phase_makes_a_wire_of_its_own(scene: Scene) -> None:
+    """Nodes after the first cost the same: what a node costs does not grow with their number."""
+    cluster = load(scene.inventory)
+    options = Options(inventory=scene.inventory, known_hosts=scene.known_hosts)
+    session = Session(options, cluster, HOST_PHASES, Bus())
+    try:
+        session.survey(cluster.nodes)
+        spent = session.meter.snapshot()
+    finally:
+        session.close()
+
+    assert {name: (u.connects, u.trips) for name, u in spent.items()} == {
+        node.name: (1, 1) for node in cluster.nodes
+    }
+
+
+def test_bad_hosts_hold_up_nobody(scene: Scene) -> None:
+    """The slow, the hanging and the dead host get well only when the others have ended."""
+    stragglers.run_files(scene, bad=True)
+
+
+def test_a_jump_host_is_logged_in_to_once(scene: Scene) -> None:
+    found = stragglers.through_jump(scene)
+
+    assert found["errors"] == []
+    assert (found["connections to it"], found["hosts behind it"]) == (1, 5)

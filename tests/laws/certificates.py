@@ -1,0 +1,27 @@
+"""A certificate that ends when a test wants it to."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+
+@cache
+def certificate(ends: int) -> str:
+    """PEM of one that is valid until ``ends``, seconds since 1970."""
+    key = Ed25519PrivateKey.generate()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime.fromtimestamp(0, UTC))
+        .not_valid_after(datetime.fromtimestamp(ends, UTC))
+        .sign(key, None)
+    )
+    return made.public_bytes(Encoding.PEM).decode()

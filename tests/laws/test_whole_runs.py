@@ -1,0 +1,101 @@
+"""A whole `up`, played through by effects alone: it does what was printed and ends with nothing.
+
+What is printed is planned for an empty cluster; each step is planned again once the ones
+before it are done, and may then want no more than was printed.
+"""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from kbootstrap.data import data_path
+from kbootstrap.engine.phase import AnyPhase, View, forward
+from kbootstrap.engine.planner import make_plan, verdicts
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.load import load
+from kbootstrap.model.observed import NOTHING, Observed
+from kbootstrap.model.starters import LAYOUTS
+from phases import UP, cleanup, host, identity, init, kubeconfig, programs
+from tests.laws.clusters import CA, NAMES, bits, cluster
+
+NOW = 1_000_000
+# A machine as it should be, and one that has yet everything to be done.
+FIT = identity.Facts(
+    arch="x86_64",
+    systemd=True,
+    uid=0,
+    clock=NOW,
+    var_kib=8 * 1024 * 1024,
+    etc_kib=1024 * 1024,
+    mem_mib=4096,
+    runtime=True,
+)
+FACTS: dict[type, Any] = {
+    identity.Facts: FIT,
+    host.Facts: host.Facts(
+        swap=True, missing_module=host.MODULES, wrong_sysctl=("net.ipv4.ip_forward",)
+    ),
+}
+
+
+class World:
+    """The facts of all nodes and the API, changed by effects."""
+
+    def __init__(self, known: Cluster) -> None:
+        self.known = known
+        self.api = NOTHING
+        self.facts: dict[tuple[str, str], Any] = {}
+
+    def view(self, phase: AnyPhase, node: Node) -> View[object]:
+        """What is now."""
+        facts = self.facts.get((phase.id, node.name)) or self._first(phase)
+        up = self.api.reachable
+        return View(
+            cluster=self.known,
+            node=node,
+            facts=facts,
+            api=self.api,
+            seed=self.known.first.name if up else "",
+            ca=CA if up else "",
+            bits=bits(self.known, kubeconfig_ca=CA if up else ""),
+            now=NOW,
+        )
+
+    def _first(self, phase: AnyPhase) -> Any:
+        if phase is programs.PHASE:
+            found = tuple(f"{name} {self.known.version}" for name in ("kubeadm", "kubelet"))
+            return programs.Facts(arch="amd64", version=found)
+        return FACTS.get(phase.facts) or phase.facts()
+
+    def step(self, phase: AnyPhase, node: Node) -> frozenset[str]:
+        """Carry a step out; the keys of what it did."""
+        view = self.view(phase, node)
+        actions = tuple(phase.plan(view))
+        after = forward(view, actions)
+        self.facts[phase.id, node.name], self.api = after.facts, after.api
+        if phase is init.PHASE:
+            self.api = began(self.api, node)
+        return frozenset(action.key for action in actions)
+
+
+def began(api: Observed, first: Node) -> Observed:
+    """What kubeadm init leaves besides what the phase promises."""
+    nodes = api.with_node(first.name, taints=first.taints or ())
+    return dataclasses.replace(api, nodes=nodes, token_owners=frozenset({cleanup.INIT}))
+
+
+@pytest.mark.parametrize("name", [*NAMES, *(f"{layout}.yaml" for layout in LAYOUTS)])
+def test_up_does_what_it_printed_and_leaves_nothing_to_do(name: str) -> None:
+    known = cluster(name) if name in NAMES else load(data_path("inventory") / name)
+    world = World(known)
+    assert not list(verdicts(known, UP, known.nodes, world.view))
+    printed = make_plan(known, UP, known.nodes, world.view)
+
+    for step in printed.steps:
+        assert world.step(step.phase, known.node(step.node)) <= step.keys
+
+    left = make_plan(known, UP, known.nodes, world.view).changes
+    assert [(step.phase.id, step.node, step.keys) for step in left] == []
+    assert not list(verdicts(known, UP, known.nodes, world.view))
+    assert printed.step(known.first.name, kubeconfig.PHASE.id)

@@ -1,0 +1,1 @@
+"""The transport against a real sshd, started here as the current user; no lab needed."""

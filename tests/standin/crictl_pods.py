@@ -1,0 +1,211 @@
+"""crictl's view of pods and containers; the stand-in's own look like the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from . import crictl_single as single
+from .common.flags import Flags
+from .common.klog import FatalError
+from .cri.client import Client
+from .kubelet import static
+
+Object = dict[str, Any]
+
+
+def _id(name: str, kind: str) -> str:
+    return hashlib.sha256(f"{kind}/{name}".encode()).hexdigest()
+
+
+def _nanoseconds(seconds: float) -> str:
+    return str(int(seconds * 1e9))
+
+
+def _own_pods() -> list[Object]:
+    out = []
+    for name, state in static.running().items():
+        meta = state["manifest"]["metadata"]
+        namespace = meta.get("namespace", "default")
+        out.append(
+            {
+                "id": _id(name, "pod"),
+                "metadata": {
+                    "name": name,
+                    "uid": state["hash"],
+                    "namespace": namespace,
+                    "attempt": 0,
+                },
+                "state": "SANDBOX_READY",
+                "createdAt": _nanoseconds(state["started"]),
+                "labels": {**(meta.get("labels") or {}), "io.kubernetes.pod.name": name},
+                "annotations": {},
+                "runtimeHandler": "",
+            }
+        )
+    return out
+
+
+def _own_containers() -> list[Object]:
+    out = []
+    for name, state in static.running().items():
+        running = static.active(name)
+        out.append(
+            {
+                "id": _id(name, "container"),
+                "podSandboxId": _id(name, "pod"),
+                "metadata": {"name": state["container"], "attempt": 0},
+                "image": {"image": state["image"]},
+                "imageRef": state["image"],
+                "state": "CONTAINER_RUNNING" if running else "CONTAINER_EXITED",
+                "createdAt": _nanoseconds(state["started"]),
+                "labels": {
+                    "io.kubernetes.container.name": state["container"],
+                    "io.kubernetes.pod.name": name,
+                    "io.kubernetes.pod.namespace": state["manifest"]["metadata"].get(
+                        "namespace", "default"
+                    ),
+                },
+                "annotations": {},
+            }
+        )
+    return out
+
+
+def pods(client: Client, flags: Flags) -> None:
+    found = _own_pods() + [
+        {
+            "id": s.id,
+            "metadata": {"name": s.name, "uid": s.uid, "namespace": s.namespace, "attempt": 0},
+            "state": "SANDBOX_READY" if s.ready else "SANDBOX_NOTREADY",
+            "createdAt": str(s.created_at),
+            "labels": s.labels,
+            "annotations": {},
+            "runtimeHandler": "",
+        }
+        for s in client.sandboxes()
+    ]
+    found += [
+        {
+            "id": pod_id,
+            "metadata": config["metadata"],
+            "state": "SANDBOX_READY",
+            "createdAt": "0",
+            "labels": {},
+            "annotations": {},
+            "runtimeHandler": "",
+        }
+        for pod_id, config in single.pods().items()
+    ]
+    if flags.get("name"):
+        found = [p for p in found if re.search(flags.get("name"), p["metadata"]["name"])]
+    if flags.get("output") == "json":
+        print(json.dumps({"items": found}, indent=2))
+    elif flags.yes("quiet"):
+        print("\n".join(p["id"] for p in found))
+    else:
+        print(f"{'POD ID':20}{'STATE':20}{'NAME':40}NAMESPACE")
+        for pod in found:
+            meta = pod["metadata"]
+            print(
+                f"{pod['id'][:13]:20}{pod['state'][8:].title():20}{meta['name']:40}{meta['namespace']}"
+            )
+
+
+def ps(client: Client, flags: Flags) -> None:
+    states = ("CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN")
+    found = _own_containers() + [
+        {
+            "id": c.id,
+            "podSandboxId": c.sandbox_id,
+            "metadata": {"name": c.name, "attempt": 0},
+            "image": {"image": c.image},
+            "imageRef": c.image,
+            "state": states[c.state],
+            "createdAt": str(c.created_at),
+            "labels": c.labels,
+            "annotations": {},
+        }
+        for c in client.containers()
+    ]
+    found += [
+        {
+            "id": container_id,
+            "podSandboxId": known["pod"],
+            "metadata": known["config"]["metadata"],
+            "image": known["config"]["image"],
+            "imageRef": known["config"]["image"]["image"],
+            "state": f"CONTAINER_{known['state']}",
+            "createdAt": "0",
+            "labels": {},
+            "annotations": {},
+        }
+        for container_id, known in single.containers().items()
+    ]
+    if not flags.yes("all"):
+        found = [c for c in found if c["state"] == "CONTAINER_RUNNING"]
+    if flags.get("state"):
+        found = [c for c in found if c["state"] == f"CONTAINER_{flags.get('state').upper()}"]
+    if flags.get("id"):
+        found = [c for c in found if c["id"].startswith(flags.get("id"))]
+    if flags.get("name"):
+        found = [c for c in found if re.search(flags.get("name"), c["metadata"]["name"])]
+    if flags.get("output") == "json":
+        print(json.dumps({"containers": found}, indent=2))
+    elif flags.yes("quiet"):
+        print("\n".join(c["id"] for c in found))
+    else:
+        print(f"{'CONTAINER':20}{'IMAGE':60}{'STATE':20}{'NAME':30}POD ID")
+        for item in found:
+            name, state = item["metadata"]["name"], item["state"][10:].title()
+            image = item["image"]["image"]
+            print(f"{item['id'][:13]:20}{image:60}{state:20}{name:30}{item['podSandboxId'][:13]}")
+
+
+def _chosen(flags: Flags, ids: list[str]) -> list[str]:
+    if flags.yes("all"):
+        return ids
+    out = []
+    for word in flags.args[1:]:
+        found = [i for i in ids if i.startswith(word)]
+        if not found:
+            raise FatalError(f'E getting the pod sandbox status of "{word}": not found')
+        out += found
+    return out
+
+
+def _each_pod(client: Client, flags: Flags, *, remove: bool) -> None:
+    own = {_id(name, "pod"): name for name in static.running()}
+    known = [*own, *single.pods(), *(s.id for s in client.sandboxes())]
+    for pod_id in _chosen(flags, known):
+        if single.remove(pod_id):
+            pass
+        elif pod_id in own:
+            static.stop(own[pod_id])
+        else:
+            client.stop_sandbox(pod_id)
+            if remove:
+                client.remove_sandbox(pod_id)
+        print(f"{'Removed' if remove else 'Stopped'} sandbox {pod_id}")
+
+
+def remove_pods(client: Client, flags: Flags) -> None:
+    _each_pod(client, flags, remove=True)
+
+
+def stop_pods(client: Client, flags: Flags) -> None:
+    _each_pod(client, flags, remove=False)
+
+
+def remove_containers(_client: Client, flags: Flags) -> None:
+    own = {_id(name, "container"): name for name in static.running()}
+    for container_id in _chosen(flags, list(own)):
+        static.stop(own[container_id])
+        print(container_id)
+
+
+def logs(_client: Client, flags: Flags) -> None:
+    said = single.log(flags.args[-1])
+    print(f"{flags.args[-1]} has nothing to say" if said is None else said)

@@ -1,0 +1,308 @@
+"""The house rules that a program can check: floors, doors, sizes, secrets, shell, codes."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from kbootstrap import (
+    catalog,
+    codes,
+    codes_etcd,
+    codes_lock,
+    codes_phase,
+    codes_ssh,
+    codes_upgrade,
+    errors,
+)
+from kbootstrap.errors import Code, ExitCode, KbError
+from tests.golden.rendered import parts
+from tests.shellwords import Command, Scanner
+
+ROOT = Path(__file__).parent.parent
+SOURCES = tuple(
+    sorted(path for folder in ("kbootstrap", "phases") for path in (ROOT / folder).rglob("*.py"))
+)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Every call, with the last word of what is called."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            yield (node.func.id if isinstance(node.func, ast.Name) else node.func.attr), node
+
+
+# ---- floors and doors
+
+
+def lint_imports(folder: Path) -> str:
+    program = Path(sys.executable).parent / "lint-imports"
+    done = subprocess.run(
+        [program, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_imports_keep_their_floors() -> None:
+    said = lint_imports(ROOT)
+    assert " 0 broken" in said, said
+
+
+VIOLATIONS = {
+    "kbootstrap/engine/planner.py": "import phases\nimport kbootstrap.remote.wire",
+    "kbootstrap/engine/events.py": "import kbootstrap.remote.pool",
+    "kbootstrap/model/paths.py": "import jinja2",
+    "kbootstrap/commands/up.py": "import fabric, urllib3, rich, pydantic",
+}
+
+
+def test_a_violation_breaks_each_contract(tmp_path: Path) -> None:
+    for folder in ("kbootstrap", "phases"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for path, lines in VIOLATIONS.items():
+        with (tmp_path / path).open("a") as file:
+            file.write(f"\n{lines}\n")
+
+    said = lint_imports(tmp_path)
+
+    assert " 0 kept" in said, said
+
+
+PURE = {
+    "collections.abc": {"Callable", "Iterable", "Iterator"},
+    "typing": {"Any", "TypeVar"},
+    "dataclasses": {"dataclass", "replace"},
+    "pathlib": {"PurePosixPath"},  # names a file on a node; a Path could open one of ours
+}
+
+
+def test_phases_import_nothing_that_acts() -> None:
+    """No clock, no random numbers, no environment, no process: plans are pure."""
+    for path in (ROOT / "phases").glob("*.py"):
+        for node in ast.walk(tree(path)):
+            assert not isinstance(node, ast.Import)
+            if isinstance(node, ast.ImportFrom):
+                module = str(node.module)
+                ours = module.split(".", maxsplit=1)[0] in {"kbootstrap", "phases"}
+                assert ours or {alias.name for alias in node.names} <= PURE[module]
+
+
+# ---- sizes
+
+
+# A table of sorts: one small class or method for each kind of change, in one place to be read.
+def test_files_are_short() -> None:
+    long = {name(p): len(p.read_text().splitlines()) for p in SOURCES}
+    long = {path: lines for path, lines in long.items() if lines >= 300}
+    assert long == {}
+
+
+def test_functions_are_short() -> None:
+    for path in SOURCES:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 40, f"{name(path)}: {node.name}"
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    assert [name(path) for path in SOURCES if not ast.get_docstring(tree(path))] == []
+
+
+# ---- secrets
+
+
+def test_secrets_are_revealed_at_the_wire_only() -> None:
+    """And where the operator's own kubeconfig is written."""
+    revealing = {name(p) for p in SOURCES for called, _ in calls(p) if called == "reveal"}
+    outside = {path for path in revealing if not path.startswith("kbootstrap/remote/")}
+    assert outside == {"kbootstrap/commands/session.py"}
+
+
+def test_only_tests_and_the_local_shell_start_processes() -> None:
+    starting = {name(p) for p in SOURCES if "import subprocess" in p.read_text()}
+    assert starting == {"kbootstrap/remote/local.py"}
+
+
+# ---- waiting
+
+
+def test_nothing_sleeps() -> None:
+    """`kbootstrap.wait` polls with a deadline; whoever waits for a thread has an event."""
+    assert {name(p) for p in SOURCES for called, _ in calls(p) if called == "sleep"} == set()
+
+
+# ---- shell
+
+
+SHELL = re.compile(
+    r"&& |\|\| |\$\(|\$\{\w|2>&1|>/dev/null|; (then|fi|done)\b|^set -|\bfi$|\bmkdir |\bchmod "
+)
+# One-liners that a template would only hide.
+ONE_LINERS = {
+    "kbootstrap/engine/checkpoint.py": "the record, replaced in one move",
+    "kbootstrap/engine/survey.py": "cat, if the file is there",
+}
+
+
+def texts(path: Path) -> Iterator[str]:
+    """String constants that are not docstrings."""
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def test_shell_stands_in_templates() -> None:
+    """Hints of errors tell people what to type, so codes*.py may."""
+    shell = {
+        name(path)
+        for path in SOURCES
+        if not path.name.startswith("codes") and any(map(SHELL.search, texts(path)))
+    }
+    assert shell == ONE_LINERS.keys()
+
+
+def test_bodies_of_actions_are_rendered() -> None:
+    """``body=`` of a phase's action is a template's text."""
+    literal = []
+    for path in (ROOT / "phases").glob("*.py"):
+        for called, call in calls(path):
+            for keyword in call.keywords:
+                if called in {"Run", "Detached"} and keyword.arg == "body":
+                    text = ast.unparse(keyword.value)
+                    literal += [] if text.startswith("render(") else [text]
+    assert literal == []
+
+
+# What a probe may call; a command with sub-commands only with these first words.
+READS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("[", ":", "break", "command", "continue", "read", "set"), ("",)),
+    **dict.fromkeys(("cat", "date", "df", "du", "grep", "id", "sha256sum", "stat", "uname"), ("",)),
+    **dict.fromkeys(("kb_fact", "kb_files", "kb_run_state", "kb_sha", "kb_socket"), ("",)),
+    '"$save"': ("",),  # iptables-save or ip6tables-save
+    "containerd": ("--version",),
+    "crictl": ("images", "ps"),
+    "kubectl": ("get --raw /readyz",),
+    "crio": ("--version",),
+    "ip": ("-4 route show",),
+    "kubeadm": ("version", "config images list"),
+    "kubelet": ("--version",),
+    "systemctl": ("show",),
+}
+
+
+def reads_only(command: Command) -> bool:
+    said = " ".join(command[1:])
+    if command[0] == "timeout":
+        return command[2] == "getent"
+    if command[0] == "awk":
+        return "system(" not in said and not re.search(r"print[^;}]*>", said)
+    return any(said.startswith(first) for first in READS.get(command[0], ()))
+
+
+def test_probes_only_read() -> None:
+    probes = [part for part in parts() if part.startswith(("# ---- probe:", "# ---- read:"))]
+    assert len(probes) > 40
+    for probe in probes:
+        found = Scanner(probe)
+        assert [command for command in found.commands if not reads_only(command)] == []
+        assert set(found.written) <= {"/dev/null", "&1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "commands", "written"),
+    [
+        ("a b; c | d", [("a", "b"), ("c",), ("d",)], []),
+        ("x=$(rm -r y) z", [("rm", "-r", "y"), ("z",)], []),
+        ('a "b $(c "$d") e" >f 2>&1', [("c", '"$d"'), ("a", '"b $(c "$d") e"')], ["f", "&1"]),
+        ("case $a in b | c) d ;; *) e; f ;; esac; g", [("d",), ("e",), ("f",), ("g",)], []),
+        ("if ! a; then b; fi # ; c", [("a",), ("b",)], []),
+        ("for i in a b; do c 'x; y'; done", [("c", "'x; y'")], []),
+        ("(a && { b; }) || c", [("a",), ("b",), ("c",)], []),
+    ],
+)
+def test_the_scanner_sees_commands(text: str, commands: list[Command], written: list[str]) -> None:
+    scanned = Scanner(text)
+    assert (scanned.commands, scanned.written) == (commands, written)
+
+
+# ---- errors
+
+
+RAISED = {
+    cls.__name__: cls.exit_code
+    for cls in vars(errors).values()
+    if isinstance(cls, type) and issubclass(cls, KbError)
+}
+CODES = {
+    constant: value
+    for module in (codes, codes_etcd, codes_lock, codes_phase, codes_ssh, codes_upgrade)
+    for constant, value in vars(module).items()
+    if isinstance(value, Code)
+}
+# The code is chosen from a table of constants a few lines above.
+CHOSEN = {
+    "kbootstrap/engine/failures.py": {"code", "_code(action, output)"},
+    "kbootstrap/remote/kubehttp.py": {"self._login.down"},
+}
+
+
+def test_codes_are_made_in_the_code_modules_only() -> None:
+    making = {name(path) for path in SOURCES for called, _ in calls(path) if called == "Code"}
+    ends = ("", "_etcd", "_lock", "_phase", "_ssh", "_upgrade")
+    assert making == {f"kbootstrap/codes{end}.py" for end in ends}
+
+
+def test_every_error_has_a_code_and_its_exit_status() -> None:
+    for path in SOURCES:
+        for called, call in calls(path):
+            said = ast.unparse(call.args[0]) if call.args else ""
+            if called in RAISED and said not in CHOSEN.get(name(path), ()):
+                assert catalog.exit_of(CODES[said.split(".")[-1]]) is RAISED[called], said
+
+
+def test_codes_are_unique_used_and_in_order() -> None:
+    ids = [code.id for code in catalog.all_codes()]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"KB\d{3}", code) for code in ids)
+    users = "".join(p.read_text() for p in SOURCES if not p.name.startswith("codes"))
+    assert CODES.keys() <= set(re.findall(r"\w+", users))
+
+
+def test_every_code_names_the_next_step() -> None:
+    for code in catalog.all_codes():
+        assert re.fullmatch(r"[A-Z`].{20,}\.", code.hint), code.id
+        assert re.fullmatch(r".*[^.]", code.title), code.id
+        names = {field for _, field, _, _ in Formatter().parse(code.hint) if field}
+        assert names <= {"node", "phase"}, code.id
+
+
+def test_the_error_document_is_complete() -> None:
+    text = catalog.errors_markdown()
+    for code in catalog.all_codes():
+        assert f"| {code.id} |" in text
+    for status in ExitCode:
+        assert f"| {int(status)} |" in text

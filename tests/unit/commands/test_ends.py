@@ -1,0 +1,125 @@
+"""How a verb ends: which exit status a plan and its outcomes make, and who is asked before."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from kbootstrap import codes_lock, codes_ssh
+from kbootstrap import codes_phase as codes
+from kbootstrap.commands import reset
+from kbootstrap.commands.options import Options
+from kbootstrap.commands.report import Report
+from kbootstrap.commands.screens import PlainScreen
+from kbootstrap.commands.session import Session
+from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.engine.plan import Plan, Step
+from kbootstrap.engine.runner import Outcome
+from kbootstrap.errors import ExitCode, KbError, PhaseError, RefusedError, UnreachableError
+from tests.unit.engine.toys import HA, toy, word
+
+OPTIONS = Options(inventory=Path("inventory.yaml"))
+NOTHING = Plan((Step("w1", toy("one"), ()),))
+CHANGES = Plan((Step("w1", toy("one"), (word("one", "a"),)),))
+BLOCKED = PhaseError(codes.BLOCKED, "not started")
+AWAY = UnreachableError(codes_ssh.UNREACHABLE, "no answer")
+
+
+class Ended:
+    """A session whose run ends as the test says."""
+
+    def __init__(self, options: Options, *errors: KbError, interrupted: bool = False) -> None:
+        self.options, self.interrupted, self.ran = options, interrupted, False
+        self._errors = errors
+        self.lost: KbError | None = None
+
+    def run(self, plan: Plan) -> tuple[Outcome, ...]:
+        """End at once."""
+        del plan
+        self.ran = True
+        return tuple(Outcome("w1", "one", error=error) for error in self._errors)
+
+
+def ends(ended: Ended, plan: Plan) -> ExitCode:
+    return carry_out(cast("Session", ended), plan, Report(ended.options, PlainScreen(0)))
+
+
+@pytest.mark.parametrize("exit_code", [True, False])
+@pytest.mark.parametrize(
+    ("plan", "dry_run", "status"),
+    [
+        (NOTHING, False, ExitCode.NOTHING_TO_DO),
+        (NOTHING, True, ExitCode.NOTHING_TO_DO),
+        (CHANGES, True, ExitCode.CHANGES_PENDING),
+    ],
+)
+def test_what_is_not_run_is_told_by_status_only_when_asked(
+    plan: Plan, status: ExitCode, *, dry_run: bool, exit_code: bool
+) -> None:
+    ended = Ended(replace(OPTIONS, dry_run=dry_run, exit_code=exit_code))
+    assert ends(ended, plan) is (status if exit_code else ExitCode.DONE)
+    assert not ended.ran
+
+
+@pytest.mark.parametrize(
+    ("errors", "status"),
+    [
+        ((), ExitCode.DONE),
+        ((BLOCKED, AWAY), ExitCode.UNREACHABLE),
+        ((PhaseError(codes.INIT_FAILED, "x"), AWAY), ExitCode.FAILED),
+        ((RefusedError(codes.PLAN_DRIFTED, "x"),), ExitCode.REFUSED),
+    ],
+)
+def test_the_first_real_error_is_the_exit_status(
+    errors: tuple[KbError, ...], status: ExitCode
+) -> None:
+    assert ends(Ended(OPTIONS, *errors), CHANGES) is status
+
+
+def test_an_interrupted_run_is_130() -> None:
+    assert ends(Ended(OPTIONS, AWAY, interrupted=True), CHANGES) is ExitCode.INTERRUPTED
+
+
+def test_a_run_that_lost_its_lock_ends_with_that() -> None:
+    ended = Ended(OPTIONS, AWAY, interrupted=True)
+    ended.lost = RefusedError(codes_lock.LOCK_LOST, "taken")
+    with pytest.raises(RefusedError, match="taken"):
+        ends(ended, CHANGES)
+
+
+def test_reasons_not_to_begin_are_all_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(OPTIONS, PlainScreen(0))
+    stop_on([], report)
+    with pytest.raises(UnreachableError):
+        stop_on([AWAY, BLOCKED], report)
+    assert "error KB341" in capsys.readouterr().err
+
+
+# ---- who is asked
+
+
+def confirm(answer: str, nodes: Any, monkeypatch: pytest.MonkeyPatch, *, tty: bool = True) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: tty, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    reset._confirm(OPTIONS, HA, nodes)  # noqa: SLF001 - the question itself
+
+
+@pytest.mark.parametrize(
+    ("nodes", "answer"), [(HA.nodes, "demo"), (HA.nodes[3:], "w1"), (HA.nodes[2:], "cp3,w1")]
+)
+def test_the_name_has_to_be_typed(nodes: Any, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    confirm(answer, nodes, monkeypatch)
+    with pytest.raises(RefusedError, match="'yes' is not"):
+        confirm("yes", nodes, monkeypatch)
+    with pytest.raises(RefusedError, match="nobody can be asked"):
+        confirm(answer, nodes, monkeypatch, tty=False)
+
+
+def test_yes_needs_no_answer_but_for_the_cluster_itself() -> None:
+    yes = replace(OPTIONS, yes=True)
+    reset._confirm(yes, HA, HA.nodes[2:])  # noqa: SLF001 - as above
+    for all_control_planes in (HA.nodes, HA.nodes[:3]):
+        with pytest.raises(RefusedError, match=r"the whole cluster demo.*--yes is not enough"):
+            reset._confirm(yes, HA, all_control_planes)  # noqa: SLF001
+        reset._confirm(replace(yes, destroy_cluster=True), HA, all_control_planes)  # noqa: SLF001

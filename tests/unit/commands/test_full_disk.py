@@ -1,0 +1,119 @@
+"""A full disk at the operator: told as what it is, never a bug, and no half-written file."""
+
+import errno
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kbootstrap import cli
+from kbootstrap.commands import dispatch, materials
+from kbootstrap.commands.options import Options
+from kbootstrap.commands.report import Report
+from kbootstrap.commands.screens import PlainScreen
+from kbootstrap.engine.events import Event
+from kbootstrap.errors import ExitCode
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class FullFile:
+    """A log on a disk with no room left."""
+
+    name = "/var/log/run.log"
+
+    def write(self, text: str) -> int:
+        del text
+        raise FULL
+
+    def flush(self) -> None:
+        raise FULL
+
+    def close(self) -> None:
+        raise FULL
+
+
+def test_a_log_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = Report(Options(inventory=Path("inventory.yaml")), PlainScreen(0))
+    monkeypatch.setattr(report, "_log", FullFile())
+
+    report.bus(Event(kind="note", text="one"))
+    report.bus(Event(kind="note", text="two"))
+    report.close()
+
+    assert capsys.readouterr().out.splitlines() == [
+        "/var/log/run.log is not kept any more: no space left on device",
+        "one",
+        "two",
+    ]
+
+
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing reaches the disk."""
+
+    def fsync(handle: int) -> None:
+        del handle
+        raise FULL
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.usefixtures("full")
+def test_a_kubeconfig_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "demo.kubeconfig"
+    target.write_text("the old one")
+
+    with pytest.raises(OSError, match="No space left"):
+        materials.write_private(target, "the new one")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.kubeconfig"]
+    assert target.read_text() == "the old one"
+
+
+@pytest.mark.usefixtures("full")
+def test_sums_that_cannot_be_kept_are_worked_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    program = tmp_path / "kubeadm"
+    program.write_text("x")
+
+    assert materials.file_sum(program) == materials.file_sum(program)
+    assert list((tmp_path / "kbootstrap").iterdir()) == []
+
+
+def test_no_space_left_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def verb(*words: Any) -> ExitCode:
+        del words
+        raise FULL
+
+    monkeypatch.setattr("kbootstrap.commands.files.validate", verb)
+
+    status = dispatch.dispatch({"verb": "validate", "inventory": Path("inventory.yaml")})
+
+    assert status == ExitCode.USAGE
+    assert "KB195" in capsys.readouterr().err
+
+
+def test_sigterm_ends_as_ctrl_c_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def verb(*words: Any) -> ExitCode:
+        del words
+        os.kill(os.getpid(), signal.SIGTERM)
+        return ExitCode.DONE
+
+    monkeypatch.setattr("kbootstrap.commands.files.validate", verb)
+
+    assert cli.main(["validate"]) == ExitCode.INTERRUPTED
+    assert "the same command goes on" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before

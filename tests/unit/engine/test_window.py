@@ -1,0 +1,124 @@
+"""A phase's window: how many nodes are in it at once, the first alone, failures kept."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from kbootstrap.engine.events import Event
+from kbootstrap.engine.phase import AnyPhase, Window
+from tests.unit.engine.toys import Site, code, toy
+
+NODES = ("cp1", "cp2", "cp3", "w1")
+
+
+def windowed(size: int, *, canary: bool = True) -> AnyPhase:
+    return replace(toy("one", "a"), window=Window(size, canary))
+
+
+def watched(site: Site) -> list[set[str]]:
+    """The nodes inside, each time one comes or goes."""
+    inside: set[str] = set()
+    seen: list[set[str]] = []
+    lock = threading.Lock()
+
+    def watch(event: Event) -> None:
+        with lock:
+            if event.kind == "step" and event.state == "running":
+                inside.add(event.node)
+            elif event.kind == "step" and event.state != "waiting":
+                inside.discard(event.node)
+            seen.append(set(inside))
+
+    site.watch = watch
+    return seen
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("canary", [True, False])
+def test_never_more_than_the_window_holds(size: int, *, canary: bool) -> None:
+    site = Site(windowed(size, canary=canary))
+    seen = watched(site)
+
+    outcomes = site.run()
+
+    assert [code(outcomes[name, "one"]) for name in NODES] == [""] * 4
+    assert max(map(len, seen)) <= size
+    if canary:
+        assert site.log[0] == "cp1: one a"
+        first_out = next(at for at, inside in enumerate(seen) if "cp1" in inside)
+        until = next(at for at in range(first_out, len(seen)) if "cp1" not in seen[at])
+        assert all(inside <= {"cp1"} for inside in seen[:until])
+
+
+def test_a_failure_keeps_its_place_and_the_others_go_on() -> None:
+    site = Site(windowed(2))
+    site.machines["cp2"].says["a"] = (1, "")
+
+    outcomes = site.run()
+
+    assert {name: code(outcomes[name, "one"]) for name in NODES} == {
+        "cp1": "",
+        "cp2": "KB300",
+        "cp3": "",
+        "w1": "",
+    }
+
+
+def test_when_failures_hold_every_place_the_rest_is_not_started() -> None:
+    site = Site(windowed(1))
+    site.machines["cp1"].says["a"] = (1, "")
+
+    outcomes = site.run()
+
+    assert code(outcomes["cp1", "one"]) == "KB300"
+    assert {code(outcomes[name, "one"]) for name in NODES[1:]} == {"KB341"}
+    assert site.log == ["cp1: one a"]
+
+
+def test_two_failures_fill_a_window_of_two() -> None:
+    site = Site(windowed(2))
+    for name in ("cp1", "cp2", "cp3", "w1"):
+        site.machines[name].says["a"] = (1, "")
+
+    outcomes = site.run()
+
+    ends = sorted(code(outcomes[name, "one"]) for name in NODES)
+    assert ends == ["KB300", "KB300", "KB341", "KB341"]
+
+
+def test_a_node_with_nothing_to_do_needs_no_place() -> None:
+    site = Site(windowed(1))
+    site.machines["cp1"].done = ["one a"]
+    site.machines["cp2"].says["a"] = (1, "")
+
+    outcomes = site.run()
+
+    assert code(outcomes["cp1", "one"]) == ""
+    assert code(outcomes["cp2", "one"]) == "KB300"
+    assert code(outcomes["w1", "one"]) == "KB341"
+
+
+def test_a_canary_that_fails_before_its_turn_leaves_its_place_free() -> None:
+    site = Site(toy("zero", "z"), windowed(1))
+    site.machines["cp1"].says["z"] = (1, "")
+
+    outcomes = site.run()
+
+    assert code(outcomes["cp1", "one"]) == "KB341"
+    assert {code(outcomes[name, "one"]) for name in NODES[1:]} == {""}
+
+
+def test_a_run_that_is_stopped_lets_the_waiting_go() -> None:
+    site = Site(windowed(1))
+
+    def watch(event: Event) -> None:
+        if event.kind == "action":
+            site.stop.set()
+
+    site.watch = watch
+
+    outcomes = site.run()
+
+    assert {code(outcome) for outcome in outcomes.values()} <= {"", "KB601"}
+    assert "KB601" in {code(outcome) for outcome in outcomes.values()}

@@ -1,0 +1,222 @@
+"""A world to run plans in: machines in memory whose whole language is words to be done.
+
+A toy phase wants some words done on its nodes and plans one action for each that its probe
+does not print. A `Machine` does words, or fails, or goes away, as the test says.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kbootstrap import codes_ssh
+from kbootstrap.action import Action, ApiAction, LocalAction, Run
+from kbootstrap.engine.events import Bus, Event, Observer
+from kbootstrap.engine.phase import AnyPhase, Bits, Phase, View, Wait, everywhere
+from kbootstrap.engine.plan import Plan
+from kbootstrap.engine.planner import make_plan
+from kbootstrap.engine.runner import Outcome, Runner
+from kbootstrap.engine.step import World
+from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.errors import LostError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import NOTHING, Observed
+from kbootstrap.remote.wire import Part, PartResult, Reply
+from tests.laws.clusters import cluster
+
+HA = cluster("ha")  # cp1, cp2, cp3, w1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The words of a phase that were done."""
+
+    done: tuple[str, ...] = ()
+
+
+Plans = Callable[[View[Done]], Iterator[Action]]
+
+
+def word(phase: str, name: str, *, always: bool = False) -> Run:
+    """An action that does one word."""
+    return Run(why="not done", title=f"do {name}", body=f"{phase} {name}", always=always)
+
+
+def toy(
+    phase: str,
+    *words: str,
+    waits: tuple[tuple[str, Wait], ...] = (),
+    plan: Plans | None = None,
+    on: Callable[[Cluster, Node], bool] = everywhere,
+) -> AnyPhase:
+    """A phase that wants ``words`` done; with ``plan`` it plans what that says."""
+
+    def plan_words(view: View[Done]) -> Iterator[Action]:
+        yield from (word(phase, name) for name in words if name not in view.facts.done)
+
+    return Phase(
+        id=phase,
+        title=f"Toy {phase}",
+        facts=Done,
+        probe=lambda *_: phase,
+        plan=plan or plan_words,
+        waits=waits,
+        on=on,
+        api=True,
+    )
+
+
+@dataclass
+class Machine:
+    """One machine.
+
+    Attributes:
+        says: word -> exit status and output, if not 0 and none.
+        loses: word -> whether it is done before the connection is lost, once.
+        deaf: words that are never done, though they seem to be.
+        log: what was done everywhere, in order.
+        records: what was noted of phases that ended.
+
+    """
+
+    name: str
+    log: list[str]
+    says: dict[str, tuple[int, str]] = field(default_factory=dict)
+    loses: dict[str, bool] = field(default_factory=dict)
+    deaf: set[str] = field(default_factory=set)
+    done: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+    files: list[bytes] = field(default_factory=list)
+
+    def perform(
+        self,
+        parts: Sequence[Part],
+        *,
+        run_id: str,
+        on_output: Callable[[str, str], None] | None = None,
+    ) -> Reply:
+        """The parts in order; after a failure only those that always run."""
+        del run_id
+        results: list[PartResult] = []
+        failed = False
+        for part in parts:
+            if part.kind == "probe":
+                results.append(_result(part.id, 0, self._probe(part)))
+            elif failed and not part.always:
+                results.append(_result(part.id, 0, "", skipped=True))
+            else:
+                status, output = self._do(part)
+                failed = failed or status != 0
+                results.append(_result(part.id, status, output))
+                if on_output:
+                    on_output(part.id, output)
+        return Reply(tuple(results))
+
+    def _probe(self, part: Part) -> str:
+        kind, _, phase = part.id.partition(":")
+        if kind == "read":
+            return ""
+        words = (done.split() for done in self.done)
+        return "".join(f"done={name}\n" for owner, name in words if owner == phase)
+
+    def _do(self, part: Part) -> tuple[int, str]:
+        if part.id == "checkpoint":
+            self.records.append(part.script)
+            return 0, ""
+        if part.blobs:
+            self.log.append(f"{self.name}: put")
+            self.files += [blob.source for blob in part.blobs if isinstance(blob.source, bytes)]
+            return 0, ""
+        name = part.script.split()[-1]
+        status, output = self.says.get(name, (0, ""))
+        lost = self.loses.pop(name, None)
+        if lost is not False:
+            self.log.append(f"{self.name}: {part.script}")
+            if status == 0 and name not in self.deaf:
+                self.done.append(part.script)
+        if lost is not None:
+            raise LostError(codes_ssh.LOST, "the connection broke")
+        return status, output
+
+
+def _result(part: str, status: int, output: str, *, skipped: bool = False) -> PartResult:
+    return PartResult(part, status, output, millis=1, skipped=skipped, truncated=False)
+
+
+class FakeApi:
+    """An API that notes what it is asked to do and fills the slots it is told to."""
+
+    def __init__(self, log: list[str], slots: Mapping[str, str]) -> None:
+        self._log, self._slots = log, slots
+
+    def observe(self) -> Observed:
+        """An empty cluster."""
+        return NOTHING
+
+    def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
+        """Note it."""
+        self._log.append(f"api: {action.text}")
+        slots.update(self._slots)
+
+
+class Site:
+    """Machines for every node of the cluster, and one run on them."""
+
+    def __init__(self, *phases: AnyPhase, slots: Mapping[str, str] | None = None) -> None:
+        self.phases = phases
+        self.log: list[str] = []
+        self.machines = {node.name: Machine(node.name, self.log) for node in HA.nodes}
+        self.events: list[Event] = []
+        self.watch: Observer | None = None
+        self.stop = threading.Event()
+        self.api: FakeApi | None = FakeApi(self.log, slots or {})
+
+    def snapshots(self) -> dict[str, Snapshot]:
+        """What all probes say now."""
+        return {
+            node.name: Prober(HA, node, self.phases, self.machines[node.name], "run").survey()
+            for node in HA.nodes
+        }
+
+    def plan(self) -> Plan:
+        """The plan for what is now."""
+        seen = self.snapshots()
+
+        def view(phase: AnyPhase, node: Node) -> View[object]:
+            return View(cluster=HA, node=node, facts=seen[node.name].facts[phase.id])
+
+        return make_plan(HA, self.phases, HA.nodes, view)
+
+    def run(self, plan: Plan | None = None, *, forks: int = 8) -> dict[tuple[str, str], Outcome]:
+        """Carry a plan out, by default the one for what is now."""
+        world = World(
+            cluster=HA,
+            phases=self.phases,
+            run_id="run",
+            bits=Bits,
+            wire=lambda name: self.machines[name],
+            api=lambda: self.api,
+            seed=lambda: ("", ""),
+            learn=lambda *_: None,
+            local=self._local,
+            bus=Bus(self.events.append, *([self.watch] if self.watch else [])),
+            stopping=self.stop.is_set,
+        )
+        outcomes = Runner(world, plan or self.plan(), forks).run(self.snapshots())
+        return {(outcome.node, outcome.phase): outcome for outcome in outcomes}
+
+    def _local(self, action: LocalAction) -> None:
+        self.log.append(f"here: {action.text}")
+
+    def states(self, node: str) -> list[str]:
+        """How the steps of a node ended, as observers were told."""
+        ends = {"changed", "unchanged", "failed", "blocked"}
+        return [
+            f"{event.phase} {event.state}"
+            for event in self.events
+            if event.kind == "step" and event.node == node and event.state in ends
+        ]
+
+
+def code(outcome: Outcome) -> str:
+    """The code a step ended with; empty if all is well."""
+    return outcome.error.code.id if outcome.error else ""

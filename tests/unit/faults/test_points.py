@@ -1,0 +1,51 @@
+"""The matrix is made from the phase lists: a new phase, or a new list, is in it unasked."""
+
+from dataclasses import replace
+from types import ModuleType
+
+import phases
+from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.model.cluster import Cluster
+from tests.faults.points import LOOK, Moment, life, points, role
+from tests.laws.clusters import cluster as known
+
+
+def the_cluster() -> Cluster:
+    """Two control planes or more, and a worker."""
+    return known("ha")
+
+
+def test_every_phase_of_every_verb_is_in_it_on_every_role() -> None:
+    cluster = the_cluster()
+    made = {
+        (stage.verb, point.phase, role(cluster, point.node), point.moment)
+        for stage in life(cluster)
+        for point in points(stage, cluster)
+    }
+
+    for verb, list_of in (("up", phases.UP), ("reset", phases.RESET), ("join", phases.UP)):
+        for phase in list_of:
+            for node in cluster.nodes:
+                if phase.on(cluster, node) and not (verb != "up" and node == cluster.first):
+                    for moment in Moment:
+                        assert (verb, phase.id, role(cluster, node.name), moment) in made
+
+
+def test_the_look_at_the_nodes_is_a_point_too() -> None:
+    cluster = the_cluster()
+    up = life(cluster)[0]
+
+    look = [point for point in points(up, cluster) if point.phase == LOOK]
+
+    assert len(look) == len(cluster.nodes) + 2
+
+
+def test_a_new_phase_brings_three_points_on_each_of_its_nodes() -> None:
+    cluster = the_cluster()
+    more: AnyPhase = replace(phases.UP[0], id="new-phase")
+    lists = ModuleType("lists")
+    lists.__dict__.update(vars(phases) | {"UP": (*phases.UP, more)})
+
+    new = [p for p in points(life(cluster, lists)[0], cluster) if p.phase == "new-phase"]
+
+    assert len(new) == 3 * len(cluster.nodes)

@@ -1,0 +1,51 @@
+"""A node that was away for a moment, found when the next request wants a channel."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import paramiko
+import pytest
+
+from kbootstrap.errors import UnreachableError
+from kbootstrap.remote import ssh
+from kbootstrap.remote.session import Connection
+
+
+class Transport:
+    """Gives a channel after some that time out, as when a cable was out for a moment."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures, self.asked = failures, 0
+
+    def open_session(self, timeout: float) -> str:
+        del timeout
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise paramiko.SSHException("Timeout opening channel.")
+        return "channel"
+
+
+def session(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A connection whose server answers again."""
+    monkeypatch.setattr(ssh, "answers", lambda *_: True)
+    pool: Any = SimpleNamespace(unless_closed=lambda transient: transient)
+    target: Any = SimpleNamespace(host="192.0.2.1", port=22)
+    connection = Connection(target, name="n1", pool=pool, meter=SimpleNamespace())  # type: ignore[arg-type]
+    shared: Any = SimpleNamespace(get=lambda: SimpleNamespace(transport=transport))
+    monkeypatch.setattr(connection, "_shared", shared)
+    return connection._session  # noqa: SLF001 - the one thing under test
+
+
+def test_a_channel_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = Transport(failures=1)
+
+    assert session(transport, monkeypatch)()[1] == "channel"
+
+
+def test_a_server_that_never_gives_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    transport = Transport(failures=9)
+
+    with pytest.raises(UnreachableError, match="Timeout opening") as caught:
+        session(transport, monkeypatch)()
+
+    assert (caught.value.code.id, transport.asked) == ("KB214", 2)

@@ -1,0 +1,120 @@
+"""Requests to an API server that is not well: what is told, and what is tried again."""
+
+import base64
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.errors import PhaseError
+from kbootstrap.remote import kubehttp
+from kbootstrap.remote.kubehttp import KubeHttp
+from kbootstrap.secret import Secret
+from tests.standin.common.pki import Pair, Want, authority, issue
+
+CA = authority("kubernetes", algorithm="ECDSA-P256")
+OTHER = authority("kubernetes", algorithm="ECDSA-P256")
+ADMIN = issue(CA, Want("kubernetes-admin", usages=("client",), algorithm="ECDSA-P256"))
+
+
+class Server:
+    """Takes connections; without a certificate it ends them in the midst of the handshake."""
+
+    def __init__(self, pair: Pair | None, folder: Path) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.taken = 0
+        self._context = _context(pair, folder) if pair else None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.taken += 1
+            with connection:
+                self._greet(connection)
+
+    def _greet(self, connection: socket.socket) -> None:
+        if self._context is None:
+            connection.recv(65536)  # all of it: closing over unread bytes is a reset
+            return
+        try:
+            self._context.wrap_socket(connection, server_side=True).close()
+        except OSError:
+            return
+
+
+def _context(pair: Pair, folder: Path) -> ssl.SSLContext:
+    path = folder / "server.pem"
+    path.write_text(pair.cert_pem() + pair.key_pem())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def client(port: int) -> KubeHttp:
+    encoded = {
+        name: base64.b64encode(text.encode()).decode()
+        for name, text in (("ca", CA.cert_pem()), ("c", ADMIN.cert_pem()), ("k", ADMIN.key_pem()))
+    }
+    config = {
+        "clusters": [{"cluster": {"certificate-authority-data": encoded["ca"]}}],
+        "users": [
+            {"user": {"client-certificate-data": encoded["c"], "client-key-data": encoded["k"]}}
+        ],
+    }
+    return KubeHttp(Secret(yaml.safe_dump(config)), "127.0.0.1", port)
+
+
+def test_a_hang_up_in_the_handshake_passes_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 4)
+    server = Server(None, tmp_path)
+
+    with pytest.raises(PhaseError) as found:
+        client(server.port).request("GET", "/readyz")
+
+    assert found.value.code == codes.API_DOWN
+    assert server.taken > 1
+
+
+def test_one_look_at_such_a_server_says_that_it_is_down(tmp_path: Path) -> None:
+    server = Server(None, tmp_path)
+
+    with pytest.raises(PhaseError) as found:
+        client(server.port).request("GET", "/readyz", patient=False)
+
+    assert found.value.code == codes.API_DOWN
+    assert server.taken == 1
+
+
+def test_another_ca_is_told_at_once(tmp_path: Path) -> None:
+    pair = issue(
+        OTHER,
+        Want("kube-apiserver", usages=("server",), sans=("kubernetes",), algorithm="ECDSA-P256"),
+    )
+    server = Server(pair, tmp_path)
+
+    with pytest.raises(PhaseError, match="CERTIFICATE_VERIFY_FAILED"):
+        client(server.port).request("GET", "/readyz")
+
+    assert server.taken == 1
+
+
+def test_who_has_given_up_tries_nothing_again(tmp_path: Path) -> None:
+    server = Server(None, tmp_path)
+    http = client(server.port)
+    http.give_up()
+
+    with pytest.raises(PhaseError):
+        http.request("GET", "/readyz")
+
+    assert server.taken == 1

@@ -1,0 +1,166 @@
+"""The record of the lock on a node, under each shell: one writer wins, and its own is its own."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kbootstrap.action import SwapRecord, read_record
+from kbootstrap.errors import PhaseError
+from kbootstrap.model.lock import Claim, Seen, Standing, standing
+from kbootstrap.remote.lock import Record
+from kbootstrap.remote.wire import Part
+from tests.unit.model.test_lock import ME, OTHER, yes
+from tests.unit.remote.conftest import Machine
+
+
+class Here:
+    """The node's shell, with the prefix that the machine of a test wants."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def perform(self, parts, *, run_id):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        """Each part after the prefix."""
+        parts = [replace(part, script=self._machine.prefix + part.script) for part in parts]
+        return self._machine.connection.perform(parts, run_id=run_id)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Iterator[Path]:
+    """Beside what others have there, which stays."""
+    folder = tmp_path / "run it's"
+    folder.mkdir()
+    yield folder / "kbootstrap.lock"
+    assert not {p.name for p in folder.iterdir()} - {"kbootstrap.lock"}
+
+
+@pytest.fixture
+def record(machine: Machine, path: Path) -> Record:
+    return Record(Here(machine), "cp1", "run1", path=str(path))
+
+
+def test_taken_renewed_and_freed(record: Record, path: Path) -> None:
+    nobody = record.look()
+    assert (nobody.text, nobody.stamp) == ("", "")
+    assert len(nobody.boot) == 36
+
+    taken = record.put(ME, nobody)
+    assert (taken.claim, taken.boot) == (ME, nobody.boot)
+    assert 0 <= taken.age <= 5
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    os.utime(path, (1, 1))
+    assert record.look().age > TTL_LONG
+    renewed = record.renew(ME)
+    assert renewed is not None
+    assert (renewed.claim, renewed.held) == (ME, True)
+
+    assert record.free(OTHER.text).claim == ME
+    assert record.free(ME.text).text == ""
+    assert not path.exists()
+
+
+TTL_LONG = 1000
+
+
+def test_somebody_elses_is_left_alone(record: Record, path: Path) -> None:
+    record.put(OTHER, Seen())
+    for found in (record.put(ME, Seen()), record.renew(ME), record.free(ME.text)):
+        assert found is not None
+        assert found.claim == OTHER
+    assert path.read_text() == OTHER.text + "\n"
+
+
+def test_an_old_one_is_taken_over_only_while_it_is_old(record: Record, path: Path) -> None:
+    record.put(OTHER, Seen())
+    os.utime(path, (1, 1))
+    old = record.look()
+    assert standing(old, ME, yes) is Standing.EXPIRED
+    os.utime(path)  # it lives after all
+
+    assert record.put(ME, old).claim == OTHER
+
+    os.utime(path, (1, 1))
+    assert record.put(ME, record.look()).claim == ME
+
+
+def test_what_cannot_be_read_is_replaced_once_it_is_old(record: Record, path: Path) -> None:
+    path.write_text("no record\nat all\n\n")
+    os.utime(path, (1, 1))
+    assert record.put(ME, record.look()).claim == ME
+    path.write_text("")
+    assert record.put(ME, record.look()).claim == ME
+
+
+def test_after_a_reboot_it_is_written_again_but_not_on_a_node_that_leaves(
+    machine: Machine, path: Path
+) -> None:
+    for leaving in (False, True):
+        record = Record(Here(machine), "cp1", "run1", leaving=leaving, path=str(path))
+        record.put(ME, Seen())
+        path.unlink()
+        gone = record.renew(ME)
+        assert gone is not None
+        assert gone.text == ""  # somebody freed it, for it is the same boot
+        record._boot = "another"  # noqa: SLF001 - as after a reboot
+        renewed = record.renew(ME)
+        assert (renewed is None) == leaving
+        assert path.exists() != leaving
+
+
+def test_of_many_at_once_one_gets_it(machine: Machine, path: Path) -> None:
+    claims = [replace(ME, run=f"r{number}") for number in range(6)]
+    found: list[tuple[Claim, Seen]] = []
+
+    def take(claim: Claim) -> None:
+        record = Record(Here(machine), "cp1", claim.run, path=str(path))
+        found.append((claim, record.put(claim, Seen())))
+
+    threads = [threading.Thread(target=take, args=(claim,)) for claim in claims]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    winners = {seen.claim for _, seen in found}
+    assert len(found) == len(claims)
+    assert len(winners) == 1
+
+
+def test_a_gate_ends_a_request_only_where_there_is_a_record(machine: Machine, path: Path) -> None:
+    gate = machine.prefix + read_record(str(path), gate=True)
+    parts = [Part("lock", gate), Part("probe", "echo probed", "probe")]
+
+    assert machine.connection.perform(parts, run_id="r").output("probe") == "probed"
+
+    path.write_text(ME.text)
+    reply = machine.connection.perform(parts, run_id="r")
+    assert reply.part("probe").skipped
+    assert ME.text in reply.output("lock")
+
+
+def test_a_folder_that_cannot_be_written_is_told(record: Record, path: Path) -> None:
+    path.parent.rmdir()
+    with pytest.raises(PhaseError, match="cannot be changed"):
+        record.put(ME, Seen())
+    path.parent.mkdir()
+
+
+def test_a_swap_says_what_it_does(path: Path) -> None:
+    def swap(record: str) -> SwapRecord:
+        return SwapRecord(why="x", seen="", stamp=None, record=record, path=str(path))
+
+    assert swap("{}").text == f"write {path} (0600)"
+    assert swap("").text == f"remove {path}"
+
+
+def test_time_is_the_nodes_own(record: Record, path: Path) -> None:
+    record.put(ME, Seen())
+    past = time.time() - 12
+    os.utime(path, (past, past))
+    assert 12 <= record.look().age <= 60  # the operator may be slow

@@ -1,0 +1,81 @@
+"""Requests: what is sent, and what is refused before anything is."""
+
+from pathlib import Path
+
+import pytest
+
+from kbootstrap.errors import InternalError, PhaseError
+from kbootstrap.remote.scripts import library, stage0
+from kbootstrap.remote.wire import SLICE, Blob, Part, Request
+
+
+def test_the_script_is_announced_to_the_byte_and_ends_with_the_nonce() -> None:
+    request = Request((Part("a", "echo größe"),), "run")
+    header, _, script = request.head().partition(b"\n")
+    assert header == f"KB1 {request.nonce} {len(script)}".encode()
+    assert script.endswith(f"KBEND {request.nonce}".encode())
+
+
+def test_blobs_follow_the_script_in_order(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 100_000)
+    blobs = (Blob(3, b"abc"), Blob(100_000, file))
+    request = Request((Part("a", "", blobs=blobs),), "run")
+    chunks = list(request.chunks())
+    assert b"".join(chunks) == request.head() + b"abc" + b"x" * 100_000
+    assert max(map(len, chunks)) <= SLICE
+    assert request.size == 100_003
+
+
+def test_a_file_that_shrank_stops_the_request(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x" * 10)
+    request = Request((Part("a", "", blobs=(Blob(11, file),)),), "run")
+    with pytest.raises(PhaseError, match="shorter") as caught:
+        list(request.chunks())
+    assert caught.value.code.id == "KB212"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (Part("a b", ""),),
+        (Part("", ""),),
+        (Part("a\n", ""),),
+        (Part("a", ""), Part("a", "")),
+        (Part("a", "echo \0"),),
+        (Part("a", "", "probe", blobs=(Blob(1, b"x"),)),),
+    ],
+)
+def test_what_cannot_work_is_refused(parts: tuple[Part, ...]) -> None:
+    with pytest.raises(InternalError):
+        Request(parts, "run")
+
+
+def test_run_ids_are_names() -> None:
+    with pytest.raises(InternalError):
+        Request((), "run; rm -rf /")
+
+
+def test_nothing_secret_is_shown() -> None:
+    part = Part("a", "echo hunter2", blobs=(Blob(7, b"hunter2"),))
+    request = Request((part,), "run")
+    assert "hunter2" not in repr(request)
+    assert request.nonce not in repr(request)
+
+
+def test_stage0_passes_through_any_login_shell() -> None:
+    """Inside single quotes of sh, csh and fish nothing but these has a meaning."""
+    for odd in ("'", "!", "\n", "\\\\", "\\'"):
+        assert odd not in stage0()
+    assert len(stage0()) < 4096
+
+
+def test_comments_stay_at_home() -> None:
+    assert "\n#" not in library()
+
+
+@pytest.mark.parametrize("call", ["kb_detach x 1", "s=$(kb_run_state x)", "kb_reattach x"])
+def test_functions_of_detached_runs_are_sent_when_called(call: str) -> None:
+    assert "kb_attach()" in Request((Part("a", call),), "run").script()
+    assert "kb_attach()" not in Request((Part("a", "kb_fact x 1"),), "run").script()
