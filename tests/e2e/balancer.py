@@ -64,6 +64,8 @@ class Balancer:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
+        # close() alone leaves the port taken for as long as a thread waits in accept().
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _check(self) -> None:

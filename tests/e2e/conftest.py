@@ -15,13 +15,12 @@ from tests.e2e.site import REAL_ROOT, VERSION, Site, real_programs
 from tests.lab import Lab
 from tests.standin.build import build
 
-ONLY_STANDIN = os.environ.get("KBOOTSTRAP_E2E") == "standin"
-KINDS = ["standin", *(["real"] if real_programs() and not ONLY_STANDIN else [])]
+KINDS = ["standin", *(["real"] if real_programs() else [])]
 
 
 def pytest_report_header() -> str:
     """Say plainly what runs."""
-    real = None if ONLY_STANDIN else real_programs()
+    real = real_programs()
     words = f"stand-in and REAL programs of {real}" if real else "the STAND-IN only"
     return f"end-to-end scenarios run with {words}"
 

@@ -23,7 +23,12 @@ ETCD_TAG = "3.5.30-0"
 
 
 def real_programs(version: str = VERSION) -> Path | None:
-    """The folder of real programs, if it is there; KBOOTSTRAP_LAB_KUBERNETES names another."""
+    """The folder of real programs, if it is there; KBOOTSTRAP_LAB_KUBERNETES names another.
+
+    None with KBOOTSTRAP_E2E=standin.
+    """
+    if os.environ.get("KBOOTSTRAP_E2E") == "standin":
+        return None
     said = os.environ.get("KBOOTSTRAP_LAB_KUBERNETES")
     folder = Path(said) if said else REAL_ROOT / "kubernetes" / version
     return folder if (folder / "kubeadm").is_file() else None
