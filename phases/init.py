@@ -16,9 +16,12 @@ from kbootstrap.codes_upgrade import OTHER_VERSION
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import FOR_UPGRADE
+from kbootstrap.model.versions import Version
 from kbootstrap.render import render
 
 RUN = "init"
+UPGRADES = "upgrade-"  # begins the names of detached upgrades; the release follows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +30,13 @@ class Facts:
 
     run: str = "none"  # none, running, ok, failed or lost: the detached init's own state
     begun: bool = False  # /etc/kubernetes holds something of an init
+    upgrading: tuple[str, ...] = ()  # releases to which a kubeadm upgrade runs, or was cut short
 
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     del cluster, node
-    return render("kubeadm/init_probe.sh.j2", run=RUN)
+    return render("kubeadm/init_probe.sh.j2", run=RUN, upgrades=UPGRADES)
 
 
 def _left(cluster: Cluster) -> frozenset[str]:
@@ -107,7 +111,9 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
         return
     members = {view.node.name, *(node.name for node in view.cluster.control_planes)}
     for node in view.api.nodes:
-        if node.name in members and node.kubelet_version not in {"", wanted}:
+        if node.name not in members:
+            continue
+        if node.kubelet_version not in {"", wanted}:
             yield RefusedError(
                 OTHER_VERSION,
                 f"an upgrade to {wanted} is half done: the kubelet of {node.name} is"
@@ -115,6 +121,26 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
                 detail=f"run: kbootstrap upgrade --to {wanted}",
             )
             return
+        if FOR_UPGRADE in {node.cordoned_by, node.drained_by}:
+            yield RefusedError(
+                OTHER_VERSION,
+                f"an upgrade has not ended: {node.name} is out of service for it",
+                detail="run the same kbootstrap upgrade --to again",
+            )
+            return
+
+
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """Also before kubeadm upgrade has stored the new version, and where no node is drained."""
+    for release in view.facts.upgrading:
+        if Version.parse(release) > view.cluster.version:
+            yield RefusedError(
+                OTHER_VERSION,
+                f"an upgrade to {release} was begun and has not ended",
+                detail=f"run: kbootstrap upgrade --to {release}",
+            )
+            return
+    yield from same_version(view)
 
 
 PHASE = Phase(
@@ -123,7 +149,7 @@ PHASE = Phase(
     facts=Facts,
     probe=probe,
     plan=plan,
-    check=same_version,
+    check=check,
     on=on_first,
     api=True,
     shared=True,

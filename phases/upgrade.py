@@ -25,11 +25,11 @@ from kbootstrap.action import (
 from kbootstrap.engine.phase import AnyPhase, Phase, View, Wait, forward
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import unsettled
+from kbootstrap.model.observed import FOR_UPGRADE
 from kbootstrap.render import render
 from phases import ready, runtime, upgrade_prepare, upgrade_repair
 from phases.upgrade_facts import Facts, PlaneFacts, check, probe, run_name, running, version
 
-MARK = "kbootstrap-upgrade"
 PLANE = upgrade_repair.PLANE
 SECONDS = 3600
 
@@ -110,23 +110,23 @@ def _etcd(view: View[Facts]) -> Iterator[Action]:
 def _cordon(view: View[Facts]) -> Iterator[Action]:
     node = view.api.node(view.node.name)
     if node and not node.unschedulable and _moves(view):
-        changes = {"unschedulable": True, "cordoned_by": MARK, "drained_by": ""}
+        changes = {"unschedulable": True, "cordoned_by": FOR_UPGRADE, "drained_by": ""}
         yield Cordon(
             why="nothing new may start there",
             node=node.name,
-            mark=MARK,
+            mark=FOR_UPGRADE,
             effect={"api": {"nodes": view.api.with_node(node.name, **changes)}},
         )
 
 
 def _drain(view: View[Facts]) -> Iterator[Action]:
     node = view.api.node(view.node.name)
-    if node and node.drained_by != MARK and _moves(view):
-        nodes = view.api.with_node(node.name, drained_by=MARK)
+    if node and node.drained_by != FOR_UPGRADE and _moves(view):
+        nodes = view.api.with_node(node.name, drained_by=FOR_UPGRADE)
         yield Drain(
             why="its kubelet changes",
             node=node.name,
-            mark=MARK,
+            mark=FOR_UPGRADE,
             force=view.bits.force_drain,
             risk=Risk.DISRUPT,
             effect={"api": {"nodes": nodes}},
@@ -236,8 +236,8 @@ def _ready(view: View[Any]) -> Iterator[Action]:
 
 def _uncordon(view: View[Facts]) -> Iterator[Action]:
     node = view.api.node(view.node.name)
-    if node and MARK in {node.cordoned_by, node.drained_by}:
-        ours = node.cordoned_by == MARK
+    if node and FOR_UPGRADE in {node.cordoned_by, node.drained_by}:
+        ours = node.cordoned_by == FOR_UPGRADE
         schedulable = {"unschedulable": False} if ours else {}
         nodes = view.api.with_node(node.name, cordoned_by="", drained_by="", **schedulable)
         yield Uncordon(

@@ -10,7 +10,7 @@ from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-from phases import runtime
+from phases import init, runtime
 from phases.upgrade_repair import PLANE
 
 # Where a kubelet's flags may stand; the last is a pattern.
@@ -49,7 +49,7 @@ class PlaneFacts(Facts):
 
 def run_name(cluster: Cluster) -> str:
     """The detached run's name; each version has its own."""
-    return f"upgrade-{cluster.version}"
+    return f"{init.UPGRADES}{cluster.version}"
 
 
 def probe(cluster: Cluster, node: Node) -> str:

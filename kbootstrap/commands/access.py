@@ -113,6 +113,11 @@ class Access:
         return self._api
 
     @property
+    def through(self) -> str:
+        """The name of the control plane in use; empty while there is none."""
+        return self._seed[0]
+
+    @property
     def possible(self) -> bool:
         """Whether there may be an API to go through; not when all control planes leave."""
         return any(node.name not in self._without for node in self._cluster.control_planes)
@@ -167,8 +172,8 @@ class Access:
         self.kubeconfig = snapshot.kubeconfig
 
     def _reader(self, node: Node, snapshot: Snapshot) -> KubeReader:
-        connection = self._hosts.connection(node.ssh, node.name)
         try:
+            connection = self._hosts.connection(node.ssh, node.name)
             tunnel = self._open.enter_context(
                 connection.forward(node.advertise_address, self._cluster.api.bind_port)
             )

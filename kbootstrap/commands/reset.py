@@ -99,10 +99,9 @@ def _look(session: Session, nodes: tuple[Node, ...], phases: tuple[AnyPhase, ...
 
 def _alive(session: Session, nodes: tuple[Node, ...], options: Options) -> Iterator[KbError]:
     """A machine that is not gone has to be cleaned, not forgotten."""
-    api = session.access.api() if options.unreachable else None
-    if api is None:
+    if not options.unreachable:
         return
-    observed = api.observe()
+    observed = session.observe()
     for node in nodes:
         seen = observed.node(node.name)
         if seen is not None and seen.ready:

@@ -19,7 +19,7 @@ def find_seed(session: Session, nodes: tuple[Node, ...]) -> None:
     """
     first = session.cluster.first
     makes = first in nodes and session.options.verb != "join"
-    if session.access.api() is not None or (makes and _holds(session, first)):
+    if session.has_api() or (makes and _holds(session, first)):
         return
     if not _ask_others(session, nodes) and not makes and not session.errors:
         raise RefusedError(codes.NO_CONTROL_PLANE, "no control plane of the inventory is up")
@@ -44,7 +44,7 @@ def _ask_others(session: Session, nodes: tuple[Node, ...]) -> bool:
     for node in session.cluster.control_planes:
         if node not in nodes:
             session.survey([node])
-            if session.access.api() is not None:
+            if session.has_api():
                 session.errors = [e for e in session.errors if e.where.node in names]
                 return True
     return False

@@ -27,7 +27,7 @@ from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.model.observed import NOTHING
+from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
 from kbootstrap.remote.meter import Meter
@@ -124,19 +124,40 @@ class Session:
 
     def view(self, phase: AnyPhase, node: Node) -> View[object]:
         """What a plan of ``phase`` on ``node`` looks at."""
-        api = self.access.api() if phase.api else None
-        seed, ca = self.access.seed()
+        api = self.observe() if phase.api else NOTHING
+        with self._on_the_way():
+            seed, ca = self.access.seed()
         snapshot = self.snapshots[node.name]
         return View(
             cluster=self.cluster,
             node=node,
             facts=snapshot.facts.get(phase.id) or phase.facts(),
-            api=api.observe() if api else NOTHING,
+            api=api,
             seed=seed,
             ca=ca,
             bits=self.bits,
             now=snapshot.at,
         )
+
+    def has_api(self) -> bool:
+        """Whether a control plane that is up was found."""
+        with self._on_the_way():
+            return self.access.api() is not None
+
+    def observe(self) -> Observed:
+        """The cluster through its API; `NOTHING` while there is none."""
+        with self._on_the_way():
+            api = self.access.api()
+            return api.observe() if api else NOTHING
+
+    @contextlib.contextmanager
+    def _on_the_way(self) -> Iterator[None]:
+        """What goes wrong here goes wrong at the control plane that leads to the API."""
+        try:
+            yield
+        except KbError as error:
+            error.at(self.access.through, "connect")
+            raise
 
     def kubeconfig(self) -> str:
         """The admin kubeconfig of the control plane in use.
@@ -145,7 +166,7 @@ class Session:
             RefusedError: KB404, there is no control plane.
 
         """
-        if self.access.api() is None or self.access.kubeconfig is None:
+        if not self.has_api() or self.access.kubeconfig is None:
             raise RefusedError(codes.NO_CONTROL_PLANE, "there is no control plane yet")
         return self.access.kubeconfig.reveal()
 

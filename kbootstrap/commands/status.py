@@ -39,8 +39,7 @@ def status(options: Options, report: Report) -> ExitCode:
 
 def _observe(session: Session) -> tuple[Observed, KbError | None]:
     try:
-        api = session.access.api()
-        return (api.observe() if api else NOTHING), None
+        return session.observe(), None
     except KbError as error:
         return NOTHING, error
 

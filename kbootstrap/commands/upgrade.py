@@ -19,7 +19,7 @@ from kbootstrap.errors import ExitCode, KbError, RefusedError
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load, load_at
-from kbootstrap.model.observed import Observed
+from kbootstrap.model.observed import FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.remote.kube import Asks
 from phases import UPGRADE, identity, upgrade_repair
@@ -75,10 +75,9 @@ def _look(
                 return ends
             session.survey(planes)
         find_seed(session, planes)
-        api = session.access.api()
-        if api is None:
+        if not session.has_api():
             raise RefusedError(codes.NO_CONTROL_PLANE, "no control plane is up")
-        return chain(options, cluster, nodes, api.observe(), target)
+        return chain(options, cluster, nodes, session.observe(), target)
     finally:
         session.close()
 
@@ -142,8 +141,7 @@ def _all_there(session: Session, later: tuple[Version, ...]) -> None:
 def _show(
     session: Session, report: Report, nodes: tuple[Node, ...], later: tuple[Version, ...]
 ) -> None:
-    api = session.access.api()
-    observed = api.observe() if api else Observed()
+    observed = session.observe()
     for line in table(session.cluster, nodes, session.snapshots, observed):
         report.line(line)
     for name, note in notes(session.cluster, nodes, session.snapshots, observed):
@@ -158,13 +156,12 @@ def _left_cordoned(session: Session) -> None:
     if not failed:
         return
     try:
-        api = session.access.api()
-        observed = api.observe() if api else Observed()
+        observed = session.observe()
     except KbError:
         return
     for outcome in failed:
         node = observed.node(outcome.node)
-        if node and node.cordoned_by == window.MARK:
+        if node and node.cordoned_by == FOR_UPGRADE:
             session.bus.note(
                 outcome.node, outcome.phase, f"{outcome.node} stays cordoned until this is mended"
             )

@@ -64,6 +64,7 @@ class Observed:
 NOTHING = Observed()
 CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons
 DRAINED_BY = "kbootstrap.io/drained-by"
+FOR_UPGRADE = "kbootstrap-upgrade"  # what they say of a node in the window of an upgrade
 MANIFEST_SUM = "kbootstrap.io/manifest-sha256"  # annotation we leave on what we apply
 
 

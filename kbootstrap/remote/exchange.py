@@ -53,7 +53,7 @@ class Exchange:
         With a ``password``, nothing else is sent before sudo has accepted it, as sudo would
         take the next lines for further tries and get the account locked.
         """
-        self._channel.exec_command(command)
+        self._start(command)
         if password is None or self._open_sudo(password):
             for chunk in chunks:
                 if not self._send(chunk):
@@ -63,6 +63,12 @@ class Exchange:
             while not self._reader.done and (self._drain() or self._wait()):
                 pass
         self._drain()
+
+    def _start(self, command: str) -> None:
+        try:
+            self._channel.exec_command(command)
+        except OSError as error:  # paramiko raises again what ended its connection
+            raise EOFError(error.strerror) from error
 
     def _open_sudo(self, password: bytes) -> bool:
         self._send(memoryview(password + b"\n"))

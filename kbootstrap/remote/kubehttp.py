@@ -108,7 +108,8 @@ class TlsHttp:
 
         Raises:
             ApiError: the server refused; 404 and 409 are for the caller to judge.
-            PhaseError: KB330 of an API server, KB360 of etcd: it does not answer.
+            PhaseError: KB330 of an API server, KB360 of etcd: it does not answer, or with
+                nothing but what should pass by itself.
 
         """
         headers = {"Content-Type": content_type, "Accept": "application/json"}
@@ -118,7 +119,9 @@ class TlsHttp:
 
         try:
             return retry(once, TRANSIENT_SECONDS if patient else 0, self._passes)
-        except ApiError:
+        except ApiError as error:
+            if patient and self._passes(error):
+                raise PhaseError(self._login.down, f"for too long it only says: {error}") from error
             raise
         except OSError as error:
             raise PhaseError(self._login.down, f"no answer: {error}") from error

@@ -58,7 +58,7 @@ class Shared:
                 self._connection, self._error = connection, None
                 if not self._closed:
                     return connection
-        _hang_up(connection)
+        hang_up(connection)
         raise _closed()
 
     def fail(self, error: KbError) -> None:
@@ -68,7 +68,7 @@ class Shared:
 
     def drop(self, connection: Any) -> None:
         """Close a connection found dead, unless it has been replaced already."""
-        _hang_up(connection)
+        hang_up(connection)
         with self._lock:
             if self._connection is connection:
                 self._connection = None
@@ -79,7 +79,7 @@ class Shared:
             self._closed = True
             connection, self._connection = self._connection, None
         if connection is not None:
-            _hang_up(connection)
+            hang_up(connection)
 
     def _check(self, asked: float) -> None:
         if self._closed:
@@ -178,7 +178,7 @@ def _place(target: SshTarget) -> str:
     return f"{target.host}:{target.port}"
 
 
-def _hang_up(connection: Any) -> None:
-    """Close a connection that may be dead already, as behind a jump host that is gone."""
+def hang_up(connection: Any) -> None:
+    """Close a connection or a channel that may be dead already, as behind a jump host gone."""
     with contextlib.suppress(EOFError, OSError):
         connection.close()

@@ -21,7 +21,7 @@ from kbootstrap.remote.frames import Garbled, ReplyReader
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.live import OnOutput
 from kbootstrap.remote.meter import Meter, Usage
-from kbootstrap.remote.pool import ConnectionPool, Shared
+from kbootstrap.remote.pool import ConnectionPool, Shared, hang_up
 from kbootstrap.remote.scripts import stage0
 from kbootstrap.remote.secretsource import SecretSource
 from kbootstrap.remote.wire import STATE, Part, Reply, request
@@ -104,7 +104,7 @@ class Connection:
                 trips=1, parts=len(message.parts), sent=exchange.sent, received=exchange.received
             )
             self._meter.add(self.name, usage)
-            channel.close()
+            hang_up(channel)
         return self._reply(connection, channel, exchange, reader)
 
     def tunnel(self, host: str, port: int) -> Any:

@@ -32,7 +32,9 @@ class Patience:
 
     link: float = 60.0  # seconds a link is down
     api: float = 30.0
-    recover: int = 0  # seconds a lost node is waited for; 0: as long as kbootstrap itself does
+    recover: int = (
+        0  # seconds a lost node or API is waited for; 0: as long as kbootstrap itself does
+    )
     bound: float = 600.0  # a run must end by itself within these
 
 

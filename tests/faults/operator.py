@@ -2,7 +2,7 @@
 
 Started by `tests.faults.bench` in place of ``python -m kbootstrap``, so that a fault hits at
 the very point it is meant for. Two figures can be set besides: how far this machine's clock
-is off, and how long a lost node is waited for, or one that never comes back costs five minutes.
+is off, and how long a lost node or API is waited for, or one that never comes back costs minutes.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 from kbootstrap import cli
 from kbootstrap.commands.report import Report
 from kbootstrap.engine import step
-from kbootstrap.remote import kubewrite
+from kbootstrap.remote import kubehttp, kubewrite
 
 GATE, RECOVER = "KBOOTSTRAP_FAULTS_GATE", "KBOOTSTRAP_FAULTS_RECOVER"
 CLOCK = "KBOOTSTRAP_FAULTS_CLOCK"  # a file with the seconds the clock is off
@@ -25,7 +25,7 @@ def main() -> int:
     """The command line of kbootstrap."""
     gate, recover, clock = (os.environ.pop(name, "") for name in (GATE, RECOVER, CLOCK))
     if recover:
-        step.RECOVER_SECONDS = int(recover)
+        step.RECOVER_SECONDS = kubehttp.TRANSIENT_SECONDS = int(recover)
     if clock:
         _set_clock(Path(clock))
     if gate:

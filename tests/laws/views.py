@@ -16,7 +16,7 @@ from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember
-from kbootstrap.model.observed import NOTHING, Observed, ObservedNode, manifest_ref
+from kbootstrap.model.observed import FOR_UPGRADE, NOTHING, Observed, ObservedNode, manifest_ref
 from phases import (
     ALL,
     cleanup,
@@ -24,12 +24,12 @@ from phases import (
     etcd_snapshot,
     host,
     identity,
+    init,
     join,
     kubeadm_config,
     programs,
     reset,
     runtime,
-    upgrade,
     upgrade_facts,
     upgrade_prepare,
     upgrade_repair,
@@ -76,6 +76,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (programs.Facts, "arch"): st.sampled_from(("", "amd64", "arm64")),
     (programs.Facts, "version"): some(("kubeadm v1.30.4", "kubelet v1.30.4")),
     (runtime.Facts, "version"): st.sampled_from(("", "1.6.20", "v2.1.0")),
+    (init.Facts, "upgrading"): some(("v1.29.9", "v1.35.1")),
     (reset.Present, "marker"): st.sampled_from(("", "demo", "other")),
     (reset.Present, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
     (reset.Left, "was"): some(("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")),
@@ -262,6 +263,6 @@ def _node(draw: st.DrawFn, known: Cluster, name: str) -> ObservedNode:
         taints=(node.taints or ()) if draw(FLAGS) else (),
         pod_cidrs=draw(st.sampled_from(((), ("10.244.1.0/24",)))),
         kubelet_version=draw(st.sampled_from((str(known.version), "v1.26.0"))),
-        cordoned_by=draw(st.sampled_from(("", upgrade.MARK))),
-        drained_by=draw(st.sampled_from(("", upgrade.MARK))),
+        cordoned_by=draw(st.sampled_from(("", FOR_UPGRADE))),
+        drained_by=draw(st.sampled_from(("", FOR_UPGRADE))),
     )

@@ -1,14 +1,16 @@
 """A node that was away for a moment, found when the next request wants a channel."""
 
+import errno
 from types import SimpleNamespace
 from typing import Any
 
 import paramiko
 import pytest
 
-from kbootstrap.errors import UnreachableError
+from kbootstrap.errors import LostError, UnreachableError
 from kbootstrap.remote import ssh
 from kbootstrap.remote.session import Connection
+from kbootstrap.remote.wire import Part
 
 
 class Transport:
@@ -49,3 +51,35 @@ def test_a_server_that_never_gives_one_is_told(monkeypatch: pytest.MonkeyPatch) 
         session(transport, monkeypatch)()
 
     assert (caught.value.code.id, transport.asked) == ("KB214", 2)
+
+
+class Channel:
+    """Of a connection that is cut at this very moment, as paramiko shows it."""
+
+    def __init__(self) -> None:
+        self.in_buffer = self.in_stderr_buffer = SimpleNamespace(set_event=lambda _: None)
+
+    def settimeout(self, seconds: float) -> None:
+        """Nothing to do."""
+
+    def exec_command(self, command: str) -> None:
+        del command
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    def close(self) -> None:
+        raise EOFError
+
+
+def test_a_connection_cut_as_the_command_starts_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as by a reboot: neither the reset nor what closing then says is a bug of ours."""
+    target: Any = SimpleNamespace(user="root", become=False, become_password=None)
+    meter: Any = SimpleNamespace(add=lambda *_: None)
+    pool: Any = SimpleNamespace()
+    connection = Connection(target, name="n1", pool=pool, meter=meter)
+    away = SimpleNamespace(is_connected=True)
+    monkeypatch.setattr(connection, "_session", lambda: (away, Channel()))
+
+    with pytest.raises(LostError, match="Connection reset by peer") as caught:
+        connection.perform([Part("p", "true")], run_id="r")
+
+    assert caught.value.code.id == "KB207"

@@ -21,10 +21,21 @@ OTHER = authority("kubernetes", algorithm="ECDSA-P256")
 ADMIN = issue(CA, Want("kubernetes-admin", usages=("client",), algorithm="ECDSA-P256"))
 
 
-class Server:
-    """Takes connections; without a certificate it ends them in the midst of the handshake."""
+NO_QUORUM = b"""HTTP/1.1 500 Internal Server Error\r
+Content-Type: application/json\r
+Content-Length: 48\r
+\r
+{"message":     "etcdserver: request timed out"}"""
 
-    def __init__(self, pair: Pair | None, folder: Path) -> None:
+
+class Server:
+    """Takes connections; without a certificate it ends them in the midst of the handshake.
+
+    With ``says`` it gives this answer to every request.
+    """
+
+    def __init__(self, pair: Pair | None, folder: Path, says: bytes = b"") -> None:
+        self._says = says
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.taken = 0
@@ -46,7 +57,9 @@ class Server:
             connection.recv(65536)  # all of it: closing over unread bytes is a reset
             return
         try:
-            self._context.wrap_socket(connection, server_side=True).close()
+            with self._context.wrap_socket(connection, server_side=True) as secure:
+                while self._says and secure.recv(65536):
+                    secure.sendall(self._says)
         except OSError:
             return
 
@@ -118,3 +131,21 @@ def test_who_has_given_up_tries_nothing_again(tmp_path: Path) -> None:
         http.request("GET", "/readyz")
 
     assert server.taken == 1
+
+
+def test_an_etcd_without_quorum_is_waited_for_and_then_told_as_an_api_that_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 2)
+    pair = issue(
+        CA, Want("kube-apiserver", usages=("server",), sans=("kubernetes",), algorithm="ECDSA-P256")
+    )
+    http = client(Server(pair, tmp_path, NO_QUORUM).port)
+
+    with pytest.raises(PhaseError, match="etcdserver: request timed out") as caught:
+        http.request("GET", "/api/v1/nodes")
+
+    assert caught.value.code is codes.API_DOWN
+    assert http.requests > 1
+    with pytest.raises(kubehttp.ApiError):
+        http.request("GET", "/readyz", patient=False)

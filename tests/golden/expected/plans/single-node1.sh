@@ -210,6 +210,10 @@ fi
 (
 kb_fact run "$(kb_run_state init)"
 if [ -e /etc/kubernetes/pki/ca.crt ] || [ -e /etc/kubernetes/admin.conf ]; then kb_fact begun 1; fi
+for run in "$KB_STATE"/run/upgrade-*; do
+  [ -e "$run" ] || break
+  case $(kb_run_state "${run##*/}") in running|lost) kb_fact upgrading "${run##*/upgrade-}" ;; esac
+done
 
 :
 )
