@@ -3,9 +3,10 @@
 #
 #   kb_detach NAME SECONDS <<script
 #
-# Folder $KB_STATE/run/NAME (0700): script, run_id, boot_id, token, pid, started, out, rc, runner,
-# lock, start.
-# The runner holds a flock on "lock" for its life and is the only one to write "rc".
+# Folder $KB_STATE/run/NAME (0700): script, run_id, boot_id, token, pid, started, out, end, rc,
+# runner, lock, start.
+# The runner holds a flock on "lock" for its life and is the only one to write "rc": "end" is
+# filled with blanks at the beginning, so that a disk full by then still takes the status.
 #   lock held                        somebody's run is alive: attach to it, whatever its run_id
 #   lock free, run_id is ours        rc there: replay out, return rc; not: 98, or 97 after a reboot
 #   lock free, another run_id, none  start: the folder's content is replaced
@@ -66,6 +67,7 @@ read -r line </proc/$$/stat
 dir=$1 seconds=$2
 set -- ${line##*) }
 echo "$$ ${20}" >"$dir/pid"
+echo "   " >"$dir/end"
 exec >"$dir/out" 2>&1 </dev/null
 read -r up idle </proc/uptime && echo "$up" >"$dir/started.new"
 mv "$dir/started.new" "$dir/started"
@@ -74,7 +76,7 @@ rc=0
 env -i PATH="$PATH" HOME="${HOME:-/root}" LC_ALL=C \
   timeout -k 10 "$seconds" sh -eu "$dir/script" || rc=$?
 umask 077
-echo "$rc" >"$dir/rc.new" && mv "$dir/rc.new" "$dir/rc"
+echo "$rc" 1<>"$dir/end" && mv "$dir/end" "$dir/rc"
 flock -u 9'
 
 kb_launch() { # NAME SECONDS FOLDER
@@ -90,7 +92,7 @@ kb_launch() { # NAME SECONDS FOLDER
 }
 
 kb_start() { # NAME SECONDS FOLDER, the script on stdin, both locks held
-  rm -f "$3/run_id" "$3/rc" "$3/out" "$3/pid" "$3/started" && cat >"$3/script" &&
+  rm -f "$3/run_id" "$3/rc" "$3/out" "$3/pid" "$3/started" "$3/end" && cat >"$3/script" &&
     echo "$kb_booted" >"$3/boot_id" && echo "$KB_ID" >"$3/token" && echo "$KB_RUN" >"$3/run_id" ||
     return 99
   exec 9>&-

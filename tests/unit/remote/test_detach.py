@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.render import render
 from tests.unit.remote.conftest import Machine
 
 WaitFor = Callable[[Callable[[], bool]], None]
@@ -225,3 +227,28 @@ def test_reattaching_gives_the_end_of_any_run(
     (tmp_path / "go").touch()
     assert (client.result().rc, other.result().rc) == (5, 5)
     assert machine.step("kb_reattach job", run_id="run3").output == "a\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small disk")
+def test_the_status_is_kept_on_a_disk_that_is_full_by_then(machine: Machine) -> None:
+    folder = machine.state / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder], check=True)
+    try:
+        result = machine.step(detach(f"head -c 1000000 /dev/zero >{folder}/ballast || exit 7"))
+        (folder / "ballast").unlink()
+
+        assert result.rc == 7, result.output
+        assert (folder / "job" / "rc").read_text().split() == ["7"]
+        assert not (folder / "job" / "end").exists()
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_verdict_cut_off_by_a_full_disk_is_none(machine: Machine, tmp_path: Path) -> None:
+    """The probe of the phase kubeadm-config must not fail for ever after."""
+    config = tmp_path / "kubeadm.yaml"
+    (tmp_path / "kubeadm.yaml.valid").touch()
+    probe = render("kubeadm/config_probe.sh.j2", config=str(config), patches=str(tmp_path / "p"))
+
+    assert "validated" in machine.probe(probe)
