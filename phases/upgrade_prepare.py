@@ -33,6 +33,9 @@ class Facts:
         kubeadm: version of the one in its place.
         serves: version of the API server's manifest; control planes only.
         backup: /etc/kubernetes as it was for `serves` is kept already.
+        free_kib: in /var/lib.
+        etcd_kib: etcd's data; control planes with an etcd of their own only.
+        etc_free_kib: in /etc/kubernetes, where kubeadm copies etcd's data; likewise.
 
     """
 
@@ -43,6 +46,7 @@ class Facts:
     backup: bool = False
     free_kib: int = 0
     etcd_kib: int = 0
+    etc_free_kib: int = 0
 
 
 def probe(cluster: Cluster, node: Node) -> str:
@@ -129,6 +133,12 @@ def check(view: View[Facts]) -> Iterator[KbError]:
             codes.DISK_FULL,
             f"/var/lib has {facts.free_kib // 1024} MiB free, {needed // 1024} are needed"
             " for the new programs and copies of etcd's data",
+        )
+    if facts.etc_free_kib < facts.etcd_kib:
+        yield PhaseError(
+            codes.DISK_FULL,
+            f"/etc/kubernetes has {facts.etc_free_kib // 1024} MiB free,"
+            f" {facts.etcd_kib // 1024 + 1} are needed for kubeadm's copy of etcd's data",
         )
 
 

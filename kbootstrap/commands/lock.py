@@ -127,7 +127,11 @@ class RunLock:
         session = self._session
         places: list[Place] = [self._record(session.hosts, node) for node in self._nodes()]
         for place in places:
-            keeper.take(place, session.snapshots[place.name].lock)
+            try:
+                keeper.take(place, session.snapshots[place.name].lock)
+            except KbError as error:
+                error.at(place.name, "lock")
+                raise
         if (lease := _lease(session.access)) is not None:
             with suppress(PhaseError):  # an API that does not answer comes later
                 keeper.take(lease)

@@ -22,7 +22,11 @@ from tests.faults.points import NEXT
 from tests.lab import Lab
 from tests.lab.shell import LabError, run
 
-SMALL = {"/var": "1300m", "/etc": "24m"}  # /var must have 1 GiB free for a fresh node
+# /var must have 1 GiB free for a fresh node; to /etc a real kubeadm upgrade copies etcd's data.
+DISKS = {
+    "standin": {"/var": "1300m", "/etc": "24m"},
+    "real": {"/var": "2000m", "/etc": "600m"},
+}
 DESK = "16m"  # the operator's disk: inventory, kubeconfig, journals, cache
 
 
@@ -135,7 +139,7 @@ class Bench:
 @contextmanager
 def bench(name: str, kind: str, patience: Patience, *, keep: bool = False) -> Iterator[Bench]:
     """Two control planes and a worker, fresh, and a desk; all gone afterwards."""
-    lab = Lab(name, 3, disks=SMALL)
+    lab = Lab(name, 3, disks=DISKS[kind])
     desk = Path(tempfile.mkdtemp(prefix=f"kbf-{name}-"))
     programs = Path(tempfile.mkdtemp(prefix=f"kbf-{name}-programs-"))
     run(["mount", "-t", "tmpfs", "-o", f"size={DESK}", "kbl-desk", desk])

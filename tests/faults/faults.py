@@ -49,6 +49,11 @@ class Fault:
     mild: bool = False
     applies: Callable[[Scene], bool] = anywhere
 
+    @property
+    def remains(self) -> bool:
+        """Whether it is still there when the next phase begins."""
+        return self.lasts is not None or self.heal is not nothing
+
 
 AWAY = frozenset({"KB201", "KB207"})  # not there, or gone in the middle
 # What stands on the node may have changed meanwhile, or kubeadm have given up.

@@ -10,7 +10,7 @@ from tests.faults import invariants, results
 from tests.faults.bench import Bench
 from tests.faults.driver import Chain
 from tests.faults.faults import NAMED, Fault
-from tests.faults.points import NEXT, Point, Stage, life, points
+from tests.faults.points import NEXT, Point, Stage, inner, life, points
 from tests.faults.results import Row
 
 DESK_CLOCK = frozenset({"clock-operator", "clock-jump"})
@@ -40,10 +40,12 @@ class Life:
         """One fault through the named stages; returns how many cases failed."""
         failed = 0
         for stage in self.stages:
+            same = inner(stage, self.bench.cluster) if fault.remains else frozenset()
             chosen = {
                 point: fault
                 for point in points(stage, self.bench.cluster)
                 if stage.name in names
+                and point not in same
                 and (not phases or point.phase in phases)
                 and not self._is_done(point, fault)
             }

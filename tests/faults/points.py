@@ -107,6 +107,19 @@ def _phases(stage: Stage, cluster: Cluster) -> Iterator[Point]:
                     yield Point(stage.name, phase.id, node.name, moment)
 
 
+def inner(stage: Stage, cluster: Cluster) -> frozenset[Point]:
+    """The ``after`` points that something else of the same node follows.
+
+    A fault that lasts is still there at the ``before`` that comes next: they are one case.
+    """
+    last = {point.node: point for point in points(stage, cluster)}
+    return frozenset(
+        point
+        for point in points(stage, cluster)
+        if point.moment is Moment.AFTER and point.phase != LOOK and point != last[point.node]
+    )
+
+
 def role(cluster: Cluster, name: str) -> str:
     """What a node is in the matrix: each kind runs a path of its own."""
     node = cluster.node(name)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.action import Action, Cordon, Drain, Uncordon
+from kbootstrap.codes_phase import DISK_FULL
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.engine.planner import make_plan, verdicts
 from kbootstrap.model.cluster import Cluster, Node
@@ -142,3 +143,17 @@ def test_apply_is_run_again_unless_it_is_proven_done(
 
 def test_the_version_of_the_text_is_the_target() -> None:
     assert CLUSTER.version == Version.parse(NEW)
+
+
+def test_room_for_kubeadm_s_copy_of_etcd_is_asked_for_where_it_goes() -> None:
+    """Which is /etc/kubernetes/tmp, maybe on a disk of its own."""
+    mib = 1024
+    facts = upgrade_prepare.Facts(free_kib=1 << 22, etcd_kib=200 * mib, etc_free_kib=100 * mib)
+    view = View(cluster=CLUSTER, node=CLUSTER.first, facts=facts)
+
+    (error,) = upgrade_prepare.check(view)
+
+    assert error.code is DISK_FULL
+    assert "/etc/kubernetes has 100 MiB free, 201 are needed" in error.message
+    roomy = dataclasses.replace(facts, etc_free_kib=200 * mib)
+    assert not list(upgrade_prepare.check(dataclasses.replace(view, facts=roomy)))

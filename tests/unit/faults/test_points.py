@@ -6,7 +6,7 @@ from types import ModuleType
 import phases
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster
-from tests.faults.points import LOOK, Moment, life, points, role
+from tests.faults.points import LOOK, Moment, inner, life, points, role
 from tests.laws.clusters import cluster as known
 
 
@@ -49,3 +49,15 @@ def test_a_new_phase_brings_three_points_on_each_of_its_nodes() -> None:
     new = [p for p in points(life(cluster, lists)[0], cluster) if p.phase == "new-phase"]
 
     assert len(new) == 3 * len(cluster.nodes)
+
+
+def test_an_inner_after_is_followed_by_a_before_of_the_same_node() -> None:
+    """And the last of each node is not inner, nor is the end of the look."""
+    cluster = the_cluster()
+    for stage in life(cluster):
+        found = points(stage, cluster)
+        left_out = inner(stage, cluster)
+        for at, point in enumerate(found):
+            later = {p.moment for p in found[at + 1 :] if p.node == point.node}
+            is_inner = point.moment is Moment.AFTER and Moment.BEFORE in later
+            assert (point in left_out) == (is_inner and point.phase != LOOK)

@@ -84,6 +84,8 @@ kb_fact serves "$serves"
 [ -n "$serves" ] && [ -d /var/lib/kbootstrap/backup/"$serves"/kubernetes ] && kb_fact backup 1
 size=$(du -sk /var/lib/etcd 2>/dev/null) || size=0
 kb_fact etcd_kib "${size%%[!0-9]*}"
+free=$(df -Pk /etc/kubernetes | awk 'NR == 2 { print $4 }')
+kb_fact etc_free_kib "${free:-0}"
 free=$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')
 kb_fact free_kib "${free:-0}"
 
@@ -94,7 +96,7 @@ kb_fact free_kib "${free:-0}"
 (
 kb_files file '' /var/lib/kbootstrap/kubeadm.yaml /var/lib/kbootstrap/patches/*
 if [ -r /var/lib/kbootstrap/kubeadm.yaml.valid ]; then
-  IFS= read -r verdict </var/lib/kbootstrap/kubeadm.yaml.valid
+  IFS= read -r verdict </var/lib/kbootstrap/kubeadm.yaml.valid || :
   kb_fact validated "$verdict"
 fi
 

@@ -180,7 +180,7 @@ done
 (
 kb_files file '' /var/lib/kbootstrap/kubeadm.yaml /var/lib/kbootstrap/patches/*
 if [ -r /var/lib/kbootstrap/kubeadm.yaml.valid ]; then
-  IFS= read -r verdict </var/lib/kbootstrap/kubeadm.yaml.valid
+  IFS= read -r verdict </var/lib/kbootstrap/kubeadm.yaml.valid || :
   kb_fact validated "$verdict"
 fi
 
