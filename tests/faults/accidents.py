@@ -145,7 +145,7 @@ def join_job(scene: Scene) -> None:
 
 
 def restart_sshd(scene: Scene) -> None:
-    scene.node.exec("systemctl restart ssh")
+    scene.node.exec("systemctl reset-failed ssh; systemctl restart ssh")  # it counts restarts
 
 
 def stop_runtime(scene: Scene) -> None:

@@ -164,7 +164,7 @@ ALL: tuple[Fault, ...] = (
         run=Run.GOES_ON,
         make=act.stop_api,
         heal=act.go_on_api,
-        codes=frozenset({"KB330", "KB331", "KB323", "KB322", "KB300", "KB402"}),
+        codes=frozenset({"KB330", "KB331", "KB323", "KB322", "KB300", "KB350", "KB402"}),
         lasts=lambda bench: bench.patience.api,
         applies=act.has_api,
     ),
