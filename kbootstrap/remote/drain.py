@@ -8,7 +8,7 @@ from kbootstrap.errors import PhaseError
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.wait import until
 
-_TOO_MANY, _NOT_FOUND = 429, 404
+_NOT_FOUND = 404
 _MIRROR = "kubernetes.io/config.mirror"
 Pod = dict[str, Any]
 
@@ -91,8 +91,10 @@ def _evict(http: KubeHttp, pod: Pod) -> str:
     path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/eviction"
     try:
         http.request("POST", path, body, patient=False)
-    except ApiError as error:
-        if error.status not in {_TOO_MANY, _NOT_FOUND}:
+    except ApiError as error:  # 429: a budget forbids it now
+        if not error.passes and error.status != _NOT_FOUND:
             raise
         return str(error)
+    except PhaseError as error:  # if it stays so, the next look at the pods tells
+        return error.message
     return "is ending"

@@ -37,6 +37,11 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
 
+    @property
+    def passes(self) -> bool:
+        """Whether it may be gone in a moment: a server that is busy, an etcd that elects."""
+        return self.status in _TRANSIENT_STATUS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
@@ -208,7 +213,7 @@ def _rest_client(context: ssl.SSLContext, server_name: str) -> Any:
 
 def _passes(error: BaseException) -> bool:
     if isinstance(error, ApiError):
-        return error.status in _TRANSIENT_STATUS
+        return error.passes
     return isinstance(error, ConnectionError) and "CERTIFICATE_VERIFY_FAILED" not in str(error)
 
 

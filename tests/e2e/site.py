@@ -229,6 +229,16 @@ class Site:
         config = ["--kubeconfig", "/etc/kubernetes/admin.conf"]
         return self.lab.nodes[0].exec(["env", "HOME=/tmp", "kubectl", *config, *words]).stdout
 
+    def etcd_members(self) -> set[str]:
+        """The names of etcd's members, asked of the first control plane's."""
+        pki = "/etc/kubernetes/pki/etcd"
+        answer = self.lab.nodes[0].exec(
+            f"curl -s --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt "
+            f"--key {pki}/healthcheck-client.key -X POST -d '{{}}' "
+            "https://127.0.0.1:2379/v3/cluster/member/list"
+        )
+        return {member["name"] for member in json.loads(answer.stdout)["members"]}
+
     def ready_nodes(self) -> dict[str, bool]:
         """Node name -> Ready, as the API says."""
         items = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]

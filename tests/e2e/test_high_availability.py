@@ -1,6 +1,5 @@
 """Three control planes and a worker from one ``up``; a control plane leaves and comes back."""
 
-import json
 import time
 from collections.abc import Callable
 
@@ -20,22 +19,11 @@ def site(kind: str, make_site: Callable[..., Site]) -> Site:
     return make_site(f"h{kind[0]}", 4, control_planes=3)
 
 
-def etcd_members(site: Site) -> set[str]:
-    """The names of etcd's members, asked of the first one."""
-    pki = "/etc/kubernetes/pki/etcd"
-    answer = site.lab.nodes[0].exec(
-        f"curl -s --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt "
-        f"--key {pki}/healthcheck-client.key -X POST -d '{{}}' "
-        "https://127.0.0.1:2379/v3/cluster/member/list"
-    )
-    return {member["name"] for member in json.loads(answer.stdout)["members"]}
-
-
 def test_three_control_planes_and_a_worker(site: Site) -> None:
     result = site.ok("up")
 
     assert site.ready_nodes() == dict.fromkeys(("node1", "node2", "node3", "node4"), True)
-    assert etcd_members(site) == {"node1", "node2", "node3"}
+    assert site.etcd_members() == {"node1", "node2", "node3"}
     assert site.leftovers() == []
     assert site.run("up", "--exit-code").status == 3
     print(f"\nup, 3 control planes and 1 worker ({site.kind}): {result.seconds:.1f} s")
@@ -46,7 +34,7 @@ def test_a_control_plane_leaves_with_its_etcd_member(site: Site) -> None:
 
     result = site.ok("reset", "node3", "--yes")
 
-    assert etcd_members(site) == {"node1", "node2"}
+    assert site.etcd_members() == {"node1", "node2"}
     assert set(site.ready_nodes()) == {"node1", "node2", "node4"}
     for name in ("node2", "node4"):
         assert site.node(name).sshd_log(after=start) == []
@@ -75,7 +63,7 @@ def test_it_joins_again_and_nobody_else_is_contacted(
     assert sampler.secrets(secrets) == []
     assert not any(secret in result.out + result.err for secret in secrets)
     assert found_secrets(site, secrets) == []
-    assert etcd_members(site) == {"node1", "node2", "node3"}
+    assert site.etcd_members() == {"node1", "node2", "node3"}
     assert site.ready_nodes() == dict.fromkeys(("node1", "node2", "node3", "node4"), True)
     assert site.leftovers() == []
     for name in ("node2", "node4"):

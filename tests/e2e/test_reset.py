@@ -3,7 +3,6 @@
 Three control planes and two workers; the tests of this file build on each other.
 """
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -34,17 +33,6 @@ def site(kind: str, make_site: Callable[..., Site]) -> Site:
 def fresh(site: Site) -> dict[str, Snapshot]:
     """Before anything happened to them."""
     return {node.name: node.snapshot() for node in site.lab.nodes}
-
-
-def etcd_members(site: Site) -> set[str]:
-    """The names of etcd's members, asked of the first one."""
-    pki = "/etc/kubernetes/pki/etcd"
-    answer = site.lab.nodes[0].exec(
-        f"curl -s --cacert {pki}/ca.crt --cert {pki}/healthcheck-client.crt "
-        f"--key {pki}/healthcheck-client.key -X POST -d '{{}}' "
-        "https://127.0.0.1:2379/v3/cluster/member/list"
-    )
-    return {member["name"] for member in json.loads(answer.stdout)["members"]}
 
 
 def refused(result: Result, code: str) -> None:
@@ -111,7 +99,7 @@ def test_a_control_plane_that_is_gone(site: Site) -> None:
 
     result = site.ok("reset", "node3", "--unreachable", "--yes")
 
-    assert etcd_members(site) == {"node1", "node2"}
+    assert site.etcd_members() == {"node1", "node2"}
     assert "node3" not in site.ready_nodes()
     for name in ("node2", "node5"):
         assert site.node(name).sshd_log(after=start) == []
@@ -126,7 +114,7 @@ def test_it_comes_back_and_is_cleaned(site: Site, fresh: dict[str, Snapshot]) ->
     assert [line for line in left if PLACES.match(line)] == []
 
     site.ok("join", "node3")
-    assert etcd_members(site) == {"node1", "node2", "node3"}
+    assert site.etcd_members() == {"node1", "node2", "node3"}
 
 
 def test_the_quorum_is_kept(site: Site) -> None:
@@ -140,7 +128,7 @@ def test_the_quorum_is_kept(site: Site) -> None:
     finally:
         site.node("node2").start()
     wait_until("node2 is Ready", lambda: site.ready_nodes()["node2"], timeout=120)
-    assert etcd_members(site) == {"node1", "node2", "node3"}
+    assert site.etcd_members() == {"node1", "node2", "node3"}
 
 
 def test_the_cluster_is_gone(site: Site) -> None:

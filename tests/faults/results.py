@@ -3,9 +3,10 @@
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.faults.points import Point
 
@@ -48,6 +49,11 @@ class Row:
         """Which case it is."""
         return (self.kind, self.stage, self.phase, self.node, self.moment, self.fault)
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What is kept: only what says something."""
+        return {name: value for name, value in asdict(self).items() if value not in ("", None, [])}
+
     def line(self) -> str:
         """For people."""
         seconds = "" if self.seconds is None else f"{self.seconds:6.1f} s"
@@ -86,7 +92,7 @@ def append(path: Path, rows: Iterable[Row]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         for row in rows:
-            file.write(json.dumps(asdict(row)) + "\n")
+            file.write(json.dumps(row.record) + "\n")
 
 
 def table(rows: Iterable[Row], titles: dict[str, str]) -> str:
@@ -129,10 +135,17 @@ def each(rows: Iterable[Row], titles: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-if __name__ == "__main__":
-    from tests.faults.faults import NAMED
+def main(words: Sequence[str]) -> None:
+    """Print the table of files of rows; with ``--each`` a line per case."""
+    from tests.faults.faults import NAMED  # noqa: PLC0415 - it needs the lab, tables do not
 
-    known = {name: fault.title for name, fault in NAMED.items()}
-    for name in sys.argv[1:]:
-        print(each(read(Path(name)), known))
-        print(table(read(Path(name)), known))
+    files = [Path(word) for word in words if word != "--each"]
+    rows = {row.key: row for path in files for row in read(path)}.values()
+    order = {name: at for at, name in enumerate(NAMED)}
+    titles = {name: fault.title for name, fault in NAMED.items()}
+    make = each if "--each" in words else table
+    print(make(sorted(rows, key=lambda row: order.get(row.fault, 0)), titles), end="")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
