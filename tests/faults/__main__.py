@@ -17,7 +17,7 @@ from tests.faults.bench import FULL, SHORT, bench
 from tests.faults.faults import NAMED
 from tests.faults.life import Life
 from tests.faults.points import life
-from tests.faults.results import read
+from tests.faults.results import NOT_REACHED, read
 from tests.faults.slice import chosen
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     with bench(asked.name, asked.kind, SHORT if asked.short else FULL) as made:
         runner = Life(made, asked.to, seed=asked.seed or (seed if asked.random else 0))
         if asked.resume:
-            runner.done = {row.key for row in read(asked.to)}
+            runner.done = {row.key for row in read(asked.to) if row.outcome != NOT_REACHED}
         names = [s.name for s in life(made.cluster)]
         stages = asked.stages or names
         if asked.slice:

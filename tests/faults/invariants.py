@@ -90,8 +90,7 @@ def _broken(bench: Bench, stage: Stage, *, planted: bool) -> list[str]:
     if planted and CANARY not in bench.site.kubectl("-n", "default", "get", "configmaps"):
         found.append("the canary is gone: something was destroyed")
     if stage.verb != "reset":
-        words = ("up",) if stage.verb == "up" else stage.words
-        again = bench.run((*words, "--exit-code"))
+        again = bench.run((*stage.words, "--exit-code"))
         if again.status != NOTHING_TO_DO:
             texts = [f"{n} {p}: {t}" for n, p, t in again.plan]
             found.append(f"there was still something to do ({again.status}): {texts}")

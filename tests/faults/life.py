@@ -10,8 +10,8 @@ from tests.faults import invariants, results
 from tests.faults.bench import Bench
 from tests.faults.driver import Chain
 from tests.faults.faults import NAMED, Fault
-from tests.faults.points import NEXT, Point, Stage, inner, life, points
-from tests.faults.results import Row
+from tests.faults.points import NEXT, Point, Stage, apart, inner, life, points
+from tests.faults.results import NOT_REACHED, Row
 
 DESK_CLOCK = frozenset({"clock-operator", "clock-jump"})
 
@@ -37,20 +37,38 @@ class Life:
         return life(self.bench.cluster)
 
     def whole(self, fault: Fault, names: Collection[str], phases: Collection[str] = ()) -> int:
-        """One fault through the named stages; returns how many cases failed."""
-        failed = 0
-        for stage in self.stages:
-            same = inner(stage, self.bench.cluster) if fault.remains else frozenset()
-            chosen = {
-                point: fault
-                for point in points(stage, self.bench.cluster)
-                if stage.name in names
-                and point not in same
-                and (not phases or point.phase in phases)
-                and not self._is_done(point, fault)
-            }
-            failed += self.stage(stage, chosen)
+        """One fault through the named stages, walk after walk, until one reaches nothing new.
+
+        A run that goes on while a fault lasts passes points that the next walk comes back to.
+        Returns how many cases failed.
+        """
+        failed, known = 0, -1
+        while known < len(self.done):
+            known = len(self.done)
+            left = [(s, self._left(s, fault, names, phases)) for s in self._ways(fault)]
+            if not any(chosen for _, chosen in left):
+                break
+            failed += sum(self.stage(stage, chosen) for stage, chosen in left)
         return failed
+
+    def _ways(self, fault: Fault) -> tuple[Stage, ...]:
+        if not fault.remains:
+            return self.stages
+        return tuple(part for stage in self.stages for part in apart(stage))
+
+    def _left(
+        self, stage: Stage, fault: Fault, names: Collection[str], phases: Collection[str]
+    ) -> dict[Point, Fault]:
+        """The points of a stage where the fault has yet to be made."""
+        same = inner(stage, self.bench.cluster) if fault.remains else frozenset()
+        return {
+            point: fault
+            for point in points(stage, self.bench.cluster)
+            if stage.name in names
+            and point not in same
+            and (not phases or point.phase in phases)
+            and not self._is_done(point, fault)
+        }
 
     def at_random(self, faults: Sequence[str], names: Collection[str]) -> int:
         """One life with a random fault at a third of all points."""
@@ -83,16 +101,17 @@ class Life:
                 rows.append(last)
             last.problems += wrong
         self.rows += rows
+        self.done |= {row.key for row in rows if row.outcome != NOT_REACHED}
         if self.to is not None:
             results.append(self.to, rows)
         self._next(stage)
         return sum(bool(row.problems) for row in rows)
 
     def _next(self, stage: Stage) -> None:
-        if stage.name == "up":
+        if stage.verb == "up" and not self._planted:
             invariants.plant_canary(self.bench)
             self._planted = True
-        if stage.verb == "upgrade":
+        if stage.verb == "upgrade" and stage.whole:
             self.bench.says(NEXT)
         if not stage.members:
             self.bench.says(VERSION)

@@ -5,7 +5,7 @@ each node the phase runs on, before, inside and after.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import ModuleType
 
@@ -46,6 +46,7 @@ class Stage:
         words: what the operator says.
         nodes: the names of those it is about.
         members: the nodes in the cluster once it is done.
+        whole: it does all there is to do; not when others of its name follow.
 
     """
 
@@ -55,6 +56,7 @@ class Stage:
     phases: tuple[AnyPhase, ...]
     nodes: tuple[str, ...]
     members: tuple[str, ...]
+    whole: bool = True
 
     @property
     def order(self) -> dict[str, int]:
@@ -82,6 +84,26 @@ def life(cluster: Cluster, lists: ModuleType = phases) -> tuple[Stage, ...]:
     whole = ("reset", "--yes", "--destroy-cluster")
     stages.append(Stage("reset-all", "reset", whole, (*first, *lists.RESET_ALL), everybody, ()))
     return tuple(stages)
+
+
+def apart(stage: Stage) -> tuple[Stage, ...]:
+    """``up`` or ``upgrade`` of one node after the other.
+
+    While a fault lasts on one node the others go on, past all points they still had; so one
+    that lasts meets each node alone.
+    """
+    if stage.verb not in {"up", "upgrade"}:
+        return (stage,)
+    return tuple(
+        replace(
+            stage,
+            words=(*stage.words, "--limit", name),
+            nodes=(name,),
+            members=stage.nodes[: at + 1] if stage.verb == "up" else stage.members,
+            whole=at + 1 == len(stage.nodes),
+        )
+        for at, name in enumerate(stage.nodes)
+    )
 
 
 def points(stage: Stage, cluster: Cluster) -> tuple[Point, ...]:

@@ -6,7 +6,7 @@ from types import ModuleType
 import phases
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster
-from tests.faults.points import LOOK, Moment, inner, life, points, role
+from tests.faults.points import LOOK, Moment, apart, inner, life, points, role
 from tests.laws.clusters import cluster as known
 
 
@@ -61,3 +61,13 @@ def test_an_inner_after_is_followed_by_a_before_of_the_same_node() -> None:
             later = {p.moment for p in found[at + 1 :] if p.node == point.node}
             is_inner = point.moment is Moment.AFTER and Moment.BEFORE in later
             assert (point in left_out) == (is_inner and point.phase != LOOK)
+
+
+def test_apart_each_node_has_all_its_points() -> None:
+    cluster = the_cluster()
+    for stage in life(cluster):
+        parts = apart(stage)
+        found = {p for part in parts for p in points(part, cluster) if p.phase != LOOK}
+        assert found == {p for p in points(stage, cluster) if p.phase != LOOK}
+        assert [part.whole for part in parts] == [False] * (len(parts) - 1) + [True]
+        assert parts[-1].members == stage.members
