@@ -165,11 +165,19 @@ kb_attach() { # NAME SECONDS FOLDER: stream its output until it ends, return its
   cat <&7
   exec 7<&-
   printf '\036KB1 %s D %s\n' "$KB_NONCE" "$1" >&2
-  read -r kb_rc 2>/dev/null <"$3/rc" && return "$kb_rc"
+  if read -r kb_rc 2>/dev/null <"$3/rc"; then
+    [ "$kb_rc" -eq 0 ] || kb_room "$3"
+    return "$kb_rc"
+  fi
   kb_boot
   read -r kb_line <"$3/boot_id"
   [ "$kb_line" = "$kb_booted" ] || return 97
   return 98
+}
+
+kb_room() { # FOLDER: what failed on a full disk could not write that it was full
+  (echo . >"$1/room") 2>/dev/null || echo "No space left on device: $1"
+  rm -f "$1/room"
 }
 
 kb_follow() { # FOLDER: copy what comes until there is an rc, or nobody who could write one
