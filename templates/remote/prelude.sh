@@ -9,6 +9,7 @@
 #   kb_put PATH MODE OWNER SIZE SHA256   place the next blob of the request at PATH, atomically
 #   kb_write PATH TEXT               prepare a small file; then, last in the part and for all:
 #   kb_flush MODE OWNER              sync them and move each to its place, atomically
+#   kb_replace PATH TEXT             write a file that only we read, atomically
 #   kb_ledger PATH                   note PATH, and keep the original, before it is first changed
 #   kb_was KIND NAME VALUE           note a running value of the host before it is first changed
 #   kb_undo_ledger                   put everything back that the ledger notes
@@ -126,6 +127,15 @@ kb_write() { # no process but for a new folder: the shell itself writes, beside 
   # The shell does not say why it cannot write, cat does.
   printf '%s' "$2" 2>/dev/null >"$kb_new" || printf '%s' "$2" | cat >"$kb_new" ||
     kb_fail "cannot write $1"
+}
+
+kb_replace() { # PATH TEXT: a file of lines that only we read; whole, or as it was
+  printf '%s\n' "$2" 2>/dev/null >"$1.new" || printf '%s\n' "$2" | cat >"$1.new" || {
+    rm -f "$1.new"
+    kb_fail "cannot write $1"
+    return 1
+  }
+  mv -f "$1.new" "$1"
 }
 
 kb_flush() { # MODE OWNER

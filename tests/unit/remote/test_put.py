@@ -315,3 +315,22 @@ def test_sums_of_many_files(machine: Machine, tmp_path: Path) -> None:
         line.replace(" 640 ", " ") for line in want
     ]
     assert machine.probe(f"kb_files f '' {tmp_path}/missing") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small disk")
+def test_replacing_on_a_full_disk_leaves_what_was(machine: Machine) -> None:
+    folder = machine.state / "small"
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder], check=True)
+    try:
+        assert machine.step(f"kb_replace {folder}/notes 'one\ntwo'").rc == 0
+        machine.step(f"head -c 100000 /dev/zero >{folder}/ballast || :")
+
+        result = machine.step(f'kb_replace {folder}/notes "$(seq 3000)"')
+
+        assert result.rc != 0
+        assert "No space left on device" in result.output
+        assert (folder / "notes").read_text() == "one\ntwo\n"
+        assert sorted(path.name for path in folder.iterdir()) == ["ballast", "notes"]
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -432,18 +432,16 @@ chmod 0755 "$part"
 mv -f "$part" "$target"
 
 record=/var/lib/kbootstrap/programs
-[ -e "$record" ] && grep -v ' /usr/local/bin/kubelet$' "$record" >"$record.new" || :
-stat -c '%s:%.9Y:%.9Z:%i amd6411111111111111111111111111111111111111111111111111111111111 %n' /usr/local/bin/kubelet >>"$record.new"
-mv "$record.new" "$record"
+lines=$(grep -sv ' /usr/local/bin/kubelet$' "$record" || :; stat -c '%s:%.9Y:%.9Z:%i amd6411111111111111111111111111111111111111111111111111111111111 %n' /usr/local/bin/kubelet)
+kb_replace "$record" "$lines"
 )
 
 # ---- programs: place /opt/cni/bin/bridge (0.0 MB, sha256 amd642222222)
 (
 kb_put /opt/cni/bin/bridge 0755 root:root 70 amd6422222222222222222222222222222222222222222222222222222222222
 record=/var/lib/kbootstrap/programs
-[ -e "$record" ] && grep -v ' /opt/cni/bin/bridge$' "$record" >"$record.new" || :
-stat -c '%s:%.9Y:%.9Z:%i amd6422222222222222222222222222222222222222222222222222222222222 %n' /opt/cni/bin/bridge >>"$record.new"
-mv "$record.new" "$record"
+lines=$(grep -sv ' /opt/cni/bin/bridge$' "$record" || :; stat -c '%s:%.9Y:%.9Z:%i amd6422222222222222222222222222222222222222222222222222222222222 %n' /opt/cni/bin/bridge)
+kb_replace "$record" "$lines"
 )
 
 # ---- kubelet: write /etc/systemd/system/kubelet.service (308 bytes, 0644)

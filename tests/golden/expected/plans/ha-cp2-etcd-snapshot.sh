@@ -87,8 +87,10 @@ number() { # NAME: the first number of that name in JSON on stdin
 }
 
 temporary=/var/lib/etcd/kbootstrap-snapshot.db
+folder=/var/lib/kbootstrap/snapshots
+file=$folder/manual.db
 rm -f "$temporary" "$temporary.part"
-trap 'rm -f "$temporary" "$temporary.part"' EXIT
+trap 'rm -f "$temporary" "$temporary.part" "$file.new" "$file.facts.new"' EXIT
 before=$(etcdctl endpoint status -w json | number revision)
 etcdctl snapshot save "$temporary"
 said=$(crictl exec "$etcd" etcdutl snapshot status "$temporary" -w json 2>/dev/null) ||
@@ -108,8 +110,6 @@ if [ "${sum%% *}" != "$end" ]; then
 fi
 
 umask 077
-folder=/var/lib/kbootstrap/snapshots
-file=$folder/manual.db
 mkdir -p "$folder"
 cp "$temporary" "$file.new"
 sync "$file.new"

@@ -155,18 +155,16 @@ chmod 0755 "$part"
 mv -f "$part" "$target"
 
 record=/var/lib/kbootstrap/programs
-[ -e "$record" ] && grep -v ' /var/lib/kbootstrap/upgrade/kubelet$' "$record" >"$record.new" || :
-stat -c '%s:%.9Y:%.9Z:%i amd6411111111111111111111111111111111111111111111111111111111111 %n' /var/lib/kbootstrap/upgrade/kubelet >>"$record.new"
-mv "$record.new" "$record"
+lines=$(grep -sv ' /var/lib/kbootstrap/upgrade/kubelet$' "$record" || :; stat -c '%s:%.9Y:%.9Z:%i amd6411111111111111111111111111111111111111111111111111111111111 %n' /var/lib/kbootstrap/upgrade/kubelet)
+kb_replace "$record" "$lines"
 )
 
 # ---- upgrade-prepare: place /opt/cni/bin/bridge (0.0 MB, sha256 amd642222222)
 (
 kb_put /opt/cni/bin/bridge 0755 root:root 70 amd6422222222222222222222222222222222222222222222222222222222222
 record=/var/lib/kbootstrap/programs
-[ -e "$record" ] && grep -v ' /opt/cni/bin/bridge$' "$record" >"$record.new" || :
-stat -c '%s:%.9Y:%.9Z:%i amd6422222222222222222222222222222222222222222222222222222222222 %n' /opt/cni/bin/bridge >>"$record.new"
-mv "$record.new" "$record"
+lines=$(grep -sv ' /opt/cni/bin/bridge$' "$record" || :; stat -c '%s:%.9Y:%.9Z:%i amd6422222222222222222222222222222222222222222222222222222222222 %n' /opt/cni/bin/bridge)
+kb_replace "$record" "$lines"
 )
 
 # ---- upgrade-prepare: ask the programs whether they are v1.35.1, and place kubeadm
@@ -196,17 +194,17 @@ for name in kubeadm; do
   [ -f "$from" ] || continue
   kb_ledger "$to"
   fresh=/usr/local/bin/.kb.$name
-  cp "$from" "$fresh"
+  cp "$from" "$fresh" || {
+    rm -f "$fresh"
+    exit 1
+  }
   chmod 0755 "$fresh"
   sync "$fresh"
   mv -f "$fresh" "$to"
   rm -f "$from"
   sum=$(sha256sum <"$to")
-  if [ -e /var/lib/kbootstrap/programs ]; then
-    grep -v -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs >/var/lib/kbootstrap/programs.new || :
-  fi
-  stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to" >>/var/lib/kbootstrap/programs.new
-  mv /var/lib/kbootstrap/programs.new /var/lib/kbootstrap/programs
+  lines=$(grep -sv -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs || :; stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to")
+  kb_replace /var/lib/kbootstrap/programs "$lines"
 done
 )
 
@@ -379,17 +377,17 @@ for name in kubectl kubelet; do
   [ -f "$from" ] || continue
   kb_ledger "$to"
   fresh=/usr/local/bin/.kb.$name
-  cp "$from" "$fresh"
+  cp "$from" "$fresh" || {
+    rm -f "$fresh"
+    exit 1
+  }
   chmod 0755 "$fresh"
   sync "$fresh"
   mv -f "$fresh" "$to"
   rm -f "$from"
   sum=$(sha256sum <"$to")
-  if [ -e /var/lib/kbootstrap/programs ]; then
-    grep -v -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs >/var/lib/kbootstrap/programs.new || :
-  fi
-  stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to" >>/var/lib/kbootstrap/programs.new
-  mv /var/lib/kbootstrap/programs.new /var/lib/kbootstrap/programs
+  lines=$(grep -sv -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs || :; stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to")
+  kb_replace /var/lib/kbootstrap/programs "$lines"
 done
 
 rmdir /var/lib/kbootstrap/upgrade 2>/dev/null || :
