@@ -11,8 +11,9 @@ from typing import Any, Literal, Protocol
 
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import read_record
+from kbootstrap.codes_ssh import LOST
 from kbootstrap.engine.phase import AnyPhase, parse_facts
-from kbootstrap.errors import InternalError
+from kbootstrap.errors import InternalError, KbError, LostError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.lock import NOBODY, Seen, parse_record
 from kbootstrap.remote.wire import Part, PartResult, Reply
@@ -22,6 +23,8 @@ KUBECONFIG = "/etc/kubernetes/admin.conf"
 STATE = "/var/lib/kbootstrap/state.json"
 PKI = "/etc/kubernetes/pki"
 LOCK = "read:lock"
+# What systemctl says of a systemd that stops, or is stopped.
+_GOING_DOWN = ("Failed to get properties:", "Failed to connect to bus:")
 
 
 class Wire(Protocol):
@@ -107,6 +110,7 @@ def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> Snapshot:
 
     Raises:
         InternalError: a probe failed or printed something its Facts do not know.
+        LostError: a probe met a machine that was going down.
 
     """
     answers = {result.id: result for result in reply.results}
@@ -116,9 +120,7 @@ def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> Snapshot:
         if result is None:
             continue
         if result.rc != 0:
-            raise InternalError(
-                codes.BUG, f"the probe of {phase.id} ended with {result.rc}", detail=result.stderr
-            )
+            raise _failed(phase.id, result)
         try:
             facts[phase.id] = parse_facts(phase.facts, result.output)
         except (ValueError, TypeError) as error:
@@ -130,6 +132,14 @@ def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> Snapshot:
         state=answers["read:state"].output,
         at=int(time.time()),
         etcd=EtcdLogin(ca, Secret(pair)) if ca and pair else None,
+    )
+
+
+def _failed(phase: str, result: PartResult) -> KbError:
+    if any(sign in result.stderr for sign in _GOING_DOWN):
+        return LostError(LOST, "systemd no longer answers there", detail=result.stderr)
+    return InternalError(
+        codes.BUG, f"the probe of {phase} ended with {result.rc}", detail=result.stderr
     )
 
 

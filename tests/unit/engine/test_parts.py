@@ -16,7 +16,7 @@ from kbootstrap.engine.events import Bus, Event, clean
 from kbootstrap.engine.phase import NoFacts, View, forward, parse_facts
 from kbootstrap.engine.planner import make_plan, verdicts
 from kbootstrap.engine.survey import EtcdLogin, Prober, probe_parts, read_reply, survey_parts
-from kbootstrap.errors import InternalError, KbError, PhaseError
+from kbootstrap.errors import InternalError, KbError, LostError, PhaseError
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.lock import Seen
 from kbootstrap.remote.wire import Part, PartResult, Reply
@@ -291,6 +291,17 @@ def test_keys_are_secret_and_there_or_not() -> None:
 def test_a_probe_that_fails_is_a_bug_of_ours(answer: tuple[int, str]) -> None:
     with pytest.raises(InternalError, match="the probe of one"):
         read_reply((toy("one"),), reply(one=answer))
+
+
+def test_a_probe_on_a_machine_that_goes_down_is_a_lost_connection() -> None:
+    words = "Failed to get properties: Transport endpoint is not connected\n"
+    known = reply(one=(1, "")).results
+    dying = replace(known[1], stderr=words)
+
+    with pytest.raises(LostError) as caught:
+        read_reply((toy("one"),), Reply((known[0], dying)))
+
+    assert (caught.value.code.id, caught.value.detail) == ("KB207", words)
 
 
 def test_phases_without_facts_have_no_probe() -> None:
