@@ -16,6 +16,7 @@ LAST_LINES = 25
 _SIGNS: tuple[tuple[str, Code], ...] = (
     ("No space left on device", codes.DISK_FULL),
     ("printf: I/O error", codes.DISK_FULL),  # how dash tells of it
+    ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, of a socket that is dead
     ("KB-VERSION", codes.WRONG_VERSION),
     ("KB-PULL", codes.IMAGE_PULL),
     ("KB-SNAPSHOT", codes_etcd.SNAPSHOT_FAILED),

@@ -156,7 +156,7 @@ ALL: tuple[Fault, ...] = (
         run=Run.GOES_ON,
         make=act.stop_runtime,
         heal=act.start_runtime,
-        codes=frozenset({"KB305", "KB402", "KB323", "KB322", "KB324", "KB331"}),
+        codes=frozenset({"KB305", "KB321", "KB322", "KB323", "KB324", "KB331", "KB402"}),
     ),
     Fault(
         name="api-gone",

@@ -32,6 +32,12 @@ cluster CA found in cluster-info ConfigMap is invalid: none of the public keys \
 "sha256:652b8df3cee66a8cb67f92eaa13c05ed7cf1e8b2b6f21d413f0a113da70c9850" are pinned
 To see the stack trace of this error execute with --v=5 or higher
 """
+NO_RUNTIME = """\
+time="2026-11-21T13:59:01Z" level=fatal msg="validate service connection: validate CRI v1 runtime \
+API for endpoint \"unix:///run/containerd/containerd.sock\": rpc error: code = Unavailable desc = \
+connection error: desc = \"transport: Error while dialing: dial unix \
+/run/containerd/containerd.sock: connect: no such file or directory\""
+"""
 CHECKSUM = f"KB-CHECKSUM https://x/kubelet has sha256 {'a' * 64}, published is {'b' * 64}\n"
 
 INIT = Detached(why="x", name="init", title="kubeadm init", body="", seconds=1)
@@ -50,6 +56,9 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (INIT, PORTS, "KB306"),
         (JOIN, "\t[ERROR CRI]: container runtime is not running\n", "KB305"),
         (INIT, "\t[ERROR ImagePull]: failed to pull image registry/pause:3.10\n", "KB324"),
+        (WAIT, NO_RUNTIME, "KB305"),
+        (IMAGES, NO_RUNTIME, "KB305"),
+        (UPGRADE, NO_RUNTIME, "KB305"),
         (JOIN, WRONG_HASH, "KB501"),
         (PUT, CHECKSUM, "KB502"),
         (INIT, "timed out waiting for the condition\n", "KB322"),
