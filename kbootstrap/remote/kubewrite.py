@@ -11,12 +11,14 @@ import yaml
 from kbootstrap import action as act
 from kbootstrap import codes_phase as codes
 from kbootstrap.errors import PhaseError, TrustError
+from kbootstrap.model.cluster import Taint
 from kbootstrap.model.observed import CORDONED_BY, DRAINED_BY, MANIFEST_SUM, manifest_ref
 from kbootstrap.pki import ca_hash, token_signs
 from kbootstrap.remote.drain import drain
 from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.kubehttp import ApiError
 from kbootstrap.remote.kubeobjects import (
+    CONFLICT,
     NOT_FOUND,
     PROXY_TOKEN,
     SYSTEM,
@@ -27,13 +29,14 @@ from kbootstrap.remote.kubeobjects import (
     text_of,
     token_object,
 )
-from kbootstrap.wait import until
+from kbootstrap.wait import retry, until
 
 CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 REGISTER_SECONDS = 60  # for a kubelet to register its Node after a join
+CONFLICT_SECONDS = 20  # for others who change the same object
 
 
 class KubeWriter:
@@ -80,9 +83,12 @@ class KubeWriter:
         self._drop_tokens(act.DropTokens(why="", node=action.node), slots)
         token_id, token_secret = _random(6), _random(16)
         expires = datetime.now(UTC) + timedelta(seconds=action.ttl)
-        self._http.request(
-            "POST", f"{SYSTEM}/secrets", token_object(action.node, token_id, token_secret, expires)
-        )
+        token = token_object(action.node, token_id, token_secret, expires)
+        try:
+            self._http.request("POST", f"{SYSTEM}/secrets", token)
+        except ApiError as error:
+            if error.status != CONFLICT:  # ours; the answer to the first try was lost
+                raise
         kubeconfig = until(lambda: self._signed(token_id, token_secret), 60)
         if kubeconfig is None:
             raise PhaseError(
@@ -143,15 +149,17 @@ class KubeWriter:
             body = {"metadata": {"labels": dict(action.labels)}}
             self._http.request("PATCH", path, body, content_type=_MERGE)
         if action.taints:
-            wanted = [{"key": t.key, "value": t.value, "effect": t.effect} for t in action.taints]
-            keys = {(t.key, t.effect) for t in action.taints}
-            live = self._http.request("GET", path)
-            kept = [
-                t for t in live["spec"].get("taints") or [] if (t["key"], t["effect"]) not in keys
-            ]
-            version = {"resourceVersion": live["metadata"]["resourceVersion"]}
-            patch: dict[str, Any] = {"metadata": version, "spec": {"taints": [*kept, *wanted]}}
-            self._http.request("PATCH", path, patch, content_type=_MERGE)
+            retry(lambda: self._taint(path, action.taints), CONFLICT_SECONDS, _is_conflict)
+
+    def _taint(self, path: str, taints: tuple[Taint, ...]) -> None:
+        """Add taints to those of a Node; they are one list, which others may change meanwhile."""
+        wanted = [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]
+        keys = {(t.key, t.effect) for t in taints}
+        live = self._http.request("GET", path)
+        kept = [t for t in live["spec"].get("taints") or [] if (t["key"], t["effect"]) not in keys]
+        version = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        patch: dict[str, Any] = {"metadata": version, "spec": {"taints": [*kept, *wanted]}}
+        self._http.request("PATCH", path, patch, content_type=_MERGE)
 
     def _apply(self, action: act.ApplyManifest, slots: dict[str, str]) -> None:
         del slots
@@ -235,6 +243,10 @@ class KubeWriter:
     def _delete_node(self, action: act.DeleteNode, slots: dict[str, str]) -> None:
         del slots
         self._delete(f"/api/v1/nodes/{action.node}")
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return isinstance(error, ApiError) and error.status == CONFLICT
 
 
 def _mint_key(action: act.MintKey, slots: dict[str, str]) -> None:

@@ -105,7 +105,18 @@ class Door:
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
-    """A transport whose thread takes 512 KiB of address space instead of 8 MiB."""
+    """A transport whose thread takes 512 KiB of address space instead of 8 MiB.
+
+    Attributes:
+        dismissed: the server said that it hangs up (RFC 4253, section 11.1).
+
+    """
+
+    dismissed = False
+
+    def _parse_disconnect(self, m: Any) -> None:
+        self.dismissed = True
+        super()._parse_disconnect(m)
 
     def start(self) -> None:
         with _STACK_LOCK:
@@ -163,16 +174,17 @@ class _Login:
 
         Raises:
             LoginError: the host refuses (KB204) or a key is unusable (KB208).
+            EOFError: the connection broke; whether it refuses is not known.
 
         """
         user = self._target.user
         for key in self._keyring.keys(self._target):
             name = f"{key.get_name()} {HostKey('', key.asbytes()).fingerprint}"
-            if self._attempt(name, transport.auth_publickey, user, key):
+            if self._attempt(name, transport, "auth_publickey", user, key):
                 return
         if self._target.password is not None:
             password = self._secrets.resolve(self._target.password).reveal()
-            if self._attempt("password", transport.auth_password, user, password):
+            if self._attempt("password", transport, "auth_password", user, password):
                 return
         tried = ", ".join(self._tried) or "nothing: no key, no agent, no password"
         raise LoginError(
@@ -181,15 +193,20 @@ class _Login:
             detail=f"it accepts: {', '.join(self._allowed)}" if self._allowed else "",
         )
 
-    def _attempt(self, name: str, method: Any, *args: Any) -> bool:
+    def _attempt(self, name: str, transport: Any, method: str, *args: Any) -> bool:
         """Whether that was all it took."""
         self._tried.append(name)
         try:
-            self._allowed = list(method(*args))
+            self._allowed = list(getattr(transport, method)(*args))
         except paramiko.BadAuthenticationType as error:
             self._allowed = list(error.allowed_types)
             return False
-        except paramiko.AuthenticationException:
+        except paramiko.AuthenticationException as error:
+            # Paramiko calls it refused, too, when the connection broke meanwhile.
+            if not transport.is_active() and not transport.dismissed:
+                raise EOFError("during the login") from error
+            if "timeout" in str(error):
+                raise TimeoutError("no answer to the login") from error
             return False
         return not self._allowed  # the rest of the factors, if it wants several
 

@@ -110,6 +110,7 @@ kb_nap() {
 }
 
 kb_detach() {
+  exec 6<&-
   case $1 in
   '' | *[!A-Za-z0-9._-]* | .*) kb_fail "not a name for a run: $1" || return 99 ;;
   esac

@@ -22,7 +22,7 @@ kb_count=0
 kb_left=0
 kb_new=
 # shellcheck disable=SC2034 # prelude.sh uses them
-kb_known="" kb_stages="" kb_staged=""
+kb_held="" kb_known="" kb_stages="" kb_staged=""
 
 kb_clean() { # the end of the driver, however it comes
   [ -d "$KB_TMP" ] || return 0

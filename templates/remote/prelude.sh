@@ -13,6 +13,7 @@
 #   kb_ledger PATH                   note PATH, and keep the original, before it is first changed
 #   kb_was KIND NAME VALUE           note a running value of the host before it is first changed
 #   kb_undo_ledger                   put everything back that the ledger notes
+#   kb_alone                         no other part does so, or writes the ledger, until this one ends
 #   kb_detach NAME SECONDS <<script  run a script that outlives the connection; never twice
 #   kb_reattach NAME                 follow or replay such a run, but start none
 #
@@ -163,6 +164,18 @@ kb_unstage() { # the end of a part that could not flush
   done
 }
 
+kb_alone() { # steps whose connection broke may still be at work; one that detaches a run lets go
+  [ -z "$kb_held" ] || return 0
+  exec 6<"$KB_STATE" || return 1
+  kb_tries=60
+  until flock -n 6; do
+    kb_tries=$((kb_tries - 1))
+    [ "$kb_tries" -gt 0 ] || kb_fail "steps of an earlier run have been at work for a minute" || return 1
+    sleep 1
+  done
+  kb_held=1
+}
+
 kb_ledger() {
   kb_added=
   kb_note "$1" || return 1
@@ -177,6 +190,7 @@ kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was no
     kb_fail "$1 is not a file" || return 1
   fi
   [ -d "$KB_STATE" ] || mkdir -p "$KB_STATE" || return 1
+  kb_alone || return 1
   if [ -z "$kb_known" ] && [ -e "$KB_STATE/ledger" ]; then
     kb_known=$KB_NL$(cat "$KB_STATE/ledger")$KB_NL || return 1
   fi

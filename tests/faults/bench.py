@@ -42,7 +42,7 @@ class Patience:
     bound: float = 600.0  # a run must end by itself within these
 
 
-SHORT = Patience(link=12, api=12, recover=25, bound=420)
+SHORT = Patience(link=12, api=12, recover=15, bound=420)
 FULL = Patience()
 
 

@@ -17,6 +17,7 @@ from kbootstrap.remote.meter import Meter
 from kbootstrap.remote.wire import Part
 from kbootstrap.secret import SecretRef
 from tests.sshd.conftest import MakeHosts
+from tests.sshd.cutter import cutting
 from tests.sshd.server import Server, free_port, make_key, running
 
 HELLO = [Part("hello", "kb_fact hello 1", "probe")]
@@ -99,6 +100,26 @@ def test_a_wrong_client_key_is_refused_once(
         assert caught.value.code.id == "KB204"
         assert "ssh-ed25519 SHA256:" in caught.value.message
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+def test_a_connection_that_breaks_during_the_login_is_made_again(
+    make_hosts: MakeHosts, server: Server, after: int
+) -> None:
+    """Paramiko calls it refused, which would be final."""
+    with cutting(server.port, after) as cutter:
+        assert hello(make_hosts, server.target(port=cutter.port)) == "hello=1"
+        assert cutter.connections == 2
+
+
+def test_a_server_that_hangs_up_on_wrong_keys_is_not_tried_again(
+    make_hosts: MakeHosts, tmp_path: Path
+) -> None:
+    with running(tmp_path / "strict", "MaxAuthTries 1") as server:
+        key = make_key(tmp_path / "wrong")
+        error = refused(make_hosts, server.target(key_file=str(key)))
+        assert error.code.id == "KB204"
+        assert server.connections == 1
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])

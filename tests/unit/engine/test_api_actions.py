@@ -1,16 +1,22 @@
 """Changes through the API wait for what comes a moment later."""
 
+import base64
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
+import yaml
 
-from kbootstrap.action import SetNodeMeta
+from kbootstrap.action import MakeToken, SetNodeMeta
 from kbootstrap.errors import PhaseError
+from kbootstrap.model.cluster import Taint
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
 from kbootstrap.remote import kubewrite
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.kubewrite import KubeWriter
+from kbootstrap.remote.kubehttp import ApiError
+from kbootstrap.remote.kubewrite import CLUSTER_INFO, KubeWriter
+from tests.standin.common import pki
+from tests.standin.controllers.security import detached_jws
 
 
 class Reader:
@@ -48,3 +54,58 @@ def test_a_node_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         label(reader)
     assert caught.value.code.id == "KB331"
     assert reader.asked == []
+
+
+class Api(Reader):
+    """A Node and cluster-info; a change is made, and then answered as told."""
+
+    def __init__(self, *answers: ApiError | None, ca: str = "") -> None:
+        super().__init__(iter([Observed(nodes=(ObservedNode(name="w1", ready=False),))] * 9))
+        self._answers = list(answers)
+        self.ca_pem = ca
+        self.changes: list[Any] = []
+
+    def request(self, method: str, path: str, body: Any = None, **_: Any) -> Any:
+        if method == "GET":
+            return self._get(path)
+        self.changes.append(body)
+        if self._answers and (answer := self._answers.pop(0)) is not None:
+            raise answer
+        return {}
+
+    def _get(self, path: str) -> Any:
+        if path.startswith("/api/v1/nodes/"):
+            version = str(len(self.changes))
+            return {"metadata": {"resourceVersion": version}, "spec": {"taints": []}}
+        if path != CLUSTER_INFO:
+            return {"items": []}
+        data = base64.b64encode(self.ca_pem.encode()).decode()
+        text = yaml.safe_dump({"clusters": [{"cluster": {"certificate-authority-data": data}}]})
+        token = self.changes[-1]["stringData"]
+        jws = detached_jws(text, token["token-id"], token["token-secret"])
+        return {"data": {"kubeconfig": text, f"jws-kubeconfig-{token['token-id']}": jws}}
+
+
+def test_a_token_whose_answer_was_lost_is_ours() -> None:
+    """The connection broke after the server had made it; asked again it says 409."""
+    ca = pki.authority("kubernetes").cert_pem()
+    api = Api(ApiError(409, "already exists"), ca=ca)
+    slots: dict[str, str] = {}
+    KubeWriter(cast("KubeReader", api), ca).perform(MakeToken(why="x", node="w1", ttl=60), slots)
+    token = api.changes[0]["stringData"]
+    assert slots["token"] == f"{token['token-id']}.{token['token-secret']}"
+
+
+def test_taints_are_set_again_when_somebody_else_was_faster() -> None:
+    api = Api(ApiError(409, "the object has been modified"))
+    action = SetNodeMeta(why="x", node="w1", taints=(Taint("a", "b", "NoSchedule"),))
+    KubeWriter(cast("KubeReader", api), "").perform(action, {})
+    assert [change["metadata"]["resourceVersion"] for change in api.changes] == ["0", "1"]
+
+
+def test_a_taint_that_is_refused_is_told_at_once() -> None:
+    api = Api(ApiError(403, "no"))
+    action = SetNodeMeta(why="x", node="w1", taints=(Taint("a", "b", "NoSchedule"),))
+    with pytest.raises(PhaseError):
+        KubeWriter(cast("KubeReader", api), "").perform(action, {})
+    assert len(api.changes) == 1

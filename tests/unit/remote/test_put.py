@@ -3,6 +3,8 @@
 import hashlib
 import os
 import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -224,6 +226,39 @@ def test_undoing_clears_up_after_the_dead_too(machine: Machine, tmp_path: Path) 
     assert machine.step("kb_undo_ledger").rc == 0
 
     assert list(folder.iterdir()) == []
+
+
+def test_steps_that_still_run_are_waited_for(
+    machine: Machine, tmp_path: Path, wait_for: Callable[[Callable[[], bool]], None]
+) -> None:
+    """Those of a connection that broke: what they change is not taken for the original."""
+    file, go, order = tmp_path / "file", tmp_path / "go", tmp_path / "order"
+    waits = f"touch {tmp_path}/one; until [ -e {go} ]; do sleep 1; done; echo ours >{file}"
+    first = f"kb_ledger {file}\n{waits}; echo first >>{order}"
+    second = f"touch {tmp_path}/two\nkb_ledger {file}; echo second >>{order}"
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(machine.step, first)
+        wait_for((tmp_path / "one").exists)
+        two = pool.submit(machine.step, second)
+        wait_for((tmp_path / "two").exists)
+        go.touch()
+        assert (one.result().rc, two.result().rc) == (0, 0)
+    assert order.read_text().split() == ["first", "second"]
+    assert ledger(machine) == [f"created {file}"]
+
+
+def test_a_detached_run_lets_others_change_files(
+    machine: Machine, tmp_path: Path, wait_for: Callable[[Callable[[], bool]], None]
+) -> None:
+    go, file = tmp_path / "go", tmp_path / "file"
+    script = f"touch {tmp_path}/one; until [ -e {go} ]; do sleep 0.1; done"
+    run = f"kb_ledger {tmp_path}/other\nkb_detach long 50 <<'X'\n{script}\nX"
+    with ThreadPoolExecutor() as pool:
+        one = pool.submit(machine.step, run)
+        wait_for((tmp_path / "one").exists)
+        assert machine.step(f"kb_ledger {file}").rc == 0
+        go.touch()
+        assert one.result().rc == 0
 
 
 # ---- several small files at once

@@ -100,6 +100,7 @@ KB_DETACHED
 # ---- clean: remove what Kubernetes and kbootstrap made, put back what was there before
 (
 # What we or Kubernetes made, and nothing else; every step may find its work done already.
+[ ! -d "$KB_STATE" ] || kb_alone
 systemctl --quiet disable --now kubelet.service 2>/dev/null || :
 systemctl --quiet disable --now kbootstrap-pod-network.service 2>/dev/null || :
 
