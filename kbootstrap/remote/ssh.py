@@ -201,12 +201,14 @@ class _Login:
         except paramiko.BadAuthenticationType as error:
             self._allowed = list(error.allowed_types)
             return False
-        except paramiko.AuthenticationException as error:
+        except paramiko.SSHException as error:
             # Paramiko calls it refused, too, when the connection broke meanwhile.
             if not transport.is_active() and not transport.dismissed:
                 raise EOFError("during the login") from error
             if "timeout" in str(error):
                 raise TimeoutError("no answer to the login") from error
+            if not isinstance(error, paramiko.AuthenticationException):
+                raise
             return False
         return not self._allowed  # the rest of the factors, if it wants several
 
