@@ -253,8 +253,10 @@ class Chain:
                 now.row.problems += judge.next_steps(now.scene, held)
                 now.fault.heal(now.scene)
                 now.healed = True
-        elif status != 0:
-            hit.row.problems.append(f"went on, and then ended with {status}: {judge.codes(held)}")
+        elif status != 0:  # others went on, and in the end it was told
+            hit.row.status = status
+            hit.row.outcome = judge.outcome(hit.fault, status, held)
+            hit.row.problems += judge.problems(hit.fault, hit.scene, status, held)
         return status
 
     def _stays(self, hit: Hit) -> None:

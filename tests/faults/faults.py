@@ -57,7 +57,10 @@ class Fault:
 
 AWAY = frozenset({"KB201", "KB207"})  # not there, or gone in the middle
 # What stands on the node may have changed meanwhile, or kubeadm have given up.
-AFTERWARDS = frozenset({"KB402", "KB322", "KB323", "KB324", "KB330", "KB331", "KB300", "KB350"})
+# Two control planes: while one is away, etcd on the other has no quorum.
+AFTERWARDS = frozenset(
+    {"KB300", "KB322", "KB323", "KB324", "KB330", "KB331", "KB350", "KB360", "KB402"}
+)
 
 ALL: tuple[Fault, ...] = (
     Fault(name="kill9", title="kill -9 of kbootstrap", run=Run.DIES, make=act.kill9, strict=True),

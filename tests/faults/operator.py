@@ -26,7 +26,8 @@ def main() -> int:
     """The command line of kbootstrap."""
     gate, recover, clock = (os.environ.pop(name, "") for name in (GATE, RECOVER, CLOCK))
     if recover:
-        step.RECOVER_SECONDS = kubehttp.TRANSIENT_SECONDS = int(recover)
+        step.RECOVER_SECONDS = int(recover)
+        kubehttp.TRANSIENT_SECONDS = 2 * int(recover)
         setattr(exchange, "_QUIET_SECONDS", 5)  # noqa: B010 - not a name it exports
         setattr(session, "_ANSWER_SECONDS", 8)  # noqa: B010 - the same
     if clock:
