@@ -1,4 +1,4 @@
-"""What came of each case, as JSON lines; and the table in docs/faults.md made from them."""
+"""What came of each case, as JSON lines; and docs/faults-results.md made from them."""
 
 import json
 import sys
@@ -135,16 +135,47 @@ def each(rows: Iterable[Row], titles: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+PAGE = """# Faults: the results
+
+Made by `python -m tests.faults.results FILES`; what is asked of each case: [faults.md](faults.md).
+The seconds are those from saying the same command again until it was back at the point; where the
+run went on by itself, from the fault on.
+
+## Real programs: the slice
+
+{reached} faults made, {failed} of them failed.
+
+{real}
+## Stand-in: the matrix
+
+{total} faults made at {points} points, {wrong} of them failed. Where there was nothing to do, a phase
+had no work on that node, or another fault before it had it done already.
+
+{standin}"""
+
+
+def page(rows: Sequence[Row], titles: dict[str, str]) -> str:
+    """docs/faults-results.md."""
+    real, standin = ([row for row in rows if row.kind == kind] for kind in ("real", "standin"))
+    return PAGE.format(
+        reached=sum(row.reached for row in real),
+        failed=sum(bool(row.problems) for row in real),
+        real=each(real, titles),
+        total=sum(row.reached for row in standin),
+        points=len({row.key[:-1] for row in standin if row.reached}),
+        wrong=sum(bool(row.problems) for row in standin),
+        standin=table(standin, titles),
+    )
+
+
 def main(words: Sequence[str]) -> None:
-    """Print the table of files of rows; with ``--each`` a line per case."""
+    """Print the page of files of rows."""
     from tests.faults.faults import NAMED  # noqa: PLC0415 - it needs the lab, tables do not
 
-    files = [Path(word) for word in words if word != "--each"]
-    rows = {row.key: row for path in files for row in read(path)}.values()
+    rows = {row.key: row for word in words for row in read(Path(word))}.values()
     order = {name: at for at, name in enumerate(NAMED)}
     titles = {name: fault.title for name, fault in NAMED.items()}
-    make = each if "--each" in words else table
-    print(make(sorted(rows, key=lambda row: order.get(row.fault, 0)), titles), end="")
+    print(page(sorted(rows, key=lambda row: order.get(row.fault, 0)), titles), end="")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from tests.faults import judge
 from tests.faults.accidents import Scene
 from tests.faults.faults import ALL, NAMED, Run
 from tests.faults.gate import Held
-from tests.faults.results import NOT_REACHED, Row, append, read, table
+from tests.faults.results import NOT_REACHED, Row, append, page, read, table
 
 ERROR = {
     "event": "error",
@@ -87,3 +87,19 @@ def test_a_fault_that_may_be_told_has_its_codes() -> None:
     for fault in ALL:
         assert fault.codes or fault.stays or fault.run is not Run.GOES_ON, fault.name
         assert "KB900" not in fault.codes | fault.stays
+
+
+def test_the_page_tells_real_programs_from_the_stand_in() -> None:
+    rows = [
+        Row(kind, "up", "init", "node1", "worker", "inside", "kill9")
+        for kind in ("real", "standin")
+    ]
+    rows[0].outcome, rows[1].outcome = "went on", "killed"
+    rows[1].problems.append("left a lock")
+
+    real, standin = page(rows, {"kill9": "kill -9"}).split("## Stand-in")
+
+    assert "1 faults made, 0 of them failed" in real
+    assert "| kill -9 | went on | - |" in real
+    assert "1 faults made at 1 points, 1 of them failed" in standin
+    assert "| kill -9 | up | 1 | killed 1 | - | 1 |" in standin
