@@ -148,8 +148,8 @@ run went on by itself, from the fault on.
 {real}
 ## Stand-in: the matrix
 
-{total} faults made at {points} points, {wrong} of them failed. Where there was nothing to do, a phase
-had no work on that node, or another fault before it had it done already.
+{total} faults made at {points} points, {wrong} of them failed. Where there was
+nothing to do, a phase had no work on that node, or what came before had done it already.
 
 {standin}"""
 

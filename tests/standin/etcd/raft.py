@@ -21,6 +21,7 @@ from .state import Entry, Member, State
 HEARTBEAT = 0.5
 ELECTION = (2.5, 4.0)
 ALIVE = 2.0
+VOTE = 2.0  # for an answer; each election greets the others anew, which a busy machine is slow at
 WRITE_TIMEOUT = 5.0
 KEPT_ENTRIES = 1000
 
@@ -264,7 +265,7 @@ class Raft:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(1.0)
+            thread.join(VOTE)
         with self.changed:
             if self.term == term and sum(votes) * 2 > len(others) + 1 and not self.stopped:
                 self._lead()
