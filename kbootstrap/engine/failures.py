@@ -14,6 +14,7 @@ _KLOG = re.compile(r"^[WIE]\d{4} ")
 LAST_LINES = 25
 
 _SIGNS: tuple[tuple[str, Code], ...] = (
+    ("KB-HERE", codes.OWN_DISK),
     ("No space left on device", codes.DISK_FULL),
     ("printf: I/O error", codes.DISK_FULL),  # how dash tells of it
     ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, of a socket that is dead

@@ -35,7 +35,7 @@ class Download:
             os.fchmod(handle, 0o600)  # whatever an earlier one was
             self._file = os.fdopen(handle, "wb")
         except OSError as error:
-            self.problem = f"cannot write {path}: {error.strerror}"
+            self.problem = f"KB-HERE cannot write {path}: {error.strerror}"
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -48,7 +48,7 @@ class Download:
         try:
             self._file.write(data)
         except OSError as error:
-            self._fail(f"cannot write {self._path}: {error.strerror}")
+            self._fail(f"KB-HERE cannot write {self._path}: {error.strerror}")
 
     def end(self) -> None:
         """All has come: is it what was sent?"""
@@ -68,7 +68,7 @@ class Download:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            self._fail(f"cannot write {self._path}: {error.strerror}")
+            self._fail(f"KB-HERE cannot write {self._path}: {error.strerror}")
         self._file = None
 
     def close(self) -> None:

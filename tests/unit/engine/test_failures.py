@@ -70,6 +70,7 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (IMAGES, "KB-SNAPSHOT the snapshot is older than what etcd held before it\n", "KB363"),
         (IMAGES, "KB-RESTORE etcd's own tool did not restore the snapshot\n", "KB364"),
         (WAIT, "KB-READY the API server is not ready after 300 s\n", "KB330"),
+        (PUT, "KB-HERE cannot write /home/op/x.db.part: No space left on device", "KB345"),
         (PUT, "dd: error writing '/etc/.kb': No space left on device\n", "KB303"),
         (VALIDATE, 'error: strict decoding error: unknown field "x"\n', "KB320"),
         (VALIDATE, "error: something else\n", "KB320"),

@@ -62,7 +62,10 @@ def test_one_that_is_gone_is_told(machine: Machine, tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(machine: Machine, tmp_path: Path) -> None:
     into = tmp_path / "no" / "here"
     result = fetch(machine, kept(tmp_path), into)
-    assert (result.rc, result.output) == (1, f"cannot write {into}: No such file or directory")
+    assert (result.rc, result.output) == (
+        1,
+        f"KB-HERE cannot write {into}: No such file or directory",
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, 40, 65, 100])
