@@ -62,3 +62,14 @@ def write_script(record: str) -> str:
         f"printf '%s\\n' {shlex.quote(record)} >{PATH}.new && mv {PATH}.new {PATH} || "
         f"{{ rm -f {PATH}.new; false; }}"
     )
+
+
+def unchanged_script(record: str) -> str:
+    """Shell that fails unless the node's record is still this one.
+
+    Between our look at the node and the lock another run may have worked there, and ended.
+    """
+    return (
+        f"kb_said=; [ ! -r {PATH} ] || IFS= read -r kb_said <{PATH} || :\n"
+        f'[ "$kb_said" = {shlex.quote(record.strip())} ]'
+    )

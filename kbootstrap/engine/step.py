@@ -211,6 +211,7 @@ class StepRunner:
             parts.append(self._checkpoint(phase, changes))
         watched = self._watched(phase)
         if host == self.node.name:
+            parts.insert(0, Part("unchanged", checkpoint.unchanged_script(self.snapshot.state)))
             parts += probe_parts(self.world.cluster, self.node, watched)
 
         def on_output(part: str, text: str) -> None:
@@ -220,10 +221,16 @@ class StepRunner:
         run_id = f"{self.world.run_id}.{self._tries}"
         reply = self.world.wire(host).perform(parts, run_id=run_id, on_output=on_output)
         if host == self.node.name:
-            self._learn(read_reply(watched, reply))
+            self._heed(watched, reply)
         failed = first_failure(made, reply)
         if failed is not None:
             raise failed
+
+    def _heed(self, watched: tuple[AnyPhase, ...], reply: Reply) -> None:
+        """What our own node says besides the actions."""
+        self._learn(read_reply(watched, reply))
+        if not reply.part("unchanged").ok:
+            raise RefusedError(codes.PLAN_DRIFTED, "another run worked there after our look")
 
     def _watched(self, phase: AnyPhase) -> tuple[AnyPhase, ...]:
         """The phases whose facts somebody will still read: this one, later ones, shared ones."""

@@ -204,7 +204,7 @@ ALL: tuple[Fault, ...] = (
         title="two operators at once",
         run=Run.GOES_ON,
         make=act.second_operator,
-        codes=frozenset({"KB410"}),
+        codes=frozenset({"KB402", "KB410"}),
         strict=True,
         mild=True,
     ),

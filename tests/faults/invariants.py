@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from kbootstrap.model.lock import RENEW, TTL
 from tests.faults.bench import Bench
@@ -98,12 +99,18 @@ def _broken(bench: Bench, stage: Stage, *, planted: bool) -> list[str]:
 
 
 def _cluster(bench: Bench, stage: Stage) -> Iterator[str]:
+    def well() -> bool:
+        ready = bench.site.ready_nodes()
+        return stage.verb == "reset" or all(ready[name] for name in stage.nodes if name in ready)
+
+    with suppress(LabError):  # an API that was away makes all nodes NotReady for a moment
+        wait_until("all are Ready", well, timeout=20)
     items = json.loads(bench.site.kubectl("get", "nodes", "-o", "json"))["items"]
     ready = bench.site.ready_nodes()
     if set(ready) != set(stage.members):
         yield f"the Node list is {sorted(ready)}"
-    if stage.verb != "reset" and not all(ready[name] for name in stage.nodes if name in ready):
-        yield f"not Ready: {[name for name, well in ready.items() if not well]}"
+    if not well():
+        yield f"not Ready: {[name for name, is_ready in ready.items() if not is_ready]}"
     cordoned = [i["metadata"]["name"] for i in items if i["spec"].get("unschedulable")]
     if cordoned:
         yield f"left cordoned: {cordoned}"

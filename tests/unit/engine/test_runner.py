@@ -266,3 +266,20 @@ def test_stopping_lets_go_of_everything() -> None:
     assert {code(outcome) for outcome in outcomes.values()} <= {"", "KB601", "KB341"}
     assert {code(outcomes[name, "two"]) for name in NAMES} & {"KB601"}
     assert not any(line.endswith("three c") for line in site.log)
+
+
+def test_where_another_run_worked_since_our_look_nothing_is_done() -> None:
+    """It held the lock between our look and our turn, and its record tells."""
+    site = Site(toy("one", "a"))
+
+    def watch(event: Event) -> None:
+        if event.kind == "step" and event.node == "w1" and event.state == "running":
+            site.machines["w1"].record = '{"phases": {"one": {"run": "theirs"}}}'
+
+    site.watch = watch
+
+    outcomes = site.run()
+
+    assert code(outcomes["w1", "one"]) == "KB402"
+    assert [line for line in site.log if line.startswith("w1")] == []
+    assert code(outcomes["cp2", "one"]) == ""

@@ -4,6 +4,7 @@ A toy phase wants some words done on its nodes and plans one action for each tha
 does not print. A `Machine` does words, or fails, or goes away, as the test says.
 """
 
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class Machine:
         deaf: words that are never done, though they seem to be.
         log: what was done everywhere, in order.
         records: what was noted of phases that ended.
+        record: what it says when asked for them.
 
     """
 
@@ -85,6 +87,7 @@ class Machine:
     deaf: set[str] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
+    record: str = ""
     files: list[bytes] = field(default_factory=list)
 
     def perform(
@@ -114,11 +117,14 @@ class Machine:
     def _probe(self, part: Part) -> str:
         kind, _, phase = part.id.partition(":")
         if kind == "read":
-            return ""
+            return self.record
         words = (done.split() for done in self.done)
         return "".join(f"done={name}\n" for owner, name in words if owner == phase)
 
     def _do(self, part: Part) -> tuple[int, str]:
+        if part.id == "unchanged":
+            same = part.script.endswith(f"= {shlex.quote(self.record)} ]")
+            return int(not same), ""
         if part.id == "checkpoint":
             self.records.append(part.script)
             return 0, ""
