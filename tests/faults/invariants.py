@@ -104,7 +104,7 @@ def _cluster(bench: Bench, stage: Stage) -> Iterator[str]:
         return stage.verb == "reset" or all(ready[name] for name in stage.nodes if name in ready)
 
     with suppress(LabError):  # an API that was away makes all nodes NotReady for a moment
-        wait_until("all are Ready", well, timeout=20)
+        wait_until("all are Ready", well, timeout=20, every=1)
     items = json.loads(bench.site.kubectl("get", "nodes", "-o", "json"))["items"]
     ready = bench.site.ready_nodes()
     if set(ready) != set(stage.members):
