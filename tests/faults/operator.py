@@ -52,7 +52,7 @@ def _set_clock(file: Path) -> None:
     right = time.time
 
     def wrong() -> float:
-        return right() + float(file.read_text())
+        return right() + float(file.read_text() or 0)  # empty while it is written
 
     class Clock(datetime):
         """Tells the wrong time."""

@@ -198,11 +198,14 @@ class Raft:
             fresh = self.leader and time.monotonic() - self.heard < ELECTION[0] / 2
             if body["term"] <= self.term or (fresh and not self.leading) or self._leads_well():
                 return self._answer(ok=False)
+            heard = self.heard
             self._follow(body["term"], "")
             newer = (body["last_term"], body["index"]) >= (self.state.term, self.state.index)
             if newer:
                 self.vote = body["candidate"]
                 self._save()
+            else:  # who gets no vote must not keep this member from standing itself
+                self.heard = heard
             return self._answer(ok=newer)
 
     def _leads_well(self) -> bool:
