@@ -1,8 +1,8 @@
 """The record a node keeps of its own phases: /var/lib/kbootstrap/state.json, root, 0600.
 
 It tells people, and `status`, what was done when and by which run. Nothing is done or
-skipped because of it: plans come from probes. Written in the same round trip as the end
-of a phase. Schema (docs/state.md)::
+skipped because of it: plans come from probes; but a step stops where it is not the one that
+was seen. Written in the same round trip as the end of a phase. Schema (docs/state.md)::
 
     {"schema": 1, "cluster": NAME, "node": NAME, "version": "v1.34.2",
      "phases": {PHASE: {"at": "2026-11-21T02:00:00Z", "run": RUN_ID, "changes": 3}}}
