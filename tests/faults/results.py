@@ -1,12 +1,13 @@
 """What came of each case, as JSON lines; and docs/faults-results.md made from them."""
 
+import gzip
 import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from tests.faults.points import Point
 
@@ -81,18 +82,24 @@ def read(path: Path) -> list[Row]:
     """All rows of a file; of a case that was run again the last one."""
     rows: dict[tuple[str, ...], Row] = {}
     if path.exists():
-        for line in path.read_text().splitlines():
-            row = Row(**json.loads(line))
-            rows[row.key] = row
+        with _open(path, "rt") as file:
+            for line in file:
+                row = Row(**json.loads(line))
+                rows[row.key] = row
     return list(rows.values())
 
 
 def append(path: Path, rows: Iterable[Row]) -> None:
     """Keep rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with _open(path, "at") as file:
         for row in rows:
             file.write(json.dumps(row.record) + "\n")
+
+
+def _open(path: Path, mode: str) -> IO[str]:
+    """Packed if the name says so."""
+    return cast("IO[str]", (gzip.open if path.suffix == ".gz" else open)(path, mode))
 
 
 def table(rows: Iterable[Row], titles: dict[str, str]) -> str:
@@ -137,7 +144,8 @@ def each(rows: Iterable[Row], titles: dict[str, str]) -> str:
 
 PAGE = """# Faults: the results
 
-Made by `python -m tests.faults.results FILES`; what is asked of each case: [faults.md](faults.md).
+Made by `python -m tests.faults.results docs/faults-rows.jsonl.gz`; what is asked of each case:
+[faults.md](faults.md).
 The seconds are those from saying the same command again until it was back at the point; where the
 run went on by itself, from the fault on.
 

@@ -4,6 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from tests.faults import judge
 from tests.faults.accidents import Scene
 from tests.faults.faults import ALL, NAMED, Run
@@ -60,10 +62,12 @@ def test_the_table_counts_outcomes_and_leaves_out_what_was_not_reached() -> None
     ]
 
 
-def test_a_case_that_was_run_again_counts_once(tmp_path: Path) -> None:
-    append(tmp_path / "rows.jsonl", [row("kill9", "killed", 9.0), row("kill9", "killed", 1.0)])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz"])
+def test_a_case_that_was_run_again_counts_once(tmp_path: Path, name: str) -> None:
+    for seconds in (9.0, 1.0):
+        append(tmp_path / name, [row("kill9", "killed", seconds)])
 
-    assert [found.seconds for found in read(tmp_path / "rows.jsonl")] == [1.0]
+    assert [found.seconds for found in read(tmp_path / name)] == [1.0]
 
 
 def test_a_complete_message_passes() -> None:
