@@ -161,8 +161,8 @@ BLOCKED = Code(
 OWN_DISK = Code(
     "KB345",
     "a file cannot be written on this machine",
-    "Free space where the file named above lies (`df -h`), or name another place (`--to`, "
-    "`--kubeconfig`); then run the same command again.",
+    "Free space where the file named above lies (`df -h`), or name another place with "
+    "`--kubeconfig` if it is a kubeconfig; then run the same command again.",
 )
 
 # KB4xx: we refuse

@@ -26,6 +26,7 @@ from kbootstrap.remote.wire import Part, Reply
 from kbootstrap.wait import until
 
 RECOVER_SECONDS = 300  # how long a node may be away in the middle of a step, as when it reboots
+UNCHANGED = "unchanged"  # the part that looks whether another run was there
 LOSSES = 5  # connections a step may lose, since a node that keeps going away gets nowhere
 
 
@@ -90,6 +91,7 @@ class StepRunner:
     planned: Mapping[str, Step]
     slots: dict[str, str] = field(default_factory=dict)
     _tries: int = 0  # of this run on this node; a detached command belongs to one of them
+    _met: bool = False  # a script of ours was sent there
 
     def run(self, phase: AnyPhase) -> int:
         """Bring the node where the phase wants it; returns the number of changes made.
@@ -211,8 +213,7 @@ class StepRunner:
             parts.append(self._checkpoint(phase, changes))
         watched = self._watched(phase)
         if host == self.node.name:
-            parts.insert(0, Part("unchanged", checkpoint.unchanged_script(self.snapshot.state)))
-            parts += probe_parts(self.world.cluster, self.node, watched)
+            parts = [*self._first(), *parts, *probe_parts(self.world.cluster, self.node, watched)]
 
         def on_output(part: str, text: str) -> None:
             if part.startswith("a"):
@@ -221,16 +222,18 @@ class StepRunner:
         run_id = f"{self.world.run_id}.{self._tries}"
         reply = self.world.wire(host).perform(parts, run_id=run_id, on_output=on_output)
         if host == self.node.name:
-            self._heed(watched, reply)
+            self._learn(read_reply(watched, reply))
+            _must_be_unchanged(reply)
         failed = first_failure(made, reply)
         if failed is not None:
             raise failed
 
-    def _heed(self, watched: tuple[AnyPhase, ...], reply: Reply) -> None:
-        """What our own node says besides the actions."""
-        self._learn(read_reply(watched, reply))
-        if not reply.part("unchanged").ok:
-            raise RefusedError(codes.PLAN_DRIFTED, "another run worked there after our look")
+    def _first(self) -> tuple[Part, ...]:
+        """Before our first script on the node; what changes there from then on is our doing."""
+        if self._met:
+            return ()
+        self._met = True
+        return (Part(UNCHANGED, checkpoint.unchanged_script(self.snapshot.state)),)
 
     def _watched(self, phase: AnyPhase) -> tuple[AnyPhase, ...]:
         """The phases whose facts somebody will still read: this one, later ones, shared ones."""
@@ -280,6 +283,11 @@ def _changes(actions: tuple[Action, ...]) -> int:
 def _without(actions: tuple[Action, ...], left: tuple[Action, ...]) -> tuple[Action, ...]:
     keys = {action.key for action in left}
     return tuple(action for action in actions if action.key not in keys)
+
+
+def _must_be_unchanged(reply: Reply) -> None:
+    if any(result.id == UNCHANGED and not result.ok for result in reply.results):
+        raise RefusedError(codes.PLAN_DRIFTED, "another run worked there after our look")
 
 
 def _comes_back(error: KbError) -> bool:

@@ -283,3 +283,19 @@ def test_where_another_run_worked_since_our_look_nothing_is_done() -> None:
     assert code(outcomes["w1", "one"]) == "KB402"
     assert [line for line in site.log if line.startswith("w1")] == []
     assert code(outcomes["cp2", "one"]) == ""
+
+
+def test_what_changes_after_our_first_script_is_our_own_doing() -> None:
+    """One whose connection broke may end, and note its phase, after we looked again."""
+    site = Site(toy("one", "a"), toy("two", "b"))
+    site.machines["w1"].loses["a"] = True
+
+    def watch(event: Event) -> None:
+        if event.kind == "action" and event.node == "w1" and event.phase == "two":
+            site.machines["w1"].record = '{"phases": {"one": {"run": "run"}}}'
+
+    site.watch = watch
+
+    outcomes = site.run()
+
+    assert code(outcomes["w1", "one"]) == code(outcomes["w1", "two"]) == ""
