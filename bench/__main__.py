@@ -46,8 +46,8 @@ def main() -> int:
                 with _scene(fleet, Path(folder), delay) as scene:
                     if not delay:
                         aside.append(stragglers.measure_all(scene))
-                    _rounds(scene, words, delay, cells)
-                _write(found, words.to)  # so that a run cut short leaves what it has
+                    for _ in _rounds(scene, words, delay, cells):
+                        _write(found, words.to)  # so that a run cut short leaves what it has
     print((words.to / "table.md").read_text())
     return 0
 
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         default=["kbootstrap", "ansible", "pyinfra", "floor"],
     )
     add("--budget", type=float, default=600, help="seconds for one tool in one row; at least 1 run")
+    add("--cut", type=float, default=3600, help="seconds after which one run is stopped")
     add("--latency", type=_numbers, default=[20, 100], help="also with so many ms of round trip")
     add("--latency-nodes", type=int, default=10, help="up to so many hosts")
     add("--to", type=Path, default=DOCS, help="where results go")
@@ -106,42 +107,46 @@ def _must(words: tuple[str, ...]) -> None:
 
 def _rounds(
     scene: Scene, words: argparse.Namespace, delay: int, cells: list[dict[str, Any]]
-) -> None:
+) -> Iterator[int]:
     """All cases in turn, as often as wanted; the slow ones stop at their budget."""
     chosen = [c for c in cases(scene) if c.row in words.rows and c.tool in words.tools]
-    samples: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    here = [_cell(scene, delay, case) for case in chosen]
     for turn in range(words.runs):
-        for case in chosen:
-            key = (case.row, case.tool, case.variant)
-            had = samples.setdefault(key, [])
-            if had and sum(s["wall"] for s in had) * (1 + 1 / len(had)) > words.budget:
+        for case, cell in zip(chosen, here, strict=True):
+            had = cell["samples"]
+            spent = sum(s["wall"] for s in had) * (1 + 1 / len(had)) if had else 0.0
+            if spent > words.budget or any(s["cut"] for s in had):
                 continue
-            had.append(_one(scene, case))
+            had.append(_one(scene, case, words.cut))
+            if len(had) == 1:
+                cells.append(cell)
             figures = ", ".join(f"{k} {had[-1][k]:.2f}" for k in ("wall", "client", "server"))
-            print(
-                f"N={len(scene.reach)} +{delay} ms, round {turn + 1}: {key}: {figures}", flush=True
-            )
-    for (row, tool, variant), had in samples.items():
-        cells.append(
-            {
-                "nodes": len(scene.reach),
-                "delay": delay,
-                "row": row,
-                "tool": tool,
-                "variant": variant,
-                "samples": had,
-            }
-        )
+            name = (case.row, case.tool, case.variant)
+            print(f"N={cell['nodes']} +{delay} ms, round {turn + 1}: {name}: {figures}", flush=True)
+        yield turn
 
 
-def _one(scene: Scene, case: Case) -> dict[str, Any]:
+def _cell(scene: Scene, delay: int, case: Case) -> dict[str, Any]:
+    return {
+        "nodes": len(scene.reach),
+        "delay": delay,
+        "row": case.row,
+        "tool": case.tool,
+        "variant": case.variant,
+        "samples": [],
+    }
+
+
+def _one(scene: Scene, case: Case, cut: float) -> dict[str, Any]:
     if case.fresh or (case.row == "c" and case.tool == "floor"):
         scene.next_files()
         refresh(scene)
     log = scene.folder / "log"
     log.write_bytes(b"")
-    sample = measure(case.words, log, scene.fleet, case.env)
+    sample = measure(case.words, log, scene.fleet, case.env, cut)
     said = log.read_bytes()
+    if sample.cut:
+        return sample.data()
     if sample.status != case.good or (case.quiet and CHANGED.search(said)):
         raise SystemExit(f"{case}: {sample.status}\n{said[-6000:].decode(errors='replace')}")
     return sample.data()

@@ -14,7 +14,7 @@ from bench.cgroup import Group
 
 CLIENT = Group("kbootstrap-bench-client")
 ENTER = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"'
-LONGEST = 3600
+SETTLE = 60  # seconds at most until hosts have done with a command that was stopped
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Sample:
         moved: bytes over the wire, headers included.
         memory: MB at the most, all its processes together.
         load: the machine's load average when it began.
+        cut: it was stopped, and would have taken longer; all figures are "more than".
 
     """
 
@@ -37,6 +38,7 @@ class Sample:
     memory: float
     load: float
     status: int
+    cut: bool
 
     def data(self) -> dict[str, Any]:
         """For the JSON file."""
@@ -44,9 +46,13 @@ class Sample:
 
 
 def measure(
-    words: Sequence[str], log: Path, machines: "fleet.Fleet | None", env: Mapping[str, str]
+    words: Sequence[str],
+    log: Path,
+    machines: "fleet.Fleet | None",
+    env: Mapping[str, str],
+    longest: float = 3600,
 ) -> Sample:
-    """Run it with its output in ``log``; whatever it leaves running is ended."""
+    """Run it with its output in ``log``, ``longest`` seconds at most; what it leaves is ended."""
     CLIENT.make()
     CLIENT.forget_peak()
     client, server = CLIENT.cpu(), fleet.GROUP.cpu() if machines else 0.0
@@ -62,7 +68,7 @@ def measure(
             stderr=out,
             env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | dict(env),
         )
-        guard = threading.Timer(LONGEST, CLIENT.kill)
+        guard = threading.Timer(longest, CLIENT.kill)
         guard.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.monotonic() - start
@@ -70,7 +76,7 @@ def measure(
     process.returncode = os.waitstatus_to_exitcode(status)
     used = CLIENT.cpu() - client
     CLIENT.kill()
-    return Sample(
+    sample = Sample(
         wall=wall,
         client=used,
         server=fleet.GROUP.cpu() - server if machines else 0.0,
@@ -78,4 +84,19 @@ def measure(
         memory=CLIENT.peak() or usage.ru_maxrss / 1e3,
         load=load,
         status=process.returncode,
+        cut=wall >= longest,
     )
+    if sample.cut and machines:
+        _settle()
+    return sample
+
+
+def _settle() -> None:
+    """Wait until the hosts do nothing any more for a command that was stopped."""
+    idle = 0.05  # CPU seconds in one second
+    end, used = time.monotonic() + SETTLE, fleet.GROUP.cpu()
+    while time.monotonic() < end:
+        time.sleep(1)
+        before, used = used, fleet.GROUP.cpu()
+        if used - before < idle:
+            return

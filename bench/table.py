@@ -48,6 +48,7 @@ def _figures(cell: Found) -> Found:
         "most": max(walls),
         "runs": len(walls),
         "variant": cell["variant"],
+        "more": ">" if any(s["cut"] for s in samples) else "",
     }
 
 
@@ -85,7 +86,7 @@ def _table(cells: dict[Key, list[Found]], nodes: int, delay: int) -> list[str]:
         for tool in TOOLS:
             for figures in cells.get((nodes, delay, row, tool), []):
                 ratio = figures["wall"] / ours[0]["wall"] if ours and ours[0]["wall"] else 0.0
-                times = f"{ratio:.2f}x" if ratio and tool != "kbootstrap" else ""
+                times = f"{figures['more']}{ratio:.2f}x" if ratio and tool != "kbootstrap" else ""
                 lines.append(_line(f"({row}) {title}", tool, figures, times))
     return [*lines, ""]
 
@@ -94,7 +95,7 @@ def _line(title: str, tool: str, figures: Found, times: str) -> str:
     name = f"{tool} ({figures['variant']})" if figures["variant"] else tool
     spread = f"{figures['least']:.2f} to {figures['most']:.2f}, {figures['runs']}"
     return (
-        f"| {title} | {name} | {figures['wall']:.3f} ({spread})"
+        f"| {title} | {name} | {figures['more']}{figures['wall']:.3f} ({spread})"
         f" | {figures['client']:.2f} | {figures['server']:.2f}"
         f" | {figures['moved'] / 1e3:.0f} | {figures['memory']:.0f}"
         f" | {figures['load']:.1f} | {times} |"

@@ -11,6 +11,7 @@ from kbootstrap.errors import Code, KbError, PhaseError, TrustError
 
 _PREFLIGHT = re.compile(r"^\s*\[ERROR ([^\]]+)\]: (.*)$", re.MULTILINE)
 _KLOG = re.compile(r"^[WIE]\d{4} ")
+_SIGN = re.compile(r"\bKB-[A-Z]+ ")  # how our scripts say which error it is
 LAST_LINES = 25
 
 _SIGNS: tuple[tuple[str, Code], ...] = (
@@ -37,7 +38,7 @@ _BY_RUN = {
 
 def failure(action: Action, output: str, rc: int) -> KbError:
     """The error of an action that ended with ``rc`` after printing ``output``."""
-    detail = clean(last_words(output))
+    detail = clean(_SIGN.sub("", last_words(output)))
     if "KB-CHECKSUM" in output:
         return TrustError(codes.CHECKSUM, _line_with("KB-CHECKSUM", output), detail=detail)
     if "are pinned" in output:
@@ -83,4 +84,4 @@ def last_words(output: str) -> str:
 
 def _line_with(sign: str, output: str) -> str:
     line = next(line for line in output.splitlines() if sign in line)
-    return line.replace("KB-CHECKSUM ", "").strip()
+    return _SIGN.sub("", line).strip()

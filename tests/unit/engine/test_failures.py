@@ -123,3 +123,10 @@ def test_a_full_disk_in_the_words_of_dash() -> None:
     error = failure(Run(why="", title="x", body=""), "sh: 168: printf: printf: I/O error", 1)
 
     assert error.code.id == "KB303"
+
+
+def test_signs_between_scripts_and_us_are_not_shown() -> None:
+    for output in (CHECKSUM, "KB-PULL cannot pull pause:3.10\nnot found\n", "x\nKB-READY no\n"):
+        error = failure(IMAGES, output, 1)
+
+        assert "KB-" not in f"{error.message}{error.detail}", output
