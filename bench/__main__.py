@@ -40,9 +40,11 @@ def main() -> int:
         "stragglers": aside,
         "startup": startup.measure_all(words.runs),
     }
+    if words.add:
+        _keep(found, words)
     for count in words.nodes:
         with Fleet(count) as fleet, tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
-            for delay in (0, *words.latency) if count <= words.latency_nodes else (0,):
+            for delay in (0, *words.latency) if count in words.latency_nodes else (0,):
                 with _scene(fleet, Path(folder), delay) as scene:
                     if not delay:
                         aside.append(stragglers.measure_all(scene))
@@ -50,6 +52,13 @@ def main() -> int:
                         _write(found, words.to)  # so that a run cut short leaves what it has
     print((words.to / "table.md").read_text())
     return 0
+
+
+def _keep(found: dict[str, Any], words: argparse.Namespace) -> None:
+    """Begin with the figures of an earlier run, all but those of the fleets to be made now."""
+    before = json.loads((words.to / "results.json").read_text())
+    for kind in ("cells", "stragglers"):
+        found[kind] += [one for one in before[kind] if one["nodes"] not in words.nodes]
 
 
 def _write(found: dict[str, Any], folder: Path) -> None:
@@ -72,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--budget", type=float, default=600, help="seconds for one tool in one row; at least 1 run")
     add("--cut", type=float, default=3600, help="seconds after which one run is stopped")
     add("--latency", type=_numbers, default=[20, 100], help="also with so many ms of round trip")
-    add("--latency-nodes", type=int, default=10, help="up to so many hosts")
+    add("--latency-nodes", type=_numbers, default=[10], help="for these host counts")
+    add("--add", action="store_true", help="keep the results of other host counts that are there")
     add("--to", type=Path, default=DOCS, help="where results go")
     add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency")
     return parser

@@ -63,7 +63,7 @@ def write(found: Found, folder: Path) -> None:
         ),
         "",
     ]
-    for nodes, delay in dict.fromkeys((n, d) for n, d, _, _ in cells):
+    for nodes, delay in sorted({(n, d) for n, d, _, _ in cells}):
         added = f", {delay} ms added to each round trip" if delay else ""
         lines += [f"### {nodes} host{'s' * (nodes > 1)}{added}", ""]
         lines += _table(cells, nodes, delay)
@@ -113,7 +113,7 @@ def _aside(stragglers: list[Found]) -> list[str]:
         ),
         "|---|---|---|---|---|---|",
     ]
-    for found in stragglers:
+    for found in sorted(stragglers, key=lambda one: int(one["nodes"])):
         if "jump" in found:
             jump = found["jump"]
             lines.append(

@@ -153,3 +153,27 @@ def test_a_manifest_lost_between_two_moves_is_put_back(site: Site) -> None:
     assert static_pods(node) == {NEXT}
     site.write_inventory(kubernetes={"version": NEXT})
     assert site.run("up", "--exit-code").status == 3
+
+
+def test_two_minors_are_one_command_killed_in_each(site: Site) -> None:
+    """Every node goes through the release between; the second hop waits for the first."""
+    between, last = "v1.37.0", "v1.38.0"
+    offer(site, NEXT, between, last)
+    drains = actions_of_all_runs(site, "drain the node")
+    words = ["upgrade", "--to", last]
+
+    kill_when(site, words, lambda: runs(site.node("node4"), "kubeadm upgrade node"))
+    assert set(versions(site).values()) <= {NEXT, between}
+    kill_when(site, words, lambda: runs(site.node("node2"), "kubeadm upgrade node"))
+    assert set(versions(site).values()) == {between, last}  # node1's kubelet is the newer one
+    site.ok(*words)
+
+    assert versions(site) == dict.fromkeys(ALL, last)
+    assert {*static_pods(site.node("node1")), *static_pods(site.node("node2"))} == {last}
+    assert cordoned(site) == set()
+    assert {n: actions_of_all_runs(site, "drain the node")[n] - drains[n] for n in ALL} == (
+        dict.fromkeys(ALL, 2)
+    )
+    for hop in (between, last):
+        assert {started(site.node(n), f"upgrade-{hop}") for n in ALL} == {1}
+    assert site.run(*words, "--exit-code").status == 3

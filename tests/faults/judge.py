@@ -115,7 +115,8 @@ def refusal(fault: Fault, scene: Scene, again: Result) -> list[str]:
     told_codes = {code for code, _ in told}
     found = []
     if not told_codes or not told_codes <= fault.stays:
-        found.append(f"said again, it told {sorted(told)} and ended with {again.status}")
+        words = "; ".join(error["message"] for error in again.errors()) or again.out[-300:]
+        found.append(f"said again, it told {sorted(told)} and ended with {again.status} ({words})")
     if scene.node.name not in {node for _, node in told}:
         found.append(f"said again, no error names {scene.node.name}: {sorted(told)}")
     return found

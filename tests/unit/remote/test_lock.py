@@ -11,7 +11,7 @@ import pytest
 
 from kbootstrap.action import SwapRecord, read_record
 from kbootstrap.errors import PhaseError
-from kbootstrap.model.lock import Claim, Seen, Standing, standing
+from kbootstrap.model.lock import Claim, Seen, Standing, parse_record, standing
 from kbootstrap.remote.lock import Record
 from kbootstrap.remote.wire import Part
 from tests.unit.model.test_lock import ME, OTHER, yes
@@ -142,6 +142,39 @@ def test_a_gate_ends_a_request_only_where_there_is_a_record(machine: Machine, pa
     reply = machine.connection.perform(parts, run_id="r")
     assert reply.part("probe").skipped
     assert ME.text in reply.output("lock")
+
+
+def test_an_empty_record_is_none_for_the_gate_too(machine: Machine, path: Path) -> None:
+    path.write_text("")
+    gate = machine.prefix + read_record(str(path), gate=True)
+    reply = machine.connection.perform(
+        [Part("lock", gate), Part("p", "echo on", "probe")], run_id="r"
+    )
+
+    assert reply.output("p") == "on"
+    assert parse_record(reply.output("lock")).text == ""
+
+
+@pytest.mark.parametrize("tool", ["cat", "stat", "date"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_record_that_comes_or_goes_while_we_look_is_seen_whole_or_not(
+    machine: Machine, path: Path, tool: str, *, before: bool
+) -> None:
+    """The gate closes at a record that was read, and at no other."""
+    quoted = f'"{path}"'
+    comes = f"if [ -e {quoted} ]; then rm -f {quoted}; else echo '{ME.text}' >{quoted}; fi"
+    real = f'command {tool} "$@"'
+    body = f"{comes}; {real}" if before else f"{real}; set -- $?; {comes}; return $1"
+    gate = f"{machine.prefix}{tool}() {{ {body}; }}\n{read_record(str(path), gate=True)}"
+    for text in ("", ME.text):
+        path.unlink(missing_ok=True)
+        if text:
+            path.write_text(text)
+        parts = [Part("lock", gate), Part("p", "echo on", "probe")]
+        reply = machine.connection.perform(parts, run_id="r")
+
+        assert reply.part("p").skipped == bool(parse_record(reply.output("lock")).text)
+    path.unlink(missing_ok=True)
 
 
 def test_a_folder_that_cannot_be_written_is_told(record: Record, path: Path) -> None:

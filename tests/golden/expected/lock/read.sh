@@ -3,11 +3,16 @@
 # shellcheck disable=SC2043 # a list from a template may have one element
 # shellcheck disable=SC2016 # a file that is written stands there as it is
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
-# the record as it is, and its age by this machine's own clock
+# the record as it is, and its age by this machine's own clock; an empty one is none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
-if stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null); then
+held=
+if [ -e /run/kbootstrap.lock ]; then
+  held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
+  stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || held=
+fi
+if [ -n "$held" ]; then
   kb_fact stamp "$stamp"
   kb_fact now "$(date +%s)"
-  cat /run/kbootstrap.lock 2>/dev/null || :
+  printf '%s\n' "$held"
 fi

@@ -17,11 +17,16 @@ if [ "$held" = '{"run": "it'"'"'s old"}' ] && [ "$stamp" = 1700000000 ]; then
 fi
 exec 9<&-
 
-# the record as it is, and its age by this machine's own clock
+# the record as it is, and its age by this machine's own clock; an empty one is none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
-if stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null); then
+held=
+if [ -e /run/kbootstrap.lock ]; then
+  held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
+  stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || held=
+fi
+if [ -n "$held" ]; then
   kb_fact stamp "$stamp"
   kb_fact now "$(date +%s)"
-  cat /run/kbootstrap.lock 2>/dev/null || :
+  printf '%s\n' "$held"
 fi
