@@ -31,7 +31,7 @@ def main() -> int:
         print("the benchmark needs root: it makes network namespaces and mounts", file=sys.stderr)
         return 1
     if words.quick:
-        words.nodes, words.runs, words.latency = [10], 2, []
+        words.nodes, words.runs, words.delays = [10], 2, [0]
     cells: list[dict[str, Any]] = []
     aside: list[dict[str, Any]] = []
     found = {
@@ -44,7 +44,7 @@ def main() -> int:
         _keep(found, words)
     for count in words.nodes:
         with Fleet(count) as fleet, tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
-            for delay in (0, *words.latency) if count in words.latency_nodes else (0,):
+            for delay in _delays(words, count):
                 with _scene(fleet, Path(folder), delay) as scene:
                     if not delay:
                         aside.append(stragglers.measure_all(scene))
@@ -55,10 +55,17 @@ def main() -> int:
 
 
 def _keep(found: dict[str, Any], words: argparse.Namespace) -> None:
-    """Begin with the figures of an earlier run, all but those of the fleets to be made now."""
+    """Begin with the figures of an earlier run, all but those to be made now."""
     before = json.loads((words.to / "results.json").read_text())
+    anew = {(count, delay) for count in words.nodes for delay in _delays(words, count)}
     for kind in ("cells", "stragglers"):
-        found[kind] += [one for one in before[kind] if one["nodes"] not in words.nodes]
+        found[kind] += [
+            one for one in before[kind] if (one["nodes"], one.get("delay", 0)) not in anew
+        ]
+
+
+def _delays(words: argparse.Namespace, count: int) -> list[int]:
+    return words.delays if count in words.delay_nodes else [0]
 
 
 def _write(found: dict[str, Any], folder: Path) -> None:
@@ -80,9 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--budget", type=float, default=600, help="seconds for one tool in one row; at least 1 run")
     add("--cut", type=float, default=3600, help="seconds after which one run is stopped")
-    add("--latency", type=_numbers, default=[20, 100], help="also with so many ms of round trip")
-    add("--latency-nodes", type=_numbers, default=[10], help="for these host counts")
-    add("--add", action="store_true", help="keep the results of other host counts that are there")
+    add("--delays", type=_numbers, default=[0, 20, 100], help="ms added to each round trip")
+    add("--delay-nodes", type=_numbers, default=[10], help="for these host counts, others have 0")
+    add("--add", action="store_true", help="keep the results of other fleets and delays")
     add("--to", type=Path, default=DOCS, help="where results go")
     add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency")
     return parser
