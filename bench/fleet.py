@@ -22,6 +22,9 @@ from tests.lab.cheap import CheapHosts
 from tests.lab.shell import run
 
 GROUP = cgroup.Group("kbootstrap-bench-hosts")
+# All network namespaces share one table of neighbours; a full one is "No route to host".
+NEIGHBOURS = tuple(Path(f"/proc/sys/net/ipv4/neigh/default/gc_thresh{n}") for n in (3, 2, 1))
+NEIGHBOURS_EACH = 16
 SYSTEMCTL = r"""#!/bin/sh
 [ "$1" = show ] || exit 0
 printf '%s\n' ActiveState=active UnitFileState=enabled NeedDaemonReload=no \
@@ -43,16 +46,18 @@ class Fleet:
     def __init__(self, count: int, name: str = "bench") -> None:
         self.cheap = CheapHosts(name, count)
         self._sockets: subprocess.Popen[str] | None = None
+        self._neighbours: dict[Path, str] = {}  # what was there before
 
     def __enter__(self) -> Self:
         GROUP.make()
         GROUP.enter()
         try:
+            self._make_room()
             self.cheap.up()
             self.tell(DRESS)
             self._listen()
         except BaseException:
-            self.cheap.down()
+            self._leave()
             raise
         finally:
             cgroup.leave()
@@ -62,7 +67,20 @@ class Fleet:
         if self._sockets is not None:
             self._sockets.kill()
             self._sockets.communicate()
+        self._leave()
+
+    def _leave(self) -> None:
         self.cheap.down()
+        for limit, value in reversed(self._neighbours.items()):
+            limit.write_text(value)
+        self._neighbours = {}
+
+    def _make_room(self) -> None:
+        for limit in NEIGHBOURS:
+            before = limit.read_text()
+            if int(before) < NEIGHBOURS_EACH * self.cheap.count:
+                self._neighbours[limit] = before
+                limit.write_text(str(NEIGHBOURS_EACH * self.cheap.count))
 
     @property
     def names(self) -> list[str]:
