@@ -70,12 +70,15 @@ class Fleet:
         self._leave()
 
     def _leave(self) -> None:
-        self.cheap.down()
-        for limit, value in reversed(self._neighbours.items()):
-            limit.write_text(value)
-        self._neighbours = {}
+        try:
+            self.cheap.down()
+        finally:
+            for limit, value in reversed(self._neighbours.items()):
+                limit.write_text(value)
+            self._neighbours = {}
 
     def _make_room(self) -> None:
+        """Let the table of neighbours hold all hosts; `_leave` puts its limits back."""
         for limit in NEIGHBOURS:
             before = limit.read_text()
             if int(before) < NEIGHBOURS_EACH * self.cheap.count:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench import fleet
 from bench.cgroup import Group
+from tests.lab.shell import wait_until
 
 CLIENT = Group("kbootstrap-bench-client")
 ENTER = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"'
@@ -48,15 +49,16 @@ class Sample:
 def measure(
     words: Sequence[str],
     log: Path,
-    machines: "fleet.Fleet | None",
+    machines: "fleet.Fleet",
     env: Mapping[str, str],
-    longest: float = 3600,
+    longest: float,
 ) -> Sample:
     """Run it with its output in ``log``, ``longest`` seconds at most; what it leaves is ended."""
     CLIENT.make()
     CLIENT.forget_peak()
-    client, server = CLIENT.cpu(), fleet.GROUP.cpu() if machines else 0.0
-    moved = machines.wire_bytes() if machines else 0
+    client, server = CLIENT.cpu(), fleet.GROUP.cpu()
+    moved = machines.wire_bytes()
+    busy = len(fleet.GROUP.pids())
     load = os.getloadavg()[0]
     doors = [str(door) for door in CLIENT.doors]
     with log.open("ab") as out:
@@ -79,24 +81,17 @@ def measure(
     sample = Sample(
         wall=wall,
         client=used,
-        server=fleet.GROUP.cpu() - server if machines else 0.0,
-        moved=machines.wire_bytes() - moved if machines else 0,
+        server=fleet.GROUP.cpu() - server,
+        moved=machines.wire_bytes() - moved,
         memory=CLIENT.peak() or usage.ru_maxrss / 1e3,
         load=load,
         status=process.returncode,
         cut=wall >= longest,
     )
-    if sample.cut and machines:
-        _settle()
+    if sample.cut:
+        wait_until(
+            "the hosts end what was stopped",
+            lambda: len(fleet.GROUP.pids()) <= busy,
+            timeout=SETTLE,
+        )
     return sample
-
-
-def _settle() -> None:
-    """Wait until the hosts do nothing any more for a command that was stopped."""
-    idle = 0.05  # CPU seconds in one second
-    end, used = time.monotonic() + SETTLE, fleet.GROUP.cpu()
-    while time.monotonic() < end:
-        time.sleep(1)
-        before, used = used, fleet.GROUP.cpu()
-        if used - before < idle:
-            return
