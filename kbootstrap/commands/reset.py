@@ -21,7 +21,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
 from phases import RESET, RESET_ALL, RESET_GONE, identity
-from phases.reset import CLEAN, kept
+from phases.reset import CLEAN, LEAVE, kept
 
 
 def reset(options: Options, report: Report) -> ExitCode:
@@ -60,7 +60,8 @@ def _go(
             kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
         )
         if phases is RESET_ALL or options.destroy_cluster:
-            phases = snapshot_first(session, nodes, phases, LABEL)
+            asked = tuple(node for node in nodes if not _leaves(session, node))
+            phases = snapshot_first(session, asked, phases, LABEL)
         stop_on((*_alive(session, nodes, options), *session.check(nodes, phases)), report)
         plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)
@@ -74,6 +75,12 @@ def _go(
     finally:
         report.end(session)
         session.close()
+
+
+def _leaves(session: Session, node: Node) -> bool:
+    """Whether an earlier run's ``kubeadm reset`` goes on there: that run took a snapshot before."""
+    facts = session.snapshots[node.name].facts.get(LEAVE.id)
+    return facts is not None and facts.run == "running"
 
 
 def _say_what_stays(session: Session, left: Mapping[Node, tuple[str, ...]]) -> None:

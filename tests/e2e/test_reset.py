@@ -87,6 +87,25 @@ def test_without_kubeadm_and_without_our_state(site: Site) -> None:
     assert site.ready_nodes()["node5"]
 
 
+def test_a_member_that_is_being_reset_is_not_asked_for_a_snapshot(site: Site) -> None:
+    """A run that was killed meanwhile took one before: its etcd may end while it is asked."""
+    node, run = site.node("node1"), "/var/lib/kbootstrap/run/reset"
+
+    def asked() -> list[str]:
+        plan = site.run("reset", "--dry-run").plan
+        return [name for name, phase, _ in plan if phase == "etcd-snapshot"]
+
+    assert asked() == ["node1"]
+    node.exec(
+        f"mkdir -p {run}; echo another >{run}/run_id; setsid sleep 600 >/dev/null 2>&1 & pid=$!;"
+        f" set -- $(cat /proc/$pid/stat); echo $pid ${{22}} >{run}/pid"
+    )
+    try:
+        assert asked() == ["node2"]
+    finally:
+        node.exec(f"kill $(cut -d ' ' -f 1 {run}/pid); rm -r {run}")
+
+
 def test_a_machine_that_is_not_gone_is_not_forgotten(site: Site) -> None:
     refused(site.run("reset", "node5", "--unreachable", "--yes"), "KB407")
 
