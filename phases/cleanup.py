@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from kbootstrap.action import Action, DropCerts, DropTokens, Effects
+from kbootstrap.action import Action, DropCerts, DropTokens
 from kbootstrap.engine.phase import NoFacts, Phase, View, Wait
+from phases.init import finished, unfinished
 
 INIT = "init"  # the owner noted in the token kubeadm init makes
 
@@ -15,16 +16,14 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
     owners = api.token_owners
     if name in owners:
         owners = owners - {name}
-        yield DropTokens(why="a join of this node left it", node=name, effect=_tokens(owners))
-    if first and (INIT in owners or not api.reachable):
-        owners = owners - {INIT}
-        yield DropTokens(why="kubeadm init makes one", node=INIT, effect=_tokens(owners))
+        yield DropTokens(
+            why="a join of this node left it", node=name, effect={"api": {"token_owners": owners}}
+        )
+    if first and (INIT in owners or unfinished(view)):
+        after = {"api": {**finished(view), "token_owners": owners - {INIT}}}
+        yield DropTokens(why="kubeadm init makes one", node=INIT, effect=after)
     if view.node.is_control_plane and api.certs_uploaded:
         yield DropCerts(why="a join left them", effect={"api": {"certs_uploaded": False}})
-
-
-def _tokens(owners: frozenset[str]) -> Effects:
-    return {"api": {"token_owners": owners, "reachable": True}}
 
 
 # A join under way needs its certificates, so this comes after all of them.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kbootstrap import kubeadm
-from kbootstrap.action import Action, Detached
+from kbootstrap.action import Action, Detached, Effects
 from kbootstrap.codes_upgrade import OTHER_VERSION
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
@@ -51,11 +51,8 @@ def _left(cluster: Cluster) -> frozenset[str]:
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Run init, or go on with one that was begun."""
-    facts, left = view.facts, _left(view.cluster)
-    if view.seed not in {"", view.node.name}:
-        return  # another control plane holds the cluster: this one joins it
-    done = view.api.reachable and left <= view.api.config_maps
-    if done and facts.run in {"ok", "none"}:
+    facts = view.facts
+    if not _holds(view) or (not unfinished(view) and facts.run in {"ok", "none"}):
         return
     resume = facts.begun and facts.run != "running"
     title = "finish the kubeadm init that was cut short" if resume else "kubeadm init"
@@ -75,9 +72,25 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         effect={
             "run": "ok",
             "begun": True,
-            "api": {"reachable": True, "config_maps": view.api.config_maps | left},
+            "api": finished(view),
         },
     )
+
+
+def unfinished(view: View[Any]) -> bool:
+    """Whether the API does not show yet what this node's init is to leave."""
+    api = view.api
+    return _holds(view) and not (api.reachable and _left(view.cluster) <= api.config_maps)
+
+
+def finished(view: View[Any]) -> Effects:
+    """What the API shows once it has ended."""
+    return {"reachable": True, "config_maps": view.api.config_maps | _left(view.cluster)}
+
+
+def _holds(view: View[Any]) -> bool:
+    """Or else another control plane holds the cluster, and this one joins it."""
+    return view.seed in {"", view.node.name}
 
 
 def _deadline(cluster: Cluster) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from kbootstrap.data import data_path
 from kbootstrap.engine.phase import AnyPhase, View, forward
+from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.planner import make_plan, verdicts
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
@@ -85,10 +86,34 @@ def began(api: Observed, first: Node) -> Observed:
     return dataclasses.replace(api, nodes=nodes, token_owners=frozenset({cleanup.INIT}))
 
 
-@pytest.mark.parametrize("name", [*NAMES, *(f"{layout}.yaml" for layout in LAYOUTS)])
+LAYOUT_NAMES = [*NAMES, *(f"{layout}.yaml" for layout in LAYOUTS)]
+
+
+def world_of(name: str) -> World:
+    return World(cluster(name) if name in NAMES else load(data_path("inventory") / name))
+
+
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
 def test_up_does_what_it_printed_and_leaves_nothing_to_do(name: str) -> None:
-    known = cluster(name) if name in NAMES else load(data_path("inventory") / name)
-    world = World(known)
+    world = world_of(name)
+    printed = played(world)
+    assert printed.step(world.known.first.name, kubeconfig.PHASE.id)
+
+
+@pytest.mark.parametrize("name", LAYOUT_NAMES)
+def test_up_planned_while_the_init_of_a_killed_run_goes_on(name: str) -> None:
+    """The API serves by then, but the token that init makes is yet to come."""
+    world = world_of(name)
+    world.facts[init.PHASE.id, world.known.first.name] = init.Facts(run="running", begun=True)
+    world.api = dataclasses.replace(
+        NOTHING, reachable=True, config_maps=frozenset({"kubeadm-config"})
+    )
+    played(world)
+
+
+def played(world: World) -> Plan:
+    """Carry `up` out, and see that nothing is left."""
+    known = world.known
     assert not list(verdicts(known, UP, known.nodes, world.view))
     printed = make_plan(known, UP, known.nodes, world.view)
 
@@ -98,4 +123,4 @@ def test_up_does_what_it_printed_and_leaves_nothing_to_do(name: str) -> None:
     left = make_plan(known, UP, known.nodes, world.view).changes
     assert [(step.phase.id, step.node, step.keys) for step in left] == []
     assert not list(verdicts(known, UP, known.nodes, world.view))
-    assert printed.step(known.first.name, kubeconfig.PHASE.id)
+    return printed
