@@ -13,7 +13,7 @@ from kbootstrap.action import Action, PutFile, Remove, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render, sha256
-from phases.placed import lacking
+from phases.placed import lacking, unwanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,15 +46,12 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield PutFile(
             why="missing or different", path=path, body=body, mode=0o600, effect={"file": have}
         )
-    for line in have:
-        path = line.partition(" ")[2]
-        if path not in files:
-            have = tuple(h for h in have if h != line)
-            yield Remove(
-                why="kubeadm would apply a patch that is no longer in the inventory",
-                path=path,
-                effect={"file": have},
-            )
+    for path, left in unwanted(have, files):
+        yield Remove(
+            why="kubeadm would apply a patch that is no longer in the inventory",
+            path=path,
+            effect={"file": left},
+        )
     wanted = f"{sha256(files[kubeadm.CONFIG])} {view.cluster.version}"
     if view.facts.validated != wanted:
         yield Run(

@@ -1,6 +1,6 @@
-"""Files on a node as facts: lines of "identity path", and which of the wanted are lacking."""
+"""Files on a node as facts, lines of "identity path": which lack, which are not wanted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,3 +19,12 @@ def lacking(
             continue
         have = (*(h for h in have if not h.endswith(f" {path}")), line)
         yield item, have
+
+
+def unwanted(have: tuple[str, ...], paths: Container[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each path that is there but not among ``paths``, and what the node has without it."""
+    for line in have:
+        path = line.partition(" ")[2]
+        if path not in paths:
+            have = tuple(other for other in have if other != line)
+            yield path, have

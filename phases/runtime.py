@@ -8,12 +8,12 @@ between write and restart loses nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap.action import Action, PutFile, Risk, Run, Unit
+from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
 from kbootstrap.engine.phase import Phase, View
-from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 from kbootstrap.render import render, sha256
-from kbootstrap.runtime import config_files, config_paths, daemon_paths
-from phases.placed import lacking
+from kbootstrap.runtime import config_files, config_paths, containerd, daemon_paths
+from phases.placed import lacking, unwanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Facts:
     """What templates/runtime/probe.sh.j2 prints."""
 
     version: str = ""  # "1.6.20"
-    file: tuple[str, ...] = ()  # "sha256 path" of each configuration file that is there
+    file: tuple[str, ...] = ()  # "sha256 path" of each configuration file of ours that is there
     active: bool = False
     enabled: bool = False
     answers: bool = False  # its CRI socket accepts connections
@@ -43,6 +43,8 @@ def probe(cluster: Cluster, node: Node) -> str:
         unit=cluster.runtime.unit,
         socket=cluster.runtime.socket.removeprefix("unix://"),
         paths=config_paths(cluster),
+        mirrors="" if cluster.runtime.type is RuntimeType.CRIO else containerd.CERTS,
+        ours=containerd.OURS,
         daemon_paths=daemon_paths(cluster),
     )
 
@@ -50,12 +52,10 @@ def probe(cluster: Cluster, node: Node) -> str:
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs; restart when what runs has not seen it."""
     facts, unit = view.facts, view.cluster.runtime.unit
-    restart = facts.stale or not facts.active
-    files = (
-        (sha256(file.body), file.path, file) for file in config_files(view.cluster, facts.major)
-    )
-    for file, have in lacking(facts.file, files):
-        restart = restart or file.restart
+    restart, have = facts.stale or not facts.active, facts.file
+    wanted = config_files(view.cluster, facts.major)
+    for file, placed in lacking(have, ((sha256(file.body), file.path, file) for file in wanted)):
+        restart, have = restart or file.restart, placed
         effect: dict[str, object] = {"file": have}
         yield PutFile(
             why="configuration differs",
@@ -63,6 +63,8 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             body=file.body,
             effect=effect | ({"stale": True} if file.restart else {}),
         )
+    for path, left in unwanted(have, {file.path for file in wanted}):
+        yield Remove(why="this registry is no longer mirrored", path=path, effect={"file": left})
     if not facts.enabled:
         yield Unit(why="not started at boot", verb="enable", name=unit, effect={"enabled": True})
     if restart:

@@ -12,6 +12,7 @@ from kbootstrap.model.document import merged
 
 CONFIG = "/etc/containerd/config.toml"
 CERTS = "/etc/containerd/certs.d"
+OURS = "# Written by kbootstrap."  # the first line of each hosts.toml of ours
 _CNI_BIN, _CNI_CONF = "/opt/cni/bin", "/etc/cni/net.d"
 _RUNC = {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}
 
@@ -65,7 +66,7 @@ def hosts_toml(mirror: Mirror) -> str:
         entry["skip_verify"] = True
     if mirror.ca_file:
         entry["ca"] = mirror.ca_file
-    return "# Written by kbootstrap.\n" + tomli_w.dumps(
+    return f"{OURS}\n" + tomli_w.dumps(
         {
             "server": mirror.endpoints[0],
             "host": dict.fromkeys(mirror.endpoints, entry),

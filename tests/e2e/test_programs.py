@@ -82,3 +82,24 @@ def test_preinstalled_programs_must_be_the_wanted_version(site: Site) -> None:
     assert good.status == 3
     assert {error["code"] for error in bad.errors()} == {"KB310"}
     assert bad.status == 6
+
+
+def test_a_registry_that_is_no_longer_mirrored(site: Site) -> None:
+    """Its settings go, in one step; somebody's own and those of the others stay."""
+    node, certs = site.lab.nodes[0], "/etc/containerd/certs.d"
+    node.exec(f"mkdir -p {certs}/hand.example; echo '# mine' >{certs}/hand.example/hosts.toml")
+    site.write_inventory()
+    data = site.inventory_data()
+    mirrors = data["registry"]["mirrors"]
+    mirrors.append({"host": "old.example", "endpoints": ["https://mirror.example"]})
+    site.save(data)
+    site.ok("up", "--until", "runtime")
+    mirrors.pop()
+    site.save(data)
+
+    result = site.ok("up", "--until", "runtime")
+
+    assert [text for _, _, text in result.actions] == [f"remove {certs}/old.example/hosts.toml"]
+    left = node.exec(f"cd {certs} && ls */hosts.toml").stdout.split()
+    assert left == sorted([f"{mirrors[0]['host']}/hosts.toml", "hand.example/hosts.toml"])
+    assert site.run("up", "--until", "runtime", "--exit-code").status == 3

@@ -17,6 +17,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import FOR_UPGRADE, NOTHING, Observed, ObservedNode, manifest_ref
+from kbootstrap.runtime import containerd
 from phases import (
     ALL,
     cleanup,
@@ -105,6 +106,11 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (reset.Left, "left"): some(("path /etc/kubernetes", "link cni0")),
 }
 
+_OLD = {  # files that the inventory no longer wants
+    kubeadm_config.PHASE.id: (f"old {kubeadm.PATCHES}/old.yaml",),
+    runtime.PHASE.id: (f"old {containerd.CERTS}/old.example/hosts.toml",),
+}
+
 
 @cache
 def values(phase: AnyPhase, field: str, place: Place) -> Strategy:
@@ -121,8 +127,9 @@ def values(phase: AnyPhase, field: str, place: Place) -> Strategy:
     found = wanted(phase, place)[field]
     if kind is str:
         return st.sampled_from(("", "other", *found))
-    more = (f"old {kubeadm.PATCHES}/old.yaml",) if phase is kubeadm_config.PHASE else ()
-    return some((*found, *more, *(f"other {line.rsplit(' ', 1)[-1]}" for line in found)))
+    return some(
+        (*found, *_OLD.get(phase.id, ()), *(f"other {line.rsplit(' ', 1)[-1]}" for line in found))
+    )
 
 
 @cache

@@ -133,7 +133,12 @@ version=$(containerd --version 2>/dev/null) || version=
 for word in $version; do
   case $word in v[0-9]*.[0-9]* | [0-9]*.[0-9]*) kb_fact version "$word"; break ;; esac
 done
-kb_files file '' /etc/containerd/config.toml
+set -- /etc/containerd/config.toml
+for path in /etc/containerd/certs.d/*/hosts.toml; do
+  case " $* " in *" $path "*) continue ;; esac
+  if [ -r "$path" ] && IFS= read -r line <"$path" && [ "$line" = '# Written by kbootstrap.' ]; then set -- "$@" "$path"; fi
+done
+kb_files file '' "$@"
 state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
 started=0
 for line in $state; do
