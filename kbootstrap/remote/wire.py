@@ -21,12 +21,11 @@ from typing import Literal
 from kbootstrap.codes_phase import BUG
 from kbootstrap.codes_ssh import BLOB_CHANGED
 from kbootstrap.errors import InternalError, PhaseError
-from kbootstrap.remote.scripts import functions, library
+from kbootstrap.remote.scripts import library
 
 SLICE = 32 * 1024 - 64  # what paramiko puts into one packet of OpenSSH's size
 STATE = "/var/lib/kbootstrap"  # on every node: ledger, originals, detached runs
 
-_CALL = re.compile(r"\bkb_\w+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
 
@@ -170,9 +169,7 @@ class Request:
             "KB_SEEN": seen,
         }
         lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
-        words = {word for part in self.parts for word in _CALL.findall(part.script)}
-        detach = not words.isdisjoint(functions("detach"))
-        lines.append(library(detach=detach))
+        lines.append(library(part.script for part in self.parts))
         lines += [_call(part) for part in self.parts]
         return "\n".join([*lines, "kb_end", f"# KBEND {self.nonce}"])
 

@@ -1,11 +1,13 @@
 """Requests: what is sent, and what is refused before anything is."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from kbootstrap.data import data_path
 from kbootstrap.errors import InternalError, PhaseError
-from kbootstrap.remote.scripts import library, stage0
+from kbootstrap.remote.scripts import definitions, library, stage0
 from kbootstrap.remote.wire import SLICE, Blob, Part, Request
 
 
@@ -72,10 +74,24 @@ def test_stage0_passes_through_any_login_shell() -> None:
 
 
 def test_comments_stay_at_home() -> None:
-    assert "\n#" not in library()
+    assert "\n#" not in library(definitions())
 
 
-@pytest.mark.parametrize("call", ["kb_detach x 1", "s=$(kb_run_state x)", "kb_reattach x"])
-def test_functions_of_detached_runs_are_sent_when_called(call: str) -> None:
-    assert "kb_attach()" in Request((Part("a", call),), "run").script()
-    assert "kb_attach()" not in Request((Part("a", "kb_fact x 1"),), "run").script()
+def test_every_function_is_known() -> None:
+    files = (data_path("templates") / "remote" / f"{name}.sh" for name in ("prelude", "detach"))
+    text = "".join(file.read_text() for file in files)
+    assert set(definitions()) == set(re.findall(r"(?m)^(kb_\w+)(?:\(\)|=)", text))
+
+
+@pytest.mark.parametrize("name", ["", *definitions()])
+def test_only_what_a_script_calls_is_sent_and_all_of_it(name: str) -> None:
+    sent = set(re.findall(r"(?m)^(kb_\w+)(?:\(\)|=')", library([name])))
+    called = set(re.findall(r"\bkb_\w+", library([name])))
+    assert called & set(definitions()) == sent & set(definitions())
+    assert (name in sent) == bool(name)
+
+
+def test_a_step_that_calls_nothing_carries_the_driver_alone() -> None:
+    script = Request((Part("a", "true"),), "run").script()
+    assert "kb_part()" in script
+    assert not any(f"{name}()" in script for name in definitions())
