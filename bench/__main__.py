@@ -20,7 +20,8 @@ from bench.fleet import JOINED, Fleet
 from bench.measure import measure
 from bench.scene import TARGET, Scene
 
-DOCS = Path(__file__).parent.parent / "docs" / "performance"
+ROOT = Path(__file__).parent.parent
+DOCS, TRIAL = ROOT / "docs" / "performance", ROOT / ".lab" / "bench"
 CHANGED = re.compile(rb"changed=[1-9]|Changed: [1-9]")
 
 
@@ -32,6 +33,7 @@ def main() -> int:
         return 1
     if words.quick:
         words.nodes, words.runs, words.delays = [10], 2, [0]
+    words.to = words.to or (TRIAL if words.quick else DOCS)
     cells: list[dict[str, Any]] = []
     aside: list[dict[str, Any]] = []
     found = {
@@ -93,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--delays", type=_numbers, default=[0, 20, 100], help="ms added to each round trip")
     add("--delay-nodes", type=_numbers, default=[10], help="for these host counts, others have 0")
     add("--add", action="store_true", help="keep the results of other fleets and delays")
-    add("--to", type=Path, default=DOCS, help="where results go")
-    add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency")
+    add("--to", type=Path, help="folder for the results (docs/performance)")
+    add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency; to .lab/bench")
     return parser
 
 
