@@ -24,6 +24,7 @@ from tests.e2e.upgrades import (
     versions,
 )
 from tests.lab.images import Files
+from tests.lab.shell import wait_until
 
 OLD, NEW = "v1.34.2", "v1.35.1"
 pytestmark = [
@@ -94,7 +95,9 @@ def test_an_upgrade_nobody_notices(site: Site) -> None:
     assert actions_of_all_runs(site, "drain the node") == dict.fromkeys(ALL, 1)
     assert {started(site.node(name), f"upgrade-{NEW}") for name in ALL} == {1}
     assert cordoned(site) == set()
-    assert available(site) == 2
+    wait_until(
+        "the pod drained last runs again", lambda: available(site) == 2, timeout=180, every=1
+    )
     assert workload.failed == []
     assert len(api.failed) <= api.asked // 100
 
