@@ -1,7 +1,7 @@
 """The shell text that runs on machines, as `kbootstrap.remote.wire` sends it.
 
 The files are templates/remote/*.sh: real scripts that shellcheck reads. On the wire they
-lose their comments and indentation.
+lose their comments, their indentation and the functions that nothing calls.
 """
 
 import re

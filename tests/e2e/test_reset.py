@@ -97,7 +97,8 @@ def test_a_member_that_is_being_reset_is_not_asked_for_a_snapshot(site: Site) ->
 
     assert asked() == ["node1"]
     node.exec(
-        f"mkdir -p {run}; echo another >{run}/run_id; setsid sleep 600 >/dev/null 2>&1 & pid=$!;"
+        f"mkdir -p {run}; echo another >{run}/run_id;"
+        " setsid tail -f /dev/null >/dev/null 2>&1 & pid=$!;"
         f" set -- $(cat /proc/$pid/stat); echo $pid ${{22}} >{run}/pid"
     )
     try:

@@ -77,10 +77,13 @@ def test_comments_stay_at_home() -> None:
     assert "\n#" not in library(definitions())
 
 
-def test_every_function_is_known() -> None:
+def test_every_line_of_every_function_is_known() -> None:
     files = (data_path("templates") / "remote" / f"{name}.sh" for name in ("prelude", "detach"))
     text = "".join(file.read_text() for file in files)
     assert set(definitions()) == set(re.findall(r"(?m)^(kb_\w+)(?:\(\)|=)", text))
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    assert "\n".join(definitions().values()).splitlines() == lines
 
 
 @pytest.mark.parametrize("name", ["", *definitions()])
