@@ -45,30 +45,26 @@ class Exchange:
         """How often sudo has asked for a password."""
         return self._reader.noise.count(PROMPT)
 
-    def run(
-        self, command: str, chunks: Iterator[memoryview], password: bytes | None = None
-    ) -> None:
-        """Start the command and exchange until all is said, or nothing more will come.
+    def start(self, command: str, password: bytes | None = None) -> bool:
+        """Start the command that `run` will talk to; False: it lets us not in.
 
-        With a ``password``, nothing else is sent before sudo has accepted it, as sudo would
+        With a ``password``, nothing else may be sent before sudo has accepted it, as sudo would
         take the next lines for further tries and get the account locked.
         """
-        self._start(command)
-        if password is None or self._open_sudo(password):
-            for chunk in chunks:
-                if not self._send(chunk):
-                    break
-            if not self._channel.closed:
-                self._channel.shutdown_write()
-            while not self._reader.done and (self._drain() or self._wait()):
-                pass
-        self._drain()
-
-    def _start(self, command: str) -> None:
         try:
             self._channel.exec_command(command)
         except OSError as error:  # paramiko raises again what ended its connection
             raise EOFError(error.strerror) from error
+        return password is None or self._open_sudo(password)
+
+    def run(self, chunks: Iterator[memoryview]) -> None:
+        """Exchange until all is said, or nothing more will come."""
+        for chunk in chunks:
+            if not self._send(chunk):
+                break
+        while not self._reader.done and (self._drain() or self._wait()):
+            pass
+        self._drain()
 
     def _open_sudo(self, password: bytes) -> bool:
         self._send(memoryview(password + b"\n"))

@@ -1,17 +1,20 @@
 """Connections to machines, as the engine uses them: `Hosts` gives one per node.
 
-Nothing is opened before the first request. A request is one exec on the node's one SSH
-connection; several may run at once, such as a probe beside a long step.
+Nothing is opened before the first request. A session on the node's one SSH connection is a
+shell that runs one request after the other, so a further one costs no exec and waits for the
+machine but once. Several may run at once, such as a probe beside a long step: each has a
+session of its own.
 """
 
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kbootstrap.codes_ssh import NOT_A_SHELL, SESSION_REFUSED, SUDO_PASSWORD, SUDO_REFUSED
-from kbootstrap.errors import KbError, LoginError, UnreachableError
+from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.capture import Capture
 from kbootstrap.remote.exchange import Exchange
@@ -40,6 +43,26 @@ def _ssh() -> Any:
     return ssh
 
 
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """A channel of a connection.
+
+    Attributes:
+        fresh: nothing runs on it yet; else stage 0 waits there for a request.
+
+    """
+
+    connection: Any
+    channel: Any
+    fresh: bool = True
+
+    @property
+    def open(self) -> bool:
+        """Neither side is known to have ended it."""
+        ended = self.channel.closed or self.channel.eof_received
+        return self.connection.is_connected and not ended
+
+
 class Connection:
     """One machine. Thread-safe.
 
@@ -65,6 +88,7 @@ class Connection:
         self._state = state
         self._shared = Shared(lambda: pool.dial(target, name))
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
+        self._idle: list[_Session] = []
         self._runs: defaultdict[str, dict[str, Capture]] = defaultdict(dict)
 
     def perform(
@@ -81,22 +105,31 @@ class Connection:
 
         """
         with self._sessions:
-            return self._perform(parts, run_id, on_output)
+            session = self._session()
+            try:
+                return self._perform(session, parts, run_id, on_output)
+            except LostError:
+                if session.fresh or any(part.kind == "step" for part in parts):
+                    raise
+            # It died while it waited, and we only want to read.
+            return self._perform(self._session(), parts, run_id, on_output)
 
-    def _perform(self, parts: Sequence[Part], run_id: str, on_output: OnOutput | None) -> Reply:
+    def _perform(
+        self, session: _Session, parts: Sequence[Part], run_id: str, on_output: OnOutput | None
+    ) -> Reply:
         runs = self._runs[run_id]
         seen = {name: capture.size for name, capture in runs.items()}
         message = request(parts, run_id, state=self._state, seen=seen)
         reader = ReplyReader(message, on_output, runs)
-        connection, channel = self._session()
-        exchange = Exchange(channel, reader, lambda: self._answers(connection))
+        exchange = Exchange(session.channel, reader, lambda: self._answers(session.connection))
         try:
-            exchange.run(self._command(), message.chunks(), self._password())
+            if not session.fresh or exchange.start(self._command(), self._password()):
+                exchange.run(message.chunks())
         except Garbled as error:
             words = f"{self.name} sent a broken answer"
             raise LoginError(NOT_A_SHELL, words, detail=str(error)) from error
         except _ssh().LOSSES as error:
-            raise self._lost(connection, error) from error
+            raise self._lost(session.connection, error) from error
         finally:
             runs.update(reader.runs)
             reader.close()
@@ -104,8 +137,8 @@ class Connection:
                 trips=1, parts=len(message.parts), sent=exchange.sent, received=exchange.received
             )
             self._meter.add(self.name, usage)
-            hang_up(channel)
-        return self._reply(connection, channel, exchange, reader)
+            self._leave(session, done=reader.done)
+        return self._reply(session, exchange, reader)
 
     def tunnel(self, host: str, port: int) -> Any:
         """A socket-like channel to an address as seen from the machine.
@@ -127,14 +160,30 @@ class Connection:
         """Close for good; a request under way ends with `LostError`."""
         self._shared.close()
 
-    def _session(self) -> tuple[Any, Any]:
-        """The connection and a new channel; a connection that died unused is replaced."""
+    def _session(self) -> _Session:
+        """One that waits, or a new one; a connection that died unused is replaced."""
+        for session in self._waiting():
+            if session.open:
+                return session
+            hang_up(session.channel)
         for last in (False, True):
             connection = self._shared.get()
             channel = self._channel(connection, last=last)
             if channel is not None:
-                return connection, channel
+                return _Session(connection, channel)
         raise on_exchange(None, self.name)
+
+    def _waiting(self) -> Iterator[_Session]:
+        with suppress(IndexError):  # no more of them
+            while True:
+                yield self._idle.pop()
+
+    def _leave(self, session: _Session, *, done: bool) -> None:
+        """Keep it for the next request, if it has answered this one properly."""
+        if done and session.open:
+            self._idle.append(replace(session, fresh=False))
+        else:
+            hang_up(session.channel)
 
     def _channel(self, connection: Any, *, last: bool) -> Any:
         """A new channel; None if the connection is dead and dropped, or was away for a moment."""
@@ -176,12 +225,11 @@ class Connection:
             return None
         return self._pool.secrets.resolve(self.target.become_password).reveal().encode()
 
-    def _reply(
-        self, connection: Any, channel: Any, exchange: Exchange, reader: ReplyReader
-    ) -> Reply:
+    def _reply(self, session: _Session, exchange: Exchange, reader: ReplyReader) -> Reply:
         if reader.complete:
             return reader.reply()
-        if reader.started or channel.exit_status < 0:  # killed, or cut off
+        channel, connection = session.channel, session.connection
+        if reader.started or not session.fresh or channel.exit_status < 0:  # killed, or cut off
             raise self._lost(connection, connection.transport.get_exception())
         refusal = Refusal(
             status=channel.exit_status,

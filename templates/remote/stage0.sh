@@ -7,6 +7,8 @@
 # It reads "KB1 <nonce> <size>" from stdin, passing over at most one line before it (a password
 # that sudo did not ask for), then <size> bytes of script. The script must end with the nonce,
 # so a text cut short by a broken connection is never run. dd reads exactly; head may not.
+# Then it waits for the next request: each runs in a subshell, and finds nothing of the last one.
+# Not "( ... ) ||": that would switch set -e off in the parts.
 umask 077;
 unset ENV BASH_ENV CDPATH;
 LC_ALL=C;
@@ -14,17 +16,25 @@ export LC_ALL;
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin;
 export PATH;
 printf "\036KB1 ready\n";
-read -r kb_magic kb_nonce kb_size || exit 120;
-case $kb_magic in
-KB1) ;;
-*) read -r kb_magic kb_nonce kb_size || exit 120 ;;
+kb_before=;
+kb_status=120;
+while read -r kb_magic kb_nonce kb_size; do
+case $kb_magic$kb_before in
+KB1 | KB1:) ;;
+*:) exit 121 ;;
+*)
+kb_before=:;
+continue
+;;
 esac;
-case $kb_magic in
-KB1) ;;
-*) exit 121 ;;
-esac;
+kb_before=:;
 kb_text=$(dd bs="$kb_size" count=1 iflag=fullblock 2>/dev/null);
 case $kb_text in
-*"KBEND $kb_nonce") eval "$kb_text" ;;
+*"KBEND $kb_nonce") ;;
 *) exit 122 ;;
 esac;
+(eval "$kb_text");
+kb_status=$?;
+[ "$kb_status" -eq 0 ] || break;
+done;
+exit "$kb_status";

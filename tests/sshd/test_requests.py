@@ -15,6 +15,7 @@ from kbootstrap.remote import exchange, session
 from kbootstrap.remote.meter import Meter
 from kbootstrap.remote.session import Connection
 from kbootstrap.remote.wire import Blob, Part
+from tests.lab.shell import wait_until
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import Server, running
 
@@ -144,10 +145,54 @@ def test_a_connection_that_died_idle_is_replaced_unseen(
 def test_a_driver_that_is_killed_is_lost_and_the_connection_kept(
     connection: Connection, server: Server
 ) -> None:
+    script = "read -r _ _ _ driver _ </proc/self/stat; kill -9 $driver"
     with pytest.raises(LostError):
-        connection.perform([Part("a", "kill -9 $$")], run_id="r")
+        connection.perform([Part("a", script)], run_id="r")
     assert connection.perform(HELLO, run_id="r").ok
     assert server.connections == 1
+
+
+SHELL = Part("pid", 'echo "$$"', "probe")
+
+
+def shell_of(connection: Connection) -> int:
+    return int(connection.perform([SHELL], run_id="r").output("pid"))
+
+
+def test_the_shell_that_waits_runs_the_next_request(connection: Connection) -> None:
+    leave = Part("a", "umask 0; cd /tmp; kb_left_over=1; KB_RUN=other; exit 3")
+    first = shell_of(connection)
+    connection.perform([leave], run_id="r")
+    found = connection.perform(
+        [SHELL, Part("b", 'echo "$(umask) $KB_RUN ${kb_left_over:-}"')], run_id="r"
+    )
+    assert int(found.output("pid")) == first
+    assert found.output("b") == "0077 r \n"
+
+
+def test_a_shell_that_was_killed_is_replaced(connection: Connection, server: Server) -> None:
+    first = shell_of(connection)
+    os.kill(first, signal.SIGKILL)
+    waiting = connection._idle[0]  # noqa: SLF001 - only it knows when the news has come
+    wait_until("the channel is closed", lambda: not waiting.open)
+    assert connection.perform([Part("a", "echo in")], run_id="r").output("a") == "in\n"
+    assert shell_of(connection) != first
+    assert server.connections == 1
+
+
+def test_what_may_have_changed_something_is_not_sent_twice(
+    connection: Connection, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine hangs up while the next request is on its way to the shell that waits."""
+    monkeypatch.setattr(session._Session, "open", True)  # noqa: SLF001 - before we know
+    shell_of(connection)
+    server.kill_sessions()
+    with pytest.raises(LostError):
+        connection.perform([Part("a", "true")], run_id="r")
+
+    shell_of(connection)
+    server.kill_sessions()
+    assert connection.perform(HELLO, run_id="r").ok  # only looks
 
 
 def test_closing_ends_a_request_at_once(

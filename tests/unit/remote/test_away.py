@@ -9,7 +9,7 @@ import pytest
 
 from kbootstrap.errors import LostError, UnreachableError
 from kbootstrap.remote import ssh
-from kbootstrap.remote.session import Connection
+from kbootstrap.remote.session import Connection, _Session
 from kbootstrap.remote.wire import Part
 
 
@@ -41,7 +41,7 @@ def session(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_channel_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Transport(failures=1)
 
-    assert session(transport, monkeypatch)()[1] == "channel"
+    assert session(transport, monkeypatch)().channel == "channel"
 
 
 def test_a_server_that_never_gives_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_a_connection_cut_as_the_command_starts_is_lost(monkeypatch: pytest.Monk
     pool: Any = SimpleNamespace()
     connection = Connection(target, name="n1", pool=pool, meter=meter)
     away = SimpleNamespace(is_connected=True)
-    monkeypatch.setattr(connection, "_session", lambda: (away, Channel()))
+    monkeypatch.setattr(connection, "_session", lambda: _Session(away, Channel()))
 
     with pytest.raises(LostError, match="Connection reset by peer") as caught:
         connection.perform([Part("p", "true")], run_id="r")
