@@ -15,12 +15,20 @@ from kbootstrap.render import render, sha256
 from kbootstrap.runtime import config_files, config_paths, containerd, daemon_paths
 from phases.placed import lacking, unwanted
 
+RECORD = "/var/lib/kbootstrap/runtime"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What templates/runtime/probe.sh.j2 prints."""
+    """What templates/runtime/probe.sh.j2 prints.
 
-    version: str = ""  # "1.6.20"
+    Attributes:
+        version: such as "1.6.20"; the program is asked again unless its size, times and inode
+            are those noted when it was last asked.
+
+    """
+
+    version: str = ""
     file: tuple[str, ...] = ()  # "sha256 path" of each configuration file of ours that is there
     active: bool = False
     enabled: bool = False
@@ -34,12 +42,18 @@ class Facts:
         return int(head) if head.isdigit() else 1
 
 
+def binary(cluster: Cluster) -> str:
+    """The runtime's own program."""
+    return cluster.runtime.unit.removesuffix(".service")
+
+
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     del node
     return render(
         "runtime/probe.sh.j2",
-        binary=cluster.runtime.unit.removesuffix(".service"),
+        binary=binary(cluster),
+        record=RECORD,
         unit=cluster.runtime.unit,
         socket=cluster.runtime.socket.removeprefix("unix://"),
         paths=config_paths(cluster),
@@ -82,6 +96,8 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             title=f"wait until {view.cluster.runtime.type} answers",
             body=render(
                 "runtime/wait.sh.j2",
+                binary=binary(view.cluster),
+                record=RECORD,
                 socket=view.cluster.runtime.socket.removeprefix("unix://"),
                 unit=unit,
             ),

@@ -200,8 +200,9 @@ def test_bodies_of_actions_are_rendered() -> None:
 # What a probe may call; a command with sub-commands only with these first words.
 READS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("[", ":", "break", "command", "continue", "printf", "read", "set"), ("",)),
-    **dict.fromkeys(("cat", "date", "df", "du", "grep", "id", "sha256sum", "stat", "uname"), ("",)),
-    **dict.fromkeys(("kb_fact", "kb_files", "kb_run_state", "kb_sha", "kb_socket"), ("",)),
+    **dict.fromkeys(("cat", "date", "df", "du", "grep", "sha256sum", "stat", "uname"), ("",)),
+    **dict.fromkeys(("kb_clock", "kb_fact", "kb_files"), ("",)),
+    **dict.fromkeys(("kb_run_state", "kb_sha", "kb_socket"), ("",)),
     '"$save"': ("",),  # iptables-save or ip6tables-save
     "containerd": ("--version",),
     "crictl": ("images", "ps"),

@@ -58,7 +58,7 @@ def read(text: str) -> dict[str, Any]:
 def write_script(record: str) -> str:
     """Shell that replaces the record in one move."""
     return (
-        "mkdir -p /var/lib/kbootstrap && "
+        "{ [ -d /var/lib/kbootstrap ] || mkdir -p /var/lib/kbootstrap; } && "
         f"printf '%s\\n' {shlex.quote(record)} >{PATH}.new && mv {PATH}.new {PATH} || "
         f"{{ rm -f {PATH}.new; false; }}"
     )

@@ -2,7 +2,7 @@
 # Functions for the parts of a request. Each part may use:
 #
 #   kb_fact NAME VALUE               print one NAME=VALUE line
-#   kb_sha NAME PATH                 kb_fact of a file's sha256; empty if there is no such file
+#   kb_sha NAME PATH [NAME PATH]...  kb_fact of each file's sha256; empty if there is no such file
 #   kb_files NAME FORMAT PATH...     kb_fact of each that is a file: sha256, stat's FORMAT, path
 #   kb_socket PATH                   does a process listen at this unix socket?
 #   kb_run_state NAME                print none|running|ok|failed|lost of a detached run
@@ -32,12 +32,25 @@ kb_fact() {
   printf '%s=%s\n' "$1" "$2"
 }
 
-kb_sha() {
-  kb_sum=
-  if [ -f "$2" ]; then
-    kb_sum=$(sha256sum <"$2") || return 1
-  fi
-  printf '%s=%s\n' "$1" "${kb_sum%% *}"
+kb_sha() { # one process, however many files
+  kb_names="" kb_pairs=$(($# / 2))
+  while [ "$kb_pairs" -gt 0 ]; do
+    kb_pairs=$((kb_pairs - 1))
+    if [ -f "$2" ]; then
+      kb_names="$kb_names $1"
+      set -- "$@" "$2"
+    else
+      printf '%s=\n' "$1"
+    fi
+    shift 2
+  done
+  [ $# -gt 0 ] || return 0
+  kb_sums=$(sha256sum "$@") || return 1
+  for kb_name in $kb_names; do
+    kb_sum=${kb_sums%% *}
+    kb_sums=${kb_sums#*"$KB_NL"}
+    printf '%s=%s\n' "$kb_name" "${kb_sum#\\}"
+  done
 }
 
 kb_files() { # two processes, however many files

@@ -48,7 +48,8 @@ fi
 # ---- probe:upgrade-prepare
 (
 case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
-record=/var/lib/kbootstrap/programs
+noted=
+if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi # dash reads byte by byte
 set --
 for name in kubeadm kubelet kubectl crictl; do
   [ -f /usr/local/bin/"$name" ] && set -- "$@" /usr/local/bin/"$name"
@@ -61,17 +62,11 @@ for file in /var/lib/kbootstrap/upgrade/*; do
 done
 if [ $# -gt 0 ]; then
   stat -c '%s:%.9Y:%.9Z:%i %n' "$@" | while read -r identity path; do
-    sum=
-    if [ -r "$record" ]; then
-      while read -r noted known _; do
-        [ "$noted" = "$identity" ] && { sum=$known; break; }
-      done <"$record"
-    fi
-    if [ -z "$sum" ]; then
-      sum=$(sha256sum <"$path")
-      sum=${sum%% *}
-    fi
-    kb_fact have "$sum $path"
+    case $noted in
+      *"$KB_NL$identity "*) sum=${noted#*"$KB_NL$identity "} ;;
+      *) sum=$(sha256sum <"$path") ;;
+    esac
+    kb_fact have "${sum%% *} $path"
   done
 fi
 if command -v kubeadm >/dev/null 2>&1; then kb_fact kubeadm "$(kubeadm version -o short 2>/dev/null)"; fi
@@ -129,7 +124,12 @@ fi
 
 # ---- probe:upgrade-control-plane
 (
-version=$(containerd --version 2>/dev/null) || version=
+version="" program=$(command -v containerd) || program=
+if [ -n "$program" ]; then
+  noted="" identity=$(stat -Lc '%s:%.9Y:%.9Z:%i' "$program")
+  if [ -r /var/lib/kbootstrap/runtime ]; then read -r noted version </var/lib/kbootstrap/runtime || :; fi
+  [ "$noted" = "$identity" ] || version=$(containerd --version 2>/dev/null) || version=
+fi
 for word in $version; do
   case $word in v[0-9]*.[0-9]* | [0-9]*.[0-9]*) kb_fact version "$word"; break ;; esac
 done
@@ -149,9 +149,12 @@ for line in $state; do
   esac
 done
 now=$(date +%s.%N)
-read -r uptime _ </proc/uptime
-stat -c %.3Z /etc/containerd/config.toml 2>/dev/null | awk -v now="$now" -v up="$uptime" -v start="$started" \
-  '$1 > now - up + start / 1e6 + 0.05 { stale = 1 } END { if (stale) print "stale=1" }'
+kb_clock
+now=${now%??????} # milliseconds
+started=$((${now%.*}${now#*.} - kb_ms + started / 1000 + 50))
+for changed in $(stat -c %.3Z /etc/containerd/config.toml 2>/dev/null); do
+  [ "${changed%.*}${changed#*.}" -le "$started" ] || { kb_fact stale 1; break; }
+done
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
 [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || kb_fact cgroup_v1 1
 kb_fact run "$(kb_run_state upgrade-v1.35.1)"
@@ -472,6 +475,10 @@ until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/contai
   fi
   sleep 0.2
 done
+# So that a look need not start it to ask: that takes longer than all the rest.
+if [ -d "$KB_STATE" ] && version=$(containerd --version); then
+  kb_replace /var/lib/kbootstrap/runtime "$(stat -Lc '%s:%.9Y:%.9Z:%i' "$(command -v containerd)") $version"
+fi
 )
 
 # ---- upgrade-control-plane: kubeadm upgrade node (v1.35.1)

@@ -26,7 +26,9 @@ fi
 # ---- probe:identity
 (
 kb_fact arch "$(uname -m)"
-kb_fact uid "$(id -u)"
+while read -r key _ value _; do
+  case $key in Uid:) kb_fact uid "$value"; break ;; esac
+done </proc/self/status
 kb_fact clock "$(date +%s)"
 [ -d /run/systemd/system ] && kb_fact systemd 1
 if [ -r /var/lib/kbootstrap/cluster ]; then
@@ -48,7 +50,7 @@ kb_fact member "$member"
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
 while read -r key value _; do
-  case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))" ;; esac
+  case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))"; break ;; esac
 done </proc/meminfo
 if [ "$member" = 0 ]; then
   df -Pk /var /etc | {
@@ -79,13 +81,10 @@ fi
 if ! [ -d /sys/module/overlay ] && ! grep -qw overlay /proc/filesystems; then
   kb_fact missing_module overlay
 fi
-if ! [ -d /sys/module/br_netfilter ] && ! grep -qw br_netfilter /proc/filesystems; then
-  [ -d /proc/sys/net/bridge ] ||
+if ! [ -d /sys/module/br_netfilter ] && ! [ -d /proc/sys/net/bridge ] && ! grep -qw br_netfilter /proc/filesystems; then
   kb_fact missing_module br_netfilter
 fi
-for pair in modules_sha:/etc/modules-load.d/95-kbootstrap.conf sysctl_sha:/etc/sysctl.d/95-kbootstrap.conf; do
-  kb_sha "${pair%%:*}" "${pair#*:}"
-done
+kb_sha modules_sha /etc/modules-load.d/95-kbootstrap.conf sysctl_sha /etc/sysctl.d/95-kbootstrap.conf
 set --
 [ -r /proc/sys/net/ipv4/ip_forward ] && set -- "$@" /proc/sys/net/ipv4/ip_forward
 [ -r /proc/sys/net/bridge/bridge-nf-call-iptables ] && set -- "$@" /proc/sys/net/bridge/bridge-nf-call-iptables
@@ -114,7 +113,12 @@ fi
 
 # ---- probe:runtime
 (
-version=$(containerd --version 2>/dev/null) || version=
+version="" program=$(command -v containerd) || program=
+if [ -n "$program" ]; then
+  noted="" identity=$(stat -Lc '%s:%.9Y:%.9Z:%i' "$program")
+  if [ -r /var/lib/kbootstrap/runtime ]; then read -r noted version </var/lib/kbootstrap/runtime || :; fi
+  [ "$noted" = "$identity" ] || version=$(containerd --version 2>/dev/null) || version=
+fi
 for word in $version; do
   case $word in v[0-9]*.[0-9]* | [0-9]*.[0-9]*) kb_fact version "$word"; break ;; esac
 done
@@ -134,9 +138,12 @@ for line in $state; do
   esac
 done
 now=$(date +%s.%N)
-read -r uptime _ </proc/uptime
-stat -c %.3Z /etc/containerd/config.toml 2>/dev/null | awk -v now="$now" -v up="$uptime" -v start="$started" \
-  '$1 > now - up + start / 1e6 + 0.05 { stale = 1 } END { if (stale) print "stale=1" }'
+kb_clock
+now=${now%??????} # milliseconds
+started=$((${now%.*}${now#*.} - kb_ms + started / 1000 + 50))
+for changed in $(stat -c %.3Z /etc/containerd/config.toml 2>/dev/null); do
+  [ "${changed%.*}${changed#*.}" -le "$started" ] || { kb_fact stale 1; break; }
+done
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
 
 :
@@ -145,7 +152,8 @@ if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/container
 # ---- probe:programs
 (
 case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
-record=/var/lib/kbootstrap/programs
+noted=
+if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi # dash reads byte by byte
 set --
 for name in kubeadm kubelet kubectl crictl; do
   [ -f /usr/local/bin/"$name" ] && set -- "$@" /usr/local/bin/"$name"
@@ -155,17 +163,11 @@ for file in /opt/cni/bin/*; do
 done
 if [ $# -gt 0 ]; then
   stat -c '%s:%.9Y:%.9Z:%i %n' "$@" | while read -r identity path; do
-    sum=
-    if [ -r "$record" ]; then
-      while read -r noted known _; do
-        [ "$noted" = "$identity" ] && { sum=$known; break; }
-      done <"$record"
-    fi
-    if [ -z "$sum" ]; then
-      sum=$(sha256sum <"$path")
-      sum=${sum%% *}
-    fi
-    kb_fact have "$sum $path"
+    case $noted in
+      *"$KB_NL$identity "*) sum=${noted#*"$KB_NL$identity "} ;;
+      *) sum=$(sha256sum <"$path") ;;
+    esac
+    kb_fact have "${sum%% *} $path"
   done
 fi
 
@@ -238,9 +240,7 @@ fi
 
 # ---- probe:cni-bridge
 (
-kb_sha conflist /etc/cni/net.d/10-kbootstrap.conflist
-kb_sha script /var/lib/kbootstrap/pod-network.sh
-kb_sha unit /etc/systemd/system/kbootstrap-pod-network.service
+kb_sha conflist /etc/cni/net.d/10-kbootstrap.conflist script /var/lib/kbootstrap/pod-network.sh unit /etc/systemd/system/kbootstrap-pod-network.service
 for line in $(systemctl show kbootstrap-pod-network.service -p UnitFileState); do
   case $line in UnitFileState=enabled) kb_fact enabled 1 ;; esac
 done
@@ -402,6 +402,10 @@ until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/contai
   fi
   sleep 0.2
 done
+# So that a look need not start it to ask: that takes longer than all the rest.
+if [ -d "$KB_STATE" ] && version=$(containerd --version); then
+  kb_replace /var/lib/kbootstrap/runtime "$(stat -Lc '%s:%.9Y:%.9Z:%i' "$(command -v containerd)") $version"
+fi
 )
 
 # ---- programs: download /usr/local/bin/kubelet from https://dl.k8s.io/release/v1.34.2/bin/linux/amd64/kubelet (sha256 amd641111111)
