@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from kbootstrap.action import Action
@@ -190,7 +191,8 @@ def parse_facts(facts: type[F], text: str) -> F:
         ValueError: a line fits no field, or a value its type.
 
     """
-    hints = get_type_hints(facts)
+    kind: Any = facts  # mypy takes no class of F for hashable
+    hints = _hints(kind)
     values: dict[str, Any] = {}
     for line in text.splitlines():
         name, equals, value = line.partition("=")
@@ -201,6 +203,11 @@ def parse_facts(facts: type[F], text: str) -> F:
         else:
             values[name] = _scalar(hints[name], value)
     return facts(**values)
+
+
+@cache
+def _hints(facts: type) -> Mapping[str, Any]:
+    return get_type_hints(facts)
 
 
 def _scalar(kind: type, value: str) -> str | int | bool:

@@ -4,7 +4,7 @@ Made by `kbootstrap.model.resolve` from the user's words; from here on nobody re
 Everything is hashable and compares by value, so plans are pure functions of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
@@ -238,7 +238,13 @@ class ExtraFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Everything a plan may depend on."""
+    """Everything a plan may depend on.
+
+    Attributes:
+        control_planes: in inventory order; the first one runs ``kubeadm init``. Kept, for it is
+            asked for several times per node.
+
+    """
 
     name: str
     version: Version
@@ -256,11 +262,11 @@ class Cluster:
     programs: Programs = Programs()
     files: tuple[ExtraFile, ...] = ()
     token_ttl: int = 900  # seconds
+    control_planes: tuple[Node, ...] = field(init=False, repr=False, compare=False)
 
-    @property
-    def control_planes(self) -> tuple[Node, ...]:
-        """In inventory order; the first one runs ``kubeadm init``."""
-        return tuple(n for n in self.nodes if n.is_control_plane)
+    def __post_init__(self) -> None:
+        found = tuple(node for node in self.nodes if node.is_control_plane)
+        object.__setattr__(self, "control_planes", found)
 
     @property
     def first(self) -> Node:
