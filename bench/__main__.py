@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import relay, startup, stragglers, table
+from bench import limits, relay, startup, stragglers, table, whole
 from bench.cases import Case, cases, kbootstrap, refresh
 from bench.fleet import JOINED, Fleet
 from bench.measure import measure
@@ -22,6 +22,8 @@ from bench.scene import TARGET, Scene
 
 ROOT = Path(__file__).parent.parent
 DOCS, TRIAL = ROOT / "docs" / "performance", ROOT / ".lab" / "bench"
+COUNTS = {"ansible": [1, 10, 300], "pyinfra": [1, 10, 100, 300]}  # hosts; the others: all
+MANY = 300  # hosts, up to which bad ones and a jump host are tried
 CHANGED = re.compile(rb"changed=[1-9]|Changed: [1-9]")
 
 
@@ -32,7 +34,7 @@ def main() -> int:
         print("the benchmark needs root: it makes network namespaces and mounts", file=sys.stderr)
         return 1
     if words.quick:
-        words.nodes, words.runs, words.delays = [10], 2, [0]
+        words.nodes, words.runs, words.delays, words.whole = [10], 2, [0], False
     words.to = words.to or (TRIAL if words.quick else DOCS)
     cells: list[dict[str, Any]] = []
     aside: list[dict[str, Any]] = []
@@ -41,32 +43,18 @@ def main() -> int:
         "cells": cells,
         "stragglers": aside,
         "startup": startup.measure_all(words.runs),
+        "whole": whole.measure_all() if words.whole else [],
     }
-    if words.add:
-        _keep(found, words)
     for count in words.nodes:
         with Fleet(count) as fleet, tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
             for delay in _delays(words, count):
                 with _scene(fleet, Path(folder), delay) as scene:
-                    if not delay:
+                    if not delay and count <= MANY:
                         aside.append(stragglers.measure_all(scene))
                     for _ in _rounds(scene, words, delay, cells):
                         _write(found, words.to)  # so that a run cut short leaves what it has
     print((words.to / "table.md").read_text())
     return 0
-
-
-def _keep(found: dict[str, Any], words: argparse.Namespace) -> None:
-    """Begin with the figures of an earlier run, all but those to be made now."""
-    file = words.to / "results.json"
-    if not file.exists():
-        return
-    before = json.loads(file.read_text())
-    anew = {(count, delay) for count in words.nodes for delay in _delays(words, count)}
-    for kind in ("cells", "stragglers"):
-        found[kind] += [
-            one for one in before[kind] if (one["nodes"], one.get("delay", 0)) not in anew
-        ]
 
 
 def _delays(words: argparse.Namespace, count: int) -> list[int]:
@@ -82,7 +70,7 @@ def _write(found: dict[str, Any], folder: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     add = parser.add_argument
-    add("--nodes", type=_numbers, default=[1, 10, 100, 300], help="host counts: 1,10,100,300")
+    add("--nodes", type=_numbers, default=[1, 10, 100, 300, 1000], help="host counts: 1,10,100")
     add("--runs", type=int, default=5, help="rounds; tools take turns within each")
     add("--rows", type=lambda t: t.split(","), default=["a", "b", "c", "c0", "d", "e"])
     add(
@@ -90,11 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         type=lambda t: t.split(","),
         default=["kbootstrap", "ansible", "pyinfra", "floor"],
     )
-    add("--budget", type=float, default=600, help="seconds for one tool in one row; at least 1 run")
-    add("--cut", type=float, default=3600, help="seconds after which one run is stopped")
+    add("--budget", type=float, default=20, help="seconds for one tool in one row; at least 1 run")
+    add("--cut", type=float, default=1800, help="seconds after which one run is stopped, at most")
     add("--delays", type=_numbers, default=[0, 20, 100], help="ms added to each round trip")
     add("--delay-nodes", type=_numbers, default=[10], help="for these host counts, others have 0")
-    add("--add", action="store_true", help="keep the results of other fleets and delays")
+    add("--no-whole", dest="whole", action="store_false", help="make no clusters")
     add("--to", type=Path, help="folder for the results (docs/performance)")
     add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency; to .lab/bench")
     return parser
@@ -134,14 +122,20 @@ def _rounds(
 
     Yields after each round.
     """
-    chosen = [c for c in cases(scene) if c.row in words.rows and c.tool in words.tools]
+    count = len(scene.reach)
+    chosen = [
+        c
+        for c in cases(scene)
+        if c.row in words.rows and c.tool in words.tools and count in COUNTS.get(c.tool, [count])
+    ]
     here = [_cell(scene, delay, case) for case in chosen]
     for turn in range(words.runs):
         for case, cell in zip(chosen, here, strict=True):
             had = cell["samples"]
             if had and (had[-1]["cut"] or _with_one_more(had) > words.budget):
                 continue
-            had.append(_one(scene, case, words.cut))
+            most = min(words.cut, limits.seconds(here, cell))
+            had.append(_one(scene, case, most))
             if len(had) == 1:
                 cells.append(cell)
             figures = ", ".join(f"{k} {had[-1][k]:.2f}" for k in ("wall", "client", "server"))

@@ -15,7 +15,7 @@ from tests.lab.shell import wait_until
 
 CLIENT = Group("kbootstrap-bench-client")
 ENTER = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1"; shift; n=$((n - 1)); done; exec "$@"'
-SETTLE = 60  # seconds at most until hosts have done with a command that was stopped
+SETTLE = 300  # seconds at most until hosts have done with a command that was stopped
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench import plot
+from bench import plot, targets
 from bench.cases import ROWS, STEPS, TOOLS
 
 Found = dict[str, Any]
@@ -71,6 +71,7 @@ def write(found: Found, folder: Path) -> None:
     for name, times in found["startup"].items():
         lines.append(f"| `{name}` | {times['median'] * 1e3:.0f} | {times['least'] * 1e3:.0f} |")
     lines += _aside(found["stragglers"])
+    lines += ["", *targets.reached(cells, found)]
     (folder / "table.md").write_text("\n".join([*lines, ""]))
     (folder / "curve.svg").write_text(plot.curve({key: ways[0] for key, ways in cells.items()}))
 

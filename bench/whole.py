@@ -4,12 +4,15 @@
 kubeadm took is read on the nodes: its detached runs note when they began and ended.
 """
 
+import os
 import resource
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.conftest import new_site
+from tests.e2e.site import VERSION, real_programs
 from tests.lab import Lab
 
 # Seconds from the start of a detached run to its end, by its own files; 0 if it never ran.
@@ -20,10 +23,20 @@ awk -v a="$begun" -v b="$ended" 'BEGIN { print b - a }'
 """
 
 
-def main(kind: str, control_planes: str, workers: str) -> int:
-    """Print one line: total, kubeadm's path, the rest; and the CPU seconds of our own process."""
-    leaders = int(control_planes)
-    lab = Lab("benchwhole", leaders + int(workers))
+# Kind, control planes, workers of the clusters that a whole run of the bench makes.
+CLUSTERS = (("standin", 1, 1), ("standin", 1, 50), ("real", 3, 3))
+
+
+def measure_all() -> list[dict[str, Any]]:
+    """All of them; the real one only where its programs are."""
+    chosen = [one for one in CLUSTERS if one[0] == "standin" or real_programs(VERSION)]
+    return [measure(*one) for one in chosen]
+
+
+def measure(kind: str, leaders: int, workers: int) -> dict[str, Any]:
+    """Seconds of one `up`: in total, of kubeadm's path, the rest; and of our own CPU."""
+    load = os.getloadavg()[0]
+    lab = Lab("benchwhole", leaders + workers)
     try:
         lab.up()
         lab.registry.start()
@@ -41,12 +54,20 @@ def main(kind: str, control_planes: str, workers: str) -> int:
         names = [node.name for node in lab.nodes]
     finally:
         lab.down()
-    init = took[names[0], "init"]
     joins = [took[name, "join"] for name in names]
-    path = init + max(sum(joins[1:leaders]), max(joins[leaders:], default=0.0))
+    path = took[names[0], "init"]
+    path += max(sum(joins[1:leaders]), max(joins[leaders:], default=0.0))
+    found = {"kind": kind, "control planes": leaders, "workers": workers, "load": load}
+    return found | {"total": total, "path": path, "rest": total - path, "cpu": ours}
+
+
+def main(kind: str, control_planes: str, workers: str) -> int:
+    """Print one line."""
+    run = measure(kind, int(control_planes), int(workers))
     print(
-        f"{kind} {control_planes}+{workers}: total {total:.1f} s, kubeadm's path {path:.1f} s"
-        f" (init {init:.1f} s), the rest {total - path:.1f} s; CPU of kbootstrap {ours:.1f} s"
+        f"{kind} {control_planes}+{workers}: total {run['total']:.1f} s, kubeadm's path"
+        f" {run['path']:.1f} s, the rest {run['rest']:.1f} s; CPU of kbootstrap {run['cpu']:.1f} s;"
+        f" load before {run['load']:.1f}"
     )
     return 0
 

@@ -17,7 +17,7 @@ _DEFINITION = re.compile(r"(?ms)^(?P<name>kb_\w+)(\(\).*?^\}|='.*?')$")
 
 @cache
 def stage0() -> str:
-    """The constant program of every exec request; fits between single quotes of any shell."""
+    """The constant program of every session; fits between single quotes of any shell."""
     return _bare(_text("stage0")).replace("\n", " ")
 
 

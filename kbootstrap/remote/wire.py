@@ -1,7 +1,7 @@
 r"""What goes to a machine and what comes back, as data; no I/O.
 
-One `Request` is one exec: a header line, a script that holds the driver and all parts, then
-the blobs, nothing else::
+One `Request` is one round trip: a header line, a script that holds the driver and all parts,
+then the blobs, nothing else::
 
     KB1 <nonce> <bytes of script>\n <script> <blob> <blob> ...
 
@@ -123,7 +123,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One exec, ready to be sent.
+    """One round trip, ready to be sent.
 
     Attributes:
         parts: what it runs.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stage 0: the constant text of every exec request, sent as  sh -c '<this, on one line>'.
+# Stage 0: the constant text of every session, sent as  sh -c '<this, on one line>'.
 #
 # It may pass through any login shell (bash, fish, csh) inside single quotes, so it holds no
 # single quote, exclamation mark, double backslash or newline that matters: kbootstrap drops
