@@ -1,6 +1,7 @@
 """``python -m bench``: measure, and write what was found. ``bench/run`` calls it."""
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -22,8 +23,6 @@ from bench.scene import TARGET, Scene
 
 ROOT = Path(__file__).parent.parent
 DOCS, TRIAL = ROOT / "docs" / "performance", ROOT / ".lab" / "bench"
-COUNTS = {"ansible": [1, 10, 300], "pyinfra": [1, 10, 100, 300]}  # hosts; the others: all
-MANY = 300  # hosts, up to which bad ones and a jump host are tried
 CHANGED = re.compile(rb"changed=[1-9]|Changed: [1-9]")
 
 
@@ -49,7 +48,7 @@ def main() -> int:
         with Fleet(count) as fleet, tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
             for delay in _delays(words, count):
                 with _scene(fleet, Path(folder), delay) as scene:
-                    if not delay and count <= MANY:
+                    if not delay and count <= limits.MANY:
                         aside.append(stragglers.measure_all(scene))
                     for _ in _rounds(scene, words, delay, cells):
                         _write(found, words.to)  # so that a run cut short leaves what it has
@@ -70,7 +69,7 @@ def _write(found: dict[str, Any], folder: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     add = parser.add_argument
-    add("--nodes", type=_numbers, default=[1, 10, 100, 300, 1000], help="host counts: 1,10,100")
+    add("--nodes", type=_numbers, default=[1, 10, 100, 1000, 300], help="host counts: 1,10,100")
     add("--runs", type=int, default=5, help="rounds; tools take turns within each")
     add("--rows", type=lambda t: t.split(","), default=["a", "b", "c", "c0", "d", "e"])
     add(
@@ -78,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         type=lambda t: t.split(","),
         default=["kbootstrap", "ansible", "pyinfra", "floor"],
     )
-    add("--budget", type=float, default=20, help="seconds for one tool in one row; at least 1 run")
+    add("--budget", type=float, default=40, help="seconds for one tool in one row; at least 1 run")
     add("--cut", type=float, default=1800, help="seconds after which one run is stopped, at most")
     add("--delays", type=_numbers, default=[0, 20, 100], help="ms added to each round trip")
     add("--delay-nodes", type=_numbers, default=[10], help="for these host counts, others have 0")
@@ -120,19 +119,24 @@ def _rounds(
 ) -> Iterator[None]:
     """All cases in turn, as often as wanted; the slow ones stop at their budget.
 
-    Yields after each round.
+    Ansible, by far the slowest, comes when the others are done, so that a run which is broken
+    off has them. Yields after each round.
     """
-    count = len(scene.reach)
     chosen = [
-        c
-        for c in cases(scene)
-        if c.row in words.rows and c.tool in words.tools and count in COUNTS.get(c.tool, [count])
+        (case, _cell(scene, delay, case))
+        for case in cases(scene)
+        if case.row in words.rows
+        and case.tool in words.tools
+        and limits.measured(case.tool, case.row, len(scene.reach))
     ]
-    here = [_cell(scene, delay, case) for case in chosen]
-    for turn in range(words.runs):
-        for case, cell in zip(chosen, here, strict=True):
+    here = [cell for _, cell in chosen]
+    slow = [one for one in chosen if one[0].tool == "ansible"]
+    fast = [one for one in chosen if one not in slow]
+    for turns, turn in itertools.product((fast, slow), range(words.runs)):
+        for case, cell in turns:
             had = cell["samples"]
-            if had and (had[-1]["cut"] or _with_one_more(had) > words.budget):
+            budget = words.budget / limits.SLOWER if case.tool == "ansible" else words.budget
+            if had and (had[-1]["cut"] or _with_one_more(had) > budget):
                 continue
             most = min(words.cut, limits.seconds(here, cell))
             had.append(_one(scene, case, most))
