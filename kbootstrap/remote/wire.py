@@ -162,7 +162,7 @@ class Request:
         """Driver, functions and parts as one text; ends with the nonce, see stage0.sh."""
         seen = " ".join(f"{name}={offset}" for name, offset in self.seen.items())
         values = {
-            "KB_NONCE": self.nonce,
+            "KB_MARK": f"\x1eKB1 {self.nonce}",
             "KB_ID": self.tag,
             "KB_RUN": self.run_id,
             "KB_STATE": self.state,

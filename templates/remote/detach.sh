@@ -159,13 +159,13 @@ kb_offset() { # NAME FOLDER: kb_seen = how much of this run's output the other s
 kb_attach() { # NAME SECONDS FOLDER: stream its output until it ends, return its status
   exec 8>&-
   kb_offset "$1" "$3"
-  printf '\036KB1 %s A %s %s\n' "$KB_NONCE" "$1" "$kb_seen" >&2
+  printf '%s A %s %s\n' "$KB_MARK" "$1" "$kb_seen" >&2
   exec 7<"$3/out"
   [ "$kb_seen" -eq 0 ] || tail -c "+$((kb_seen + 1))" <&7
   kb_follow "$3"
   cat <&7
   exec 7<&-
-  printf '\036KB1 %s D %s\n' "$KB_NONCE" "$1" >&2
+  printf '%s D %s\n' "$KB_MARK" "$1" >&2
   if read -r kb_rc 2>/dev/null <"$3/rc"; then
     [ "$kb_rc" -eq 0 ] || kb_room "$3"
     return "$kb_rc"
@@ -195,7 +195,7 @@ kb_follow() { # FOLDER: copy what comes until there is an rc, or nobody who coul
     30) kb_pause=0.2 ;;
     esac
     # Now and then a sign of life, which also ends this loop when nobody is there to read it.
-    [ $((kb_ticks % 25)) -ne 0 ] || printf '\036KB1 %s W\n' "$KB_NONCE" >&2
+    [ $((kb_ticks % 25)) -ne 0 ] || printf '%s W\n' "$KB_MARK" >&2
     kb_nap "$kb_pause"
   done
 }

@@ -1,12 +1,12 @@
 #!/bin/sh
 # The driver: runs the parts of one request, one after the other, each in its own subshell.
 #
-# kbootstrap puts assignments of KB_NONCE KB_ID KB_RUN KB_STATE KB_SEEN before this text and
+# kbootstrap puts assignments of KB_MARK KB_ID KB_RUN KB_STATE KB_SEEN before this text and
 # calls of kb_part and kb_end after it. Two streams go back (kbootstrap/remote/frames.py):
 #   stdout  frames only:    <RS>KB1 <nonce> R <id> <rc> <millis> <length><NL><bytes><NL>
 #   stderr  live output of the parts, between marks that carry the nonce
 # A part cannot forge either: it does not hold stdout (fd 3 is closed in it) and no program
-# it starts knows the nonce. One fork per part, none for the clock (/proc/uptime).
+# it starts knows the nonce, which is in KB_MARK. One fork per part, none for the clock (/proc/uptime).
 unset kb_text http_proxy https_proxy ftp_proxy all_proxy no_proxy socks_proxy rsync_proxy \
   HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY SOCKS_PROXY RSYNC_PROXY
 exec 3>&1 4<&0 1>&2 </dev/null
@@ -21,6 +21,8 @@ kb_failed=0
 kb_count=0
 kb_left=0
 kb_new=
+# What is still to be said on stderr and stdout: few writes are few packets.
+kb_marks="" kb_frames=""
 # shellcheck disable=SC2034 # prelude.sh uses them
 kb_held="" kb_known="" kb_stages="" kb_staged=""
 
@@ -62,10 +64,10 @@ kb_part() { # ID step|probe ALWAYS BLOB-BYTES SCRIPT
   kb_id=$1 kb_kind=$2 kb_left=$4 kb_body=$5 kb_out=
   if [ "$kb_failed" -ne 0 ] && [ "$3" -eq 0 ]; then
     kb_take "$kb_left" >/dev/null
-    printf '\036KB1 %s K %s\n' "$KB_NONCE" "$kb_id" >&3
+    kb_frames="$kb_frames$KB_MARK K $kb_id$KB_NL"
     return 0
   fi
-  printf '\036KB1 %s B %s\n' "$KB_NONCE" "$kb_id" >&2
+  printf '%s' "$kb_marks$KB_MARK B $kb_id$KB_NL" >&2
   kb_clock
   kb_from=$kb_ms
   set --
@@ -88,15 +90,14 @@ kb_part() { # ID step|probe ALWAYS BLOB-BYTES SCRIPT
     [ "$kb_rc" -eq 0 ] || kb_failed=1
   fi
   kb_clock
-  printf '\036KB1 %s E %s\n' "$KB_NONCE" "$kb_id" >&2
-  printf '\036KB1 %s R %s %s %s %s\n%s\n' "$KB_NONCE" "$kb_id" "$kb_rc" \
-    "$((kb_ms - kb_from))" "${#kb_out}" "$kb_out" >&3
+  kb_marks="$KB_MARK E $kb_id$KB_NL"
+  kb_frames="$kb_frames$KB_MARK R $kb_id $kb_rc $((kb_ms - kb_from)) ${#kb_out}$KB_NL$kb_out$KB_NL"
 }
 
 kb_end() {
-  printf '\036KB1 %s Z %s\n' "$KB_NONCE" "$kb_count" >&2
-  printf '\036KB1 %s Z %s\n' "$KB_NONCE" "$kb_count" >&3
+  printf '%s' "$kb_marks$KB_MARK Z $kb_count$KB_NL" >&2
+  printf '%s' "$kb_frames$KB_MARK Z $kb_count$KB_NL" >&3
   exit 0
 }
 
-printf '\036KB1 %s H\n' "$KB_NONCE" >&3
+printf '%s H\n' "$KB_MARK" >&3
