@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         type=lambda t: t.split(","),
         default=["kbootstrap", "ansible", "pyinfra", "floor"],
     )
-    add("--budget", type=float, default=40, help="seconds for one tool in one row; at least 1 run")
+    add("--budget", type=float, default=30, help="seconds for one tool in one row; at least 1 run")
     add("--cut", type=float, default=1800, help="seconds after which one run is stopped, at most")
     add("--delays", type=_numbers, default=[0, 20, 100], help="ms added to each round trip")
     add("--delay-nodes", type=_numbers, default=[10], help="for these host counts, others have 0")
