@@ -42,7 +42,7 @@ def main() -> int:
         "cells": cells,
         "stragglers": aside,
         "startup": startup.measure_all(words.runs),
-        "whole": whole.measure_all() if words.whole else [],
+        "whole": [],
     }
     for count in words.nodes:
         with Fleet(count) as fleet, tempfile.TemporaryDirectory(prefix="kb-bench-") as folder:
@@ -52,6 +52,9 @@ def main() -> int:
                         aside.append(stragglers.measure_all(scene))
                     for _ in _rounds(scene, words, delay, cells):
                         _write(found, words.to)  # so that a run cut short leaves what it has
+    if words.whole:
+        found["whole"] = whole.measure_all()
+        _write(found, words.to)
     print((words.to / "table.md").read_text())
     return 0
 
@@ -69,7 +72,7 @@ def _write(found: dict[str, Any], folder: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     add = parser.add_argument
-    add("--nodes", type=_numbers, default=[1, 10, 100, 1000, 300], help="host counts: 1,10,100")
+    add("--nodes", type=_numbers, default=[1, 10, 100, 300, 1000], help="host counts: 1,10,100")
     add("--runs", type=int, default=5, help="rounds; tools take turns within each")
     add("--rows", type=lambda t: t.split(","), default=["a", "b", "c", "c0", "d", "e"])
     add(
@@ -127,7 +130,7 @@ def _rounds(
         for case in cases(scene)
         if case.row in words.rows
         and case.tool in words.tools
-        and limits.measured(case.tool, case.row, len(scene.reach))
+        and limits.measured(case.tool, case.row, case.variant, len(scene.reach))
     ]
     here = [cell for _, cell in chosen]
     slow = [one for one in chosen if one[0].tool == "ansible"]

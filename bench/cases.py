@@ -82,7 +82,7 @@ def _kbootstrap(scene: Scene, row: str) -> Iterator[Case]:
 
 def _ansible(scene: Scene, row: str) -> Iterator[Case]:
     books = {"a": "facts", "b": "again", "c": "files", "c0": "files", "d": "steps", "e": "raw"}
-    for book in (*(["archive"] if row in {"c", "c0"} else []), books[row]):
+    for book in (books[row], *(["archive"] if row in {"c", "c0"} else [])):
         words = (str(BIN / "ansible-playbook"), str(RIVALS / "ansible" / f"{book}.yml"))
         forks = ("--forks", str(len(scene.reach)), "-e", f"@{scene.folder / 'words.json'}")
         env = {"ANSIBLE_CONFIG": str(scene.folder / "ansible.cfg")}
@@ -106,7 +106,7 @@ def _pyinfra(scene: Scene, row: str) -> Iterator[Case]:
         words: tuple[str, ...] = (str(BIN / "pyinfra"), *common, "exec", "--", "true")
         yield Case(row, "pyinfra", words, env=env)
         return
-    for book in (*(["archive"] if row in {"c", "c0"} else []), books[row]):
+    for book in (books[row], *(["archive"] if row in {"c", "c0"} else [])):
         words = (str(BIN / "pyinfra"), *common, str(RIVALS / "pyinfra" / f"{book}.py"))
         yield Case(row, "pyinfra", words, variant=book, env=env, fresh=row == "c")
 
