@@ -35,6 +35,7 @@ case $kb_text in
 esac;
 (eval "$kb_text");
 kb_status=$?;
+kb_text=;
 [ "$kb_status" -eq 0 ] || break;
 done;
 exit "$kb_status";
