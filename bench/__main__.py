@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ CHANGED = re.compile(rb"changed=[1-9]|Changed: [1-9]")
 def main() -> int:
     """Every fleet, every case, several rounds; then the tables."""
     words = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the hosts go as well
     if os.geteuid() != 0:
         print("the benchmark needs root: it makes network namespaces and mounts", file=sys.stderr)
         return 1
