@@ -2,15 +2,10 @@
 
 import statistics
 from pathlib import Path
-from typing import Any
 
 from bench import plot, targets
 from bench.cases import ROWS, STEPS, TOOLS
-
-Found = dict[str, Any]
-
-
-Key = tuple[int, int, str, str]  # nodes, delay, row, tool
+from bench.targets import Found, Key
 
 
 def variants(found: Found) -> dict[Key, list[Found]]:

@@ -24,7 +24,7 @@ awk -v a="$begun" -v b="$ended" 'BEGIN { print b - a }'
 
 
 # Kind, control planes, workers of the clusters that a whole run of the bench makes.
-CLUSTERS = (("standin", 1, 1), ("standin", 1, 50), ("real", 3, 3))
+CLUSTERS = (("real", 3, 3), ("standin", 1, 1), ("standin", 1, 50))
 
 
 def measure_all() -> list[dict[str, Any]]:

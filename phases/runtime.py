@@ -93,7 +93,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield Run(
             why="the runtime has to answer before anything else",
             waits=True,
-            title=f"wait until {view.cluster.runtime.type} answers",
+            title=f"wait until {view.cluster.runtime.type} answers, and note its version",
             body=render(
                 "runtime/wait.sh.j2",
                 binary=binary(view.cluster),

@@ -6,7 +6,8 @@
 #   stdout  frames only:    <RS>KB1 <nonce> R <id> <rc> <millis> <length><NL><bytes><NL>
 #   stderr  live output of the parts, between marks that carry the nonce
 # A part cannot forge either: it does not hold stdout (fd 3 is closed in it) and no program
-# it starts knows the nonce, which is in KB_MARK. One fork per part, none for the clock (/proc/uptime).
+# it starts knows the nonce, which is in KB_MARK. One fork per part, none for the clock
+# (/proc/uptime).
 unset kb_text http_proxy https_proxy ftp_proxy all_proxy no_proxy socks_proxy rsync_proxy \
   HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY SOCKS_PROXY RSYNC_PROXY
 exec 3>&1 4<&0 1>&2 </dev/null

@@ -19,15 +19,15 @@ printf "\036KB1 ready\n";
 kb_before=;
 kb_status=120;
 while read -r kb_magic kb_nonce kb_size; do
-case $kb_magic$kb_before in
-KB1 | KB1:) ;;
-*:) exit 121 ;;
+case $kb_magic in
+KB1) ;;
 *)
-kb_before=:;
+[ -z "$kb_before" ] || exit 121;
+kb_before=passed;
 continue
 ;;
 esac;
-kb_before=:;
+kb_before=passed;
 kb_text=$(dd bs="$kb_size" count=1 iflag=fullblock 2>/dev/null);
 case $kb_text in
 *"KBEND $kb_nonce") ;;

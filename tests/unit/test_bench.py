@@ -65,6 +65,8 @@ def test_what_is_met_is_told() -> None:
         (300, 0, "b", "ansible"): way(1001.0, more=">"),
         (300, 0, "b", "pyinfra"): way(69.0),
         (300, 0, "b", "floor"): way(6.0),
+        (300, 0, "d", "kbootstrap"): way(1.0),
+        (300, 0, "d", "ansible"): way(29.0, more=">"),
         (300, 20, "c", "kbootstrap"): way(1.0, memory=500),
     }
     startup = {"kbootstrap --help": {"median": 0.031}, "python -c pass": {"median": 0.010}}
@@ -78,6 +80,7 @@ def test_what_is_met_is_told() -> None:
     told = "\n".join(targets.reached(cells, {"startup": startup, "whole": whole}))
 
     assert "| (b) | >100.10 (100) met | 6.90 (7) not met | 0.60 (0.6) met |" in told
+    assert "| (d) | >29.00 (30) stopped too early to tell |  |  |" in told
     assert "memory, (b), 300: 80 MB (90) met" in told
     assert "500" not in told  # latency is another matter
     assert "3.1 times `python -c pass` (3) not met" in told

@@ -170,11 +170,12 @@ def test_a_script_cut_short_is_not_run(shell: str, tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_a_password_line_nobody_asked_for_is_passed_over(shell: str) -> None:
+@pytest.mark.parametrize("password", [b"KB1x pass word 3", b"KB1:", b""])
+def test_a_password_line_nobody_asked_for_is_passed_over(shell: str, password: bytes) -> None:
     request = Request((Part("a", "echo ran"),), "r")
     done = subprocess.run(
         [*SHELLS[shell], "-c", stage0()],
-        input=b"KB1x pass word 3\n" + request.head(),
+        input=password + b"\n" + request.head(),
         capture_output=True,
         check=False,
     )

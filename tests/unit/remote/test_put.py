@@ -180,12 +180,16 @@ def test_undo_can_be_done_again_after_a_failure(machine: Machine, tmp_path: Path
 def test_facts(machine: Machine, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("abc")
-    text = machine.probe(f"kb_fact a 'b c'; kb_sha there {file}; kb_sha gone {file}x")
-    assert text.splitlines() == [
+    other = tmp_path / "other"
+    other.write_text("xyz")
+    text = machine.probe(f"kb_fact a 'b c'; kb_sha there {file} gone {file}x again {other}")
+    assert set(text.splitlines()) == {
         "a=b c",
         f"there={hashlib.sha256(b'abc').hexdigest()}",
         "gone=",
-    ]
+        f"again={hashlib.sha256(b'xyz').hexdigest()}",
+    }
+    assert machine.probe(f"kb_sha gone {file}x") == "gone="
     assert machine.step("kb_fact a 'two\nlines'").rc == 1
 
 

@@ -463,7 +463,7 @@ systemctl --quiet enable containerd.service
 systemctl --quiet restart containerd.service
 )
 
-# ---- upgrade-control-plane: wait until containerd answers
+# ---- upgrade-control-plane: wait until containerd answers, and note its version
 (
 tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do

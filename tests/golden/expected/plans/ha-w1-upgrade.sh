@@ -348,7 +348,7 @@ systemctl --quiet enable containerd.service
 systemctl --quiet restart containerd.service
 )
 
-# ---- upgrade-worker: wait until containerd answers
+# ---- upgrade-worker: wait until containerd answers, and note its version
 (
 tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do

@@ -356,7 +356,7 @@ kb_flush 0644 root:root
 systemctl --quiet restart containerd.service
 )
 
-# ---- runtime: wait until containerd answers
+# ---- runtime: wait until containerd answers, and note its version
 (
 tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
