@@ -1,10 +1,12 @@
 """Running one command and weighing it: time, CPU on both sides, bytes, memory."""
 
 import os
+import re
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,9 @@ class Sample:
         client: CPU seconds of the command and all it started.
         server: CPU seconds of all hosts together.
         moved: bytes over the wire, headers included.
-        memory: MB at the most, all its processes together.
+        memory: MB at the most, all its processes together, pages of files that it was the
+            first to read and the kernel's own for it included.
+        resident: MB, the most that the command's own process had in memory (RSS).
         load: the machine's load average when it began.
         cut: it was stopped, and would have taken longer; all figures are "more than".
 
@@ -37,6 +41,7 @@ class Sample:
     server: float
     moved: int
     memory: float
+    resident: float
     load: float
     status: int
     cut: bool
@@ -72,8 +77,9 @@ def measure(
         )
         guard = threading.Timer(longest, CLIENT.kill)
         guard.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - start
+        with _watching(process.pid) as seen:
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.monotonic() - start
         guard.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     used = CLIENT.cpu() - client
@@ -83,7 +89,8 @@ def measure(
         client=used,
         server=fleet.GROUP.cpu() - server,
         moved=machines.wire_bytes() - moved,
-        memory=CLIENT.peak() or usage.ru_maxrss / 1e3,
+        memory=CLIENT.peak() or usage.ru_maxrss * 1024 / 1e6,
+        resident=max(seen, default=0.0),
         load=load,
         status=process.returncode,
         cut=wall >= longest,
@@ -95,3 +102,27 @@ def measure(
             timeout=SETTLE,
         )
     return sample
+
+
+@contextmanager
+def _watching(pid: int) -> Iterator[list[float]]:
+    """Its largest RSS so far in MB, ten times a second.
+
+    What `wait4` says of it began with ours, which a child has until it becomes another program.
+    """
+    seen: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.1):
+            with suppress(OSError):
+                found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+                seen.extend(int(kib) * 1024 / 1e6 for kib in (found.groups() if found else ()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()

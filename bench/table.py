@@ -35,7 +35,7 @@ def _figures(cell: Found) -> Found:
     samples = cell["samples"]
     figures: Found = {
         name: statistics.median(s[name] for s in samples)
-        for name in ("wall", "client", "server", "moved", "memory", "load")
+        for name in ("wall", "client", "server", "moved", "memory", "resident", "load")
     }
     walls = [s["wall"] for s in samples]
     return figures | {
@@ -73,10 +73,10 @@ def write(found: Found, folder: Path) -> None:
 
 def _table(cells: dict[Key, list[Found]], nodes: int, delay: int) -> list[str]:
     head = (
-        "| row | tool | wall s (least to most, runs) | client CPU s | server CPU s | KB | MB | load"
-        " | its wall by ours |"
+        "| row | tool | wall s (least to most, runs) | client CPU s | server CPU s | KB | MB | RSS"
+        " | load | its wall by ours |"
     )
-    lines = [head, "|---" * 9 + "|"]
+    lines = [head, "|---" * 10 + "|"]
     for row, title in ROWS.items():
         ours = cells.get((nodes, delay, row, "kbootstrap"))
         for tool in TOOLS:
@@ -93,7 +93,7 @@ def _line(title: str, tool: str, figures: Found, times: str) -> str:
     return (
         f"| {title} | {name} | {figures['more']}{figures['wall']:.3f} ({spread})"
         f" | {figures['client']:.2f} | {figures['server']:.2f}"
-        f" | {figures['moved'] / 1e3:.0f} | {figures['memory']:.0f}"
+        f" | {figures['moved'] / 1e3:.0f} | {figures['memory']:.0f} | {figures['resident']:.0f}"
         f" | {figures['load']:.1f} | {times} |"
     )
 

@@ -57,7 +57,7 @@ def _memory(cells: dict[Key, list[Found]]) -> list[str]:
     for (nodes, delay, row, tool), ways in cells.items():
         if tool == "kbootstrap" and row in {"b", "c"} and not delay:
             aim = MEMORY + MEMORY_EACH * nodes
-            had = ways[0]["memory"]
+            had = ways[0]["resident"]
             lines.append(
                 f"memory, ({row}), {nodes}: {had:.0f} MB ({aim:g}) {_verdict(met=had <= aim)}"
             )

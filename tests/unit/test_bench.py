@@ -55,8 +55,8 @@ def test_not_everybody_runs_everywhere(
     assert limits.measured(tool, row, variant, hosts) is is_measured
 
 
-def way(wall: float, *, more: str = "", memory: float = 80) -> list[dict[str, Any]]:
-    return [{"wall": wall, "more": more, "memory": memory}]
+def way(wall: float, *, more: str = "", resident: float = 80) -> list[dict[str, Any]]:
+    return [{"wall": wall, "more": more, "resident": resident}]
 
 
 def test_what_is_met_is_told() -> None:
@@ -67,7 +67,7 @@ def test_what_is_met_is_told() -> None:
         (300, 0, "b", "floor"): way(6.0),
         (300, 0, "d", "kbootstrap"): way(1.0),
         (300, 0, "d", "ansible"): way(29.0, more=">"),
-        (300, 20, "c", "kbootstrap"): way(1.0, memory=500),
+        (300, 20, "c", "kbootstrap"): way(1.0, resident=500),
     }
     startup = {"kbootstrap --help": {"median": 0.031}, "python -c pass": {"median": 0.010}}
     run = {"control planes": 1, "load": 0.0, "rest": 5.0, "cpu": 1.0}
