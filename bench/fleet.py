@@ -8,6 +8,7 @@ its host phases, and a second one finds nothing to do.
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -135,9 +136,14 @@ class Fleet:
 
 
 def _sshd(space: str) -> str:
-    """The listening sshd of a network namespace: the eldest of its name."""
-    pids = run(["ip", "netns", "pids", space]).stdout.split()
-    return next(pid for pid in pids if Path(f"/proc/{pid}/comm").read_text() == "sshd\n")
+    """The listening sshd of a network namespace: the eldest, whose number need not be the least."""
+    began: dict[int, str] = {}
+    for pid in run(["ip", "netns", "pids", space]).stdout.split():
+        with suppress(OSError):  # a login that is just ending
+            _, _, words = Path(f"/proc/{pid}/stat").read_text().partition("(sshd) ")
+            if words:
+                began[int(words.split()[19])] = pid
+    return began[min(began)]
 
 
 def _number(path: str) -> int:
