@@ -78,19 +78,20 @@ def measure(
         guard = threading.Timer(longest, CLIENT.kill)
         guard.start()
         with _watching(process.pid) as seen:
-            _, status, usage = os.wait4(process.pid, 0)
+            _, status = os.waitpid(process.pid, 0)
             wall = time.monotonic() - start
         guard.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     used = CLIENT.cpu() - client
+    resident = max(seen, default=0.0)
     CLIENT.kill()
     sample = Sample(
         wall=wall,
         client=used,
         server=fleet.GROUP.cpu() - server,
         moved=machines.wire_bytes() - moved,
-        memory=CLIENT.peak() or usage.ru_maxrss * 1024 / 1e6,
-        resident=max(seen, default=0.0),
+        memory=CLIENT.peak() or resident,
+        resident=resident,
         load=load,
         status=process.returncode,
         cut=wall >= longest,
@@ -108,7 +109,7 @@ def measure(
 def _watching(pid: int) -> Iterator[list[float]]:
     """Its largest RSS so far in MB, ten times a second.
 
-    What `wait4` says of it began with ours, which a child has until it becomes another program.
+    What `wait4` says begins with ours, which a child has until it becomes another program.
     """
     seen: list[float] = []
     ended = threading.Event()
@@ -116,8 +117,8 @@ def _watching(pid: int) -> Iterator[list[float]]:
     def watch() -> None:
         while not ended.wait(0.1):
             with suppress(OSError):
-                found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
-                seen.extend(int(kib) * 1024 / 1e6 for kib in (found.groups() if found else ()))
+                found = re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+                seen.extend(int(kib) * 1024 / 1e6 for kib in found)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
