@@ -7,7 +7,15 @@ docs/phases.md; docs/generate.py writes them, and tests/unit/docs compares them.
 import sys
 from collections.abc import Iterable, Iterator
 
-from kbootstrap import codes, codes_etcd, codes_lock, codes_phase, codes_ssh, codes_upgrade
+from kbootstrap import (
+    codes,
+    codes_drift,
+    codes_etcd,
+    codes_lock,
+    codes_phase,
+    codes_ssh,
+    codes_upgrade,
+)
 from kbootstrap.engine.phase import AnyPhase, Wait
 from kbootstrap.errors import Code, ExitCode
 from phases import (
@@ -43,6 +51,8 @@ _MEANINGS = {
     ExitCode.UNREACHABLE: "a machine cannot be reached, or refuses us",
     ExitCode.FAILED: "a phase failed, or a machine is not fit",
     ExitCode.REFUSED: "refused: it could harm what must not be touched",
+    ExitCode.DIFFERS: "the live cluster differs from the inventory in settings that `up` does not "
+    "change yet; they are listed",
     ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
     ExitCode.INTERNAL: "a bug in kbootstrap",
     ExitCode.INTERRUPTED: "interrupted; the same command goes on",
@@ -61,13 +71,13 @@ _SECTIONS = {
 }
 
 
+MODULES = (codes, codes_drift, codes_etcd, codes_lock, codes_phase, codes_ssh, codes_upgrade)
+
+
 def all_codes() -> tuple[Code, ...]:
     """Every code a user can see, by number."""
     found = (
-        value
-        for module in (codes, codes_ssh, codes_phase, codes_upgrade, codes_etcd, codes_lock)
-        for value in vars(module).values()
-        if isinstance(value, Code)
+        value for module in MODULES for value in vars(module).values() if isinstance(value, Code)
     )
     return tuple(sorted(found, key=lambda code: code.id))
 

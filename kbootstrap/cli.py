@@ -17,7 +17,8 @@ INVENTORY = "inventory.yaml"
 INVENTORY_VARIABLE = "KBOOTSTRAP_INVENTORY"
 EXITS = """exit status: 0 done; 2 usage or inventory; 3 nothing to do and 4 changes pending
 (both only with --exit-code); 5 host unreachable; 6 a phase failed; 7 refused; 8 a key,
-hash or checksum is wrong; 70 a bug; 130 interrupted. See docs/errors.md."""
+hash or checksum is wrong; 9 the live cluster differs from the inventory; 70 a bug;
+130 interrupted. See docs/errors.md."""
 
 
 def parser() -> argparse.ArgumentParser:

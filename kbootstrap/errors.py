@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
     FAILED = 6  # a phase failed
     REFUSED = 7  # foreign cluster, lock, would destroy
     TRUST = 8  # a hash, certificate or checksum did not match
+    DIFFERS = 9  # the live cluster has other settings than the inventory, which stay as they are
     INTERNAL = 70  # EX_SOFTWARE of sysexits.h
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

@@ -2,6 +2,7 @@
 
 from kbootstrap.engine.phase import AnyPhase
 from phases import (
+    addons,
     cleanup,
     cni_bridge,
     cni_manifest,
@@ -17,6 +18,7 @@ from phases import (
     kubeconfig,
     kubelet,
     labels,
+    member,
     programs,
     ready,
     reset,
@@ -36,6 +38,7 @@ UP: tuple[AnyPhase, ...] = (
     kubeadm_config.PHASE,
     images.PHASE,
     init.PHASE,
+    addons.PHASE,
     kubeconfig.PHASE,
     cni_manifest.PHASE,
     join.CONTROL_PLANE,
@@ -44,6 +47,7 @@ UP: tuple[AnyPhase, ...] = (
     labels.PHASE,
     ready.PHASE,
     cleanup.PHASE,
+    member.PHASE,
 )
 
 RESET: tuple[AnyPhase, ...] = (

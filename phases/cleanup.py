@@ -3,34 +3,48 @@
 from collections.abc import Iterator
 
 from kbootstrap.action import Action, DropCerts, DropTokens
-from kbootstrap.engine.phase import NoFacts, Phase, View, Wait
-from phases.init import finished, unfinished
+from kbootstrap.engine.phase import Phase, View, Wait
+from kbootstrap.model.cluster import Cluster, Node
+from phases.init import Progress, Standing, finished, holds, progress, standing
 
 INIT = "init"  # the owner noted in the token kubeadm init makes
 
 
-def plan(view: View[NoFacts]) -> Iterator[Action]:
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only; how far init is, on the node that runs it."""
+    return progress(cluster, node) if node == cluster.first else ""
+
+
+def plan(view: View[Progress]) -> Iterator[Action]:
     """Delete what an interrupted run left, and the token kubeadm init always makes."""
     api, name = view.api, view.node.name
-    first = view.node == view.cluster.first
     owners = api.token_owners
     if name in owners:
         owners = owners - {name}
         yield DropTokens(
             why="a join of this node left it", node=name, effect={"api": {"token_owners": owners}}
         )
-    if first and (INIT in owners or unfinished(view)):
-        after = {"api": {**finished(view), "token_owners": owners - {INIT}}}
-        yield DropTokens(why="kubeadm init makes one", node=INIT, effect=after)
+    if view.node == view.cluster.first and (INIT in owners or _init_is_due(view)):
+        after = {**finished(view), "token_owners": owners - {INIT}}
+        yield DropTokens(
+            why="kubeadm init makes one", node=INIT, effect={"run": "ok", "api": after}
+        )
     if view.node.is_control_plane and api.certs_uploaded:
         yield DropCerts(why="a join left them", effect={"api": {"certs_uploaded": False}})
+
+
+def _init_is_due(view: View[Progress]) -> bool:
+    """Whether an init of this run is to make its token yet."""
+    due = {Standing.FRESH, Standing.RUNNING, Standing.CUT_SHORT}
+    return holds(view) and standing(view) in due
 
 
 # A join under way needs its certificates, so this comes after all of them.
 PHASE = Phase(
     id="cleanup",
     title="Tokens and certificates removed",
-    facts=NoFacts,
+    facts=Progress,
+    probe=probe,
     plan=plan,
     waits=(("join-control-plane", Wait.ALL),),
     api=True,

@@ -1,65 +1,121 @@
 """``kubeadm init`` on the first control plane: once, detached, and finished if cut short.
 
-Done means that the API shows what init's last phases leave. An init that died half-way is
-finished by running it again with the errors of its own leftovers ignored by name: kubeadm
-reuses certificates, kubeconfigs and etcd data it finds (contract, section 5.1), so nothing
-is removed.
+A cluster that is finished is never initialised again: what is missing there is repaired by a
+phase of its own, or named. An init that was cut short is finished by running it again with
+the errors of its own leftovers ignored by name: kubeadm reuses certificates, kubeconfigs and
+etcd data it finds, so nothing is removed.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from kbootstrap import kubeadm
+from kbootstrap import codes_drift, kubeadm
 from kbootstrap.action import Action, Detached, Effects
 from kbootstrap.codes_upgrade import OTHER_VERSION
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.model.observed import FOR_UPGRADE
+from kbootstrap.model.observed import CONTROL_PLANE_LABEL, FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.render import render
 
 RUN = "init"
 UPGRADES = "upgrade-"  # begins the names of detached upgrades; the release follows
+STORED = frozenset({"kubeadm-config", "kubelet-config"})  # ConfigMaps every join reads
+
+
+class Standing(Enum):
+    """How far the init of this cluster has come."""
+
+    FRESH = "there is no cluster yet"
+    RUNNING = "it still runs on the node"
+    CUT_SHORT = "the last kubeadm init did not come to its end"
+    DONE = "the cluster is initialised"
+    DAMAGED = "the cluster was initialised, but something of it is missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Progress:
+    """What templates/kubeadm/progress_probe.sh.j2 prints.
+
+    Attributes:
+        run: none, running, ok, failed or lost: the detached init's own state.
+        here: what a finished init leaves that is on the node: paths of
+            kubelet.conf, the API server's manifest and etcd's data.
+        finalized: the kubelet uses a certificate that it renews itself, which only the last
+            phase before the addons sees to.
+
+    """
+
+    run: str = "none"
+    here: tuple[str, ...] = ()
+    finalized: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts(Progress):
     """What the probe prints."""
 
-    run: str = "none"  # none, running, ok, failed or lost: the detached init's own state
     begun: bool = False  # /etc/kubernetes holds something of an init
     upgrading: tuple[str, ...] = ()  # releases to which a kubeadm upgrade runs, or was cut short
 
 
+def progress(cluster: Cluster, node: Node) -> str:
+    """Read-only; prints `Progress`."""
+    del node
+    return render("kubeadm/progress_probe.sh.j2", run=RUN, etcd_dir=cluster.etcd.data_dir)
+
+
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    del cluster, node
-    return render("kubeadm/init_probe.sh.j2", run=RUN, upgrades=UPGRADES)
+    return progress(cluster, node) + render("kubeadm/init_probe.sh.j2", upgrades=UPGRADES)
 
 
-def _left(cluster: Cluster) -> frozenset[str]:
-    """The ConfigMaps init's last phases make."""
-    names = {"kubeadm-config", "kubelet-config"}
-    if cluster.addons.dns:
-        names.add("coredns")
-    if cluster.addons.kube_proxy:
-        names.add("kube-proxy")
-    return frozenset(names)
+def standing(view: View[Any]) -> Standing:
+    """How far init has come, by what the API shows and what is on the node.
+
+    Args:
+        view: of a phase whose facts are a `Progress`.
+
+    """
+    facts: Progress = view.facts
+    if facts.run == "running":
+        return Standing.RUNNING
+    if _stored(view) and (facts.run in {"ok", "none"} or _complete(view)):
+        return Standing.DONE
+    if facts.run == "none" and not facts.here:
+        return Standing.FRESH
+    if facts.run in {"failed", "lost"} and not _has_others(view):
+        return Standing.CUT_SHORT
+    return Standing.DAMAGED
+
+
+def _stored(view: View[Any]) -> bool:
+    return view.api.reachable and view.api.config_maps >= STORED
+
+
+def _complete(view: View[Any]) -> bool:
+    """Whether all phases of init before the addons have ended, whatever its record says."""
+    node = view.api.node(view.node.name)
+    return view.facts.finalized and node is not None and CONTROL_PLANE_LABEL in dict(node.labels)
+
+
+def _has_others(view: View[Any]) -> bool:
+    """Whether nodes have joined, which is possible only after a whole init."""
+    return any(node.name != view.node.name for node in view.api.nodes)
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Run init, or go on with one that was begun."""
-    facts = view.facts
-    if not _holds(view) or (not unfinished(view) and facts.run in {"ok", "none"}):
+    """Run init, or finish one that was begun."""
+    facts, now = view.facts, standing(view)
+    if not holds(view) or now in {Standing.DONE, Standing.DAMAGED}:
         return
-    resume = facts.begun and facts.run != "running"
+    resume = facts.begun and now is Standing.CUT_SHORT
     title = "finish the kubeadm init that was cut short" if resume else "kubeadm init"
     yield Detached(
-        why={"running": "it still runs on the node", "none": "there is no cluster yet"}.get(
-            facts.run, f"the last kubeadm init {facts.run}"
-        ),
+        why=now.value if now is not Standing.CUT_SHORT else f"the last kubeadm init {facts.run}",
         name=RUN,
         title=f"{title} ({view.cluster.version}, endpoint {view.cluster.api.endpoint})",
         body=render(
@@ -68,27 +124,23 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             ignore=_own_leftovers(view.cluster) if resume else (),
         ),
         seconds=_deadline(view.cluster),
-        attach=facts.run == "running",
-        effect={
-            "run": "ok",
-            "begun": True,
-            "api": finished(view),
-        },
+        attach=now is Standing.RUNNING,
+        effect={"run": "ok", "begun": True, "api": finished(view)},
     )
 
 
-def unfinished(view: View[Any]) -> bool:
-    """Whether the API does not show yet what this node's init is to leave."""
-    api = view.api
-    return _holds(view) and not (api.reachable and _left(view.cluster) <= api.config_maps)
-
-
 def finished(view: View[Any]) -> Effects:
-    """What the API shows once it has ended."""
-    return {"reachable": True, "config_maps": view.api.config_maps | _left(view.cluster)}
+    """What the API shows once init has ended."""
+    addons = {"coredns"} if view.cluster.addons.dns else set()
+    addons |= {"kube-proxy"} if view.cluster.addons.kube_proxy else set()
+    return {
+        "reachable": True,
+        "config_maps": view.api.config_maps | STORED | addons,
+        "workloads": view.api.workloads | addons,
+    }
 
 
-def _holds(view: View[Any]) -> bool:
+def holds(view: View[Any]) -> bool:
     """Or else another control plane holds the cluster, and this one joins it."""
     return view.seed in {"", view.node.name}
 
@@ -144,7 +196,12 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Also before kubeadm upgrade has stored the new version, and where no node is drained."""
+    """Nothing is initialised twice, and no version is mixed.
+
+    A version also before kubeadm upgrade has stored it, and where no node is drained.
+    """
+    if holds(view) and standing(view) is Standing.DAMAGED:
+        yield _damaged(view)
     for release in view.facts.upgrading:
         if Version.parse(release) > view.cluster.version:
             yield RefusedError(
@@ -154,6 +211,24 @@ def check(view: View[Facts]) -> Iterator[KbError]:
             )
             return
     yield from same_version(view)
+
+
+def _damaged(view: View[Facts]) -> KbError:
+    """What is missing, and the part of kubeadm init that makes it."""
+    found = ", ".join(view.facts.here) or "its record of kubeadm init"
+    if view.api.reachable:
+        lacks = sorted(STORED - view.api.config_maps)
+        words = f"missing in kube-system: ConfigMap {', '.join(lacks)}" if lacks else found
+        what = f"upload-config {lacks[0].removesuffix('-config') if len(lacks) == 1 else 'all'}"
+    else:
+        words = "no API server answers through its admin.conf and manifests"
+        what = "kubeconfig all, or control-plane all"
+    return RefusedError(
+        codes_drift.DAMAGED,
+        f"this cluster was initialised before; {words}",
+        detail=f"found here: {found}\nkubeadm makes it again, on {view.node.name}:"
+        f" kubeadm init phase {what} --config {kubeadm.CONFIG}",
+    )
 
 
 PHASE = Phase(

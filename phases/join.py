@@ -2,13 +2,14 @@
 
 Each join has a token of its own, valid for minutes and deleted afterwards also when the
 join fails, and the CA's hash; both stand in a 0600 file on a tmpfs that the detached
-script removes when kubeadm ends. A join cut short is cleared and repeated.
+script removes when kubeadm ends. A join that is proven half done is cleared and repeated; a
+finished member is never cleared: what is missing on it, or a role that differs, is refused.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import kubeadm
+from kbootstrap import codes_drift, kubeadm
 from kbootstrap.action import (
     Action,
     Detached,
@@ -21,16 +22,18 @@ from kbootstrap.action import (
     Risk,
     Run,
 )
+from kbootstrap.drift import other_role
 from kbootstrap.engine.phase import Phase, View, Wait
-from kbootstrap.errors import KbError
+from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
+from kbootstrap.model.observed import CONTROL_PLANE_LABEL
 from kbootstrap.render import render
 from phases import init
 
 RUN = "join"
 CONFIG = "/run/kbootstrap/join.yaml"
 UPLOAD = "/run/kbootstrap/upload-certs.yaml"
-CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Facts:
     run: str = "none"  # none, running, ok, failed or lost
     joined: bool = False  # kubelet.conf, and for a control plane its static pods
     begun: bool = False  # leftovers of a join that did not finish
+    plane: bool = False  # files that only a control plane has
 
 
 def probe(cluster: Cluster, node: Node) -> str:
@@ -61,9 +65,27 @@ def _member(view: View[Facts]) -> bool:
     if not view.facts.joined or view.facts.run in {"ok", "none"}:
         return view.facts.joined
     node = view.api.node(view.node.name)
+    plane = view.node.is_control_plane or view.facts.plane  # begun as one, whatever it is to be
+    return node is not None and (not plane or _labelled(view))
+
+
+def _labelled(view: View[Facts]) -> bool:
+    node = view.api.node(view.node.name)
+    return node is not None and CONTROL_PLANE_LABEL in dict(node.labels)
+
+
+def half_done(view: View[Facts]) -> bool:
+    """Whether what is on the node is proven to be left by a join that did not end.
+
+    A Node that was never registered proves it. So does our own record of a join that failed,
+    unless the Node is Ready; of a control plane, a Ready node without its label.
+    """
+    node = view.api.node(view.node.name)
     if node is None:
+        return True
+    if view.facts.run not in {"failed", "lost"}:
         return False
-    return not view.node.is_control_plane or CONTROL_PLANE_LABEL in dict(node.labels)
+    return not node.ready or (view.facts.plane and not _labelled(view))
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -76,6 +98,8 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield from _drop(view)
         return
     if facts.begun or facts.joined:
+        if not half_done(view):
+            return  # refused by `check`
         yield _clear(view)
     yield MakeToken(why="kubeadm join needs one", node=name, ttl=view.cluster.token_ttl)
     if view.node.is_control_plane:
@@ -137,27 +161,49 @@ def _kubeadm_join(view: View[Facts], why: str) -> Action:
 
 
 def _clear(view: View[Facts]) -> Action:
-    """A half-done join of our own holds no cluster: another control plane has it all."""
-    control_plane = view.node.is_control_plane
+    """Leaves nothing of either role."""
     return Run(
         why=f"an earlier join did not come to its end ({view.facts.run})",
-        title="clear the half-done join"
-        + (" (kubeadm reset; its etcd member leaves)" if control_plane else ""),
+        title="clear the half-done join (kubeadm reset"
+        + ("; its etcd member leaves)" if view.node.is_control_plane else ")"),
         body=render(
             "kubeadm/clear_join.sh.j2",
-            control_plane=control_plane,
             socket=view.cluster.runtime.socket,
-            etcd_dir=view.cluster.etcd.data_dir,
-            stacked=view.cluster.etcd.external is None,
+            member=view.node.is_control_plane and view.cluster.etcd.external is None,
         ),
-        risk=Risk.RESTART,
-        effect={"begun": False, "joined": False, "run": "none"},
+        risk=Risk.DESTROY,
+        effect={"begun": False, "joined": False, "plane": False, "run": "none"},
     )
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """A node brings the cluster's own version, before and after it has joined."""
+    """A member keeps its files, and brings the cluster's own version."""
+    if _is_damaged(view):
+        name = view.node.name
+        yield RefusedError(
+            codes_drift.DAMAGED,
+            "the node is a member of the cluster, but files of its join are missing",
+            detail="needed: /etc/kubernetes/kubelet.conf"
+            + (", the manifests of the control plane" if view.node.is_control_plane else "")
+            + f"\nto join it anew: kbootstrap reset {name}, then kbootstrap join {name}",
+        )
     yield from init.same_version(view)
+
+
+def drift(view: View[Facts]) -> Iterator[Difference]:
+    """A live worker that the inventory calls a control plane; not one that is half made."""
+    node = view.api.node(view.node.name)
+    if node is None or _labelled(view) or view.facts.plane or view.facts.run == "running":
+        return
+    if view.node.is_control_plane:
+        yield other_role(view.node, "worker")
+
+
+def _is_damaged(view: View[Facts]) -> bool:
+    facts = view.facts
+    if _member(view) or _is_made_by_init(view) or facts.run == "running" or any(drift(view)):
+        return False
+    return (facts.begun or facts.joined) and not half_done(view)
 
 
 def _joins_as_control_plane(cluster: Cluster, node: Node) -> bool:
@@ -177,6 +223,7 @@ CONTROL_PLANE = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    drift=drift,
     on=_joins_as_control_plane,
     waits=(("init", Wait.FIRST), ("join-control-plane", Wait.EARLIER)),
     api=True,

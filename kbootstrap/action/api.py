@@ -58,11 +58,25 @@ class MintKey(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetNodeMeta(ApiAction):
-    """Set a Node's labels and taints; what others set stays."""
+    """Set a Node's labels and taints and take old ones back; what others set stays.
+
+    Attributes:
+        labels: to set.
+        taints: to set.
+        old_labels: keys to remove.
+        old_taints: to remove.
+        our_labels: keys that the inventory has, for the record on the Node.
+        our_taints: likewise, as text.
+
+    """
 
     node: str
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[Taint, ...] = ()
+    old_labels: tuple[str, ...] = ()
+    old_taints: tuple[Taint, ...] = ()
+    our_labels: tuple[str, ...] = ()
+    our_taints: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -70,9 +84,30 @@ class SetNodeMeta(ApiAction):
 
     @property
     def text(self) -> str:
-        words = [f"{key}={value}" for key, value in self.labels]
-        words += [f"taint {taint}" for taint in self.taints]
-        return f"set on the node: {', '.join(words)}"
+        new = [f"{key}={value}" for key, value in self.labels]
+        new += [f"taint {taint}" for taint in self.taints]
+        old = [*self.old_labels, *(f"taint {taint}" for taint in self.old_taints)]
+        parts = [f"set on the node: {', '.join(new)}"] if new else []
+        parts += [f"remove from the node: {', '.join(old)}"] if old else []
+        return "; ".join(parts) or "record on the node which labels and taints are the inventory's"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnableAddon(ApiAction):
+    """Take ``disabled: true`` of an addon out of the stored ClusterConfiguration.
+
+    Attributes:
+        addon: for people.
+        key: its field there, ``dns`` or ``proxy``.
+
+    """
+
+    addon: str
+    key: str
+
+    @property
+    def text(self) -> str:
+        return f"enable {self.addon} in the ConfigMap kubeadm-config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

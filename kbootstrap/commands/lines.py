@@ -65,10 +65,14 @@ def error_lines(error: KbError) -> list[str]:
     return lines
 
 
-def plan_lines(plan: Plan, *, verbose: bool = False) -> list[str]:
-    """The plan for people: phase, nodes, actions; equal actions of several nodes once."""
+def plan_lines(plan: Plan, *, verbose: bool = False, differs: bool = False) -> list[str]:
+    """The plan for people: phase, nodes, actions; equal actions of several nodes once.
+
+    With ``differs`` the live cluster has settings that the plan does not change.
+    """
     if not plan.changes:
-        return ["nothing to do: every node is as the inventory says"]
+        as_said = "nothing to do: every node is as the inventory says"
+        return ["no changes" if differs else as_said]
     lines: list[str] = []
     count = 0
     for phase_id, title in {s.phase.id: s.phase.title for s in plan.changes}.items():

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from kbootstrap import codes_phase as codes
+from kbootstrap.commands import drift
+from kbootstrap.commands.drift import Differences
 from kbootstrap.commands.lines import (
     error_lines,
     error_record,
@@ -70,8 +72,11 @@ class Report:
         names = ", ".join(node.name for node in nodes)
         self.bus(Event(kind="run", text=f"{options.verb} {session.cluster.name}: {names}"))
 
-    def plan(self, plan: Plan, lock: str = "") -> None:
-        """The plan, in the order it is carried out, and the lock that is held meanwhile."""
+    def plan(self, plan: Plan, lock: str = "", left: Differences = ()) -> None:
+        """The plan, in the order it is carried out, and the lock that is held meanwhile.
+
+        ``left`` are the settings of the live cluster that it does not change.
+        """
         records = [*map(step_record, plan.changes)]
         if plan.changes and lock:
             records.append({"event": "lock", "text": lock})
@@ -80,10 +85,20 @@ class Report:
             if self._json:
                 self._print_json(record)
         if not self._json:
-            for text in plan_lines(plan, verbose=bool(self._options.verbose)):
+            for text in plan_lines(plan, verbose=bool(self._options.verbose), differs=bool(left)):
                 self._screen.line(text)
             if plan.changes and lock:
                 self._screen.line(lock)
+        self.differences(left)
+
+    def differences(self, left: Differences) -> None:
+        """The settings of the live cluster that stay as they are."""
+        for difference in left:
+            self._keep(drift.record(difference))
+            if self._json:
+                self._print_json(drift.record(difference))
+        for text in drift.lines(left):
+            self.line(text)
 
     def holder(self, place: str, seen: Seen) -> None:
         """Who holds the lock, as a place of it says."""

@@ -21,7 +21,7 @@ def find_seed(session: Session, nodes: tuple[Node, ...]) -> None:
     makes = first in nodes and session.options.verb != "join"
     if session.has_api() or (makes and _holds(session, first)):
         return
-    if not _ask_others(session, nodes) and not makes and not session.errors:
+    if not ask_others(session, nodes) and not makes and not session.errors:
         raise RefusedError(codes.NO_CONTROL_PLANE, "no control plane of the inventory is up")
 
 
@@ -32,13 +32,13 @@ def find_remaining(session: Session, nodes: tuple[Node, ...]) -> None:
         RefusedError: KB406, none answers.
 
     """
-    if not _ask_others(session, nodes):
+    if not ask_others(session, nodes):
         raise RefusedError(
             codes.NO_API, "no control plane that stays answers", detail=_reasons(session, nodes)
         )
 
 
-def _ask_others(session: Session, nodes: tuple[Node, ...]) -> bool:
+def ask_others(session: Session, nodes: tuple[Node, ...]) -> bool:
     """Ask one control plane after the other until the API answers; forget who did not."""
     names = {node.name for node in nodes}
     for node in session.cluster.control_planes:

@@ -21,12 +21,13 @@ from kbootstrap.commands.parallel import as_they_come
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Plan
-from kbootstrap.engine.planner import make_plan, verdicts
+from kbootstrap.engine.planner import differences, make_plan, verdicts
 from kbootstrap.engine.runner import Outcome, Runner
 from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
@@ -174,6 +175,10 @@ class Session:
         """Every reason not to begin."""
         return tuple(verdicts(self.cluster, phases, nodes, self.view))
 
+    def differences(self, nodes: Iterable[Node]) -> tuple[Difference, ...]:
+        """Where the live cluster is not as the inventory says, whatever phases are chosen."""
+        return differences(self.cluster, self.phases, nodes, self.view, self.observe())
+
     def plan(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> Plan:
         """What is to be done, in these of the session's phases."""
         return make_plan(self.cluster, phases, nodes, self.view)
@@ -193,7 +198,7 @@ class Session:
             wire=self._wire,
             api=self.access.api,
             seed=self.access.seed,
-            learn=lambda name, snapshot: self.access.learn({name: snapshot}),
+            learn=self._learn,
             local=self._local,
             bus=self.bus,
             stopping=self._stop.is_set,
@@ -201,6 +206,11 @@ class Session:
         with self._signals(), self.lock.held():
             self.outcomes = Runner(world, plan, self.options.forks).run(self.snapshots)
         return self.outcomes
+
+    def _learn(self, name: str, snapshot: Snapshot) -> None:
+        """A node was probed again, by the thread that works on it."""
+        self.snapshots[name] = snapshot
+        self.access.learn({name: snapshot})
 
     @property
     def interrupted(self) -> bool:

@@ -4,8 +4,10 @@ import json
 
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
+from kbootstrap.commands.seed import ask_others
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.targets import limited
+from kbootstrap.commands.up import with_differences
 from kbootstrap.engine import checkpoint
 from kbootstrap.errors import ExitCode, KbError
 from kbootstrap.model.cluster import Cluster, Node
@@ -21,24 +23,29 @@ def status(options: Options, report: Report) -> ExitCode:
     nodes = limited(cluster, options.limit)
     try:
         session.survey(nodes)
-        observed, api_error = _observe(session)
+        observed, api_error = _observe(session, nodes)
         locks = [found for found in session.lock.found(lease=observed.reachable) if found[1].held]
         session.gather(None)
         rows = [_row(session, node, observed) for node in nodes]
+        left = session.differences(node for node in nodes if node.name in session.snapshots)
     finally:
         report.end(session)
         session.close()
     _show(options, report, cluster, rows, observed)
+    report.differences(left)
     for place, seen in locks:
         report.holder(place.name, seen)
     report.errors([*session.errors, *([api_error] if api_error else [])])
     if session.errors:
         return session.errors[0].exit_code
-    return api_error.exit_code if api_error else ExitCode.DONE
+    return api_error.exit_code if api_error else with_differences(ExitCode.DONE, left)
 
 
-def _observe(session: Session) -> tuple[Observed, KbError | None]:
+def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbError | None]:
+    """The cluster, through a control plane that is not among ``nodes`` if none of them answers."""
     try:
+        if not session.has_api():
+            ask_others(session, nodes)
         return session.observe(), None
     except KbError as error:
         return NOTHING, error

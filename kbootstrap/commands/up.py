@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 
 from kbootstrap import codes_phase as codes
+from kbootstrap.action import Risk
+from kbootstrap.commands.confirm import ask
+from kbootstrap.commands.drift import Differences, refusals, unapplied
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import find_seed
@@ -49,10 +52,17 @@ def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, .
         stop_on(session.errors, report)
         session.gather(kubeconfig_path(options, cluster))
         checked = tuple(p for p in UP if p in phases or p in ALWAYS_CHECKED)
-        stop_on(session.check(nodes, checked), report)
-        plan = session.plan(nodes, phases)
-        report.plan(plan, session.lock.text)
-        return carry_out(session, plan, report)
+        found = session.differences(nodes)
+        stop_on((*refusals(found), *session.check(nodes, checked)), report)
+        plan, left = session.plan(nodes, phases), unapplied(found)
+        report.plan(plan, session.lock.text, left)
+        _confirm(options, cluster, plan)
+        ends = carry_out(session, plan, report)
+        if options.verb == "join":
+            return ends
+        if plan.changes and not options.dry_run and ends is ExitCode.DONE:
+            left = unapplied(session.differences(nodes))  # a repair may have settled some
+        return with_differences(ends, left)
     finally:
         report.end(session)
         session.close()
@@ -75,6 +85,25 @@ def carry_out(session: Session, plan: Plan, report: Report) -> ExitCode:
     first = next((e for e in errors if e.code is not codes.BLOCKED), None)
     report.done(well=first is None)
     return first.exit_code if first else ExitCode.DONE
+
+
+def with_differences(ends: ExitCode, left: Differences) -> ExitCode:
+    """The exit status of a command that went well, with what it did not change."""
+    well = ends in {ExitCode.DONE, ExitCode.NOTHING_TO_DO}
+    return ExitCode.DIFFERS if well and left else ends
+
+
+def _confirm(options: Options, cluster: Cluster, plan: Plan) -> None:
+    """What removes data, if only that of a half-done join, is confirmed.
+
+    Raises:
+        RefusedError: KB405, the answer was no, or there is no terminal to ask at.
+
+    """
+    if plan.risk is not Risk.DESTROY or options.dry_run or options.yes:
+        return
+    nodes = (s.node for s in plan.changes if any(a.risk is Risk.DESTROY for a in s.actions))
+    ask(f"this runs kubeadm reset on {', '.join(dict.fromkeys(nodes))}", cluster.name)
 
 
 def stop_on(errors: Iterable[KbError], report: Report) -> None:

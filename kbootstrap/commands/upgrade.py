@@ -25,7 +25,7 @@ from kbootstrap.remote.kube import Asks
 from phases import UPGRADE, identity, upgrade_repair
 from phases import upgrade as window
 
-_ASKS = Asks(static_pods=True, etcd=True)
+_ASKS = Asks(etcd=True)
 LOOK: tuple[AnyPhase, ...] = (identity.PHASE, upgrade_repair.PHASE)
 
 

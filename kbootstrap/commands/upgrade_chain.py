@@ -32,9 +32,9 @@ def with_programs(cluster: Cluster, options: Options) -> Cluster:
 def versions_of(observed: Observed) -> skew.Versions:
     """What runs now, as the API shows it."""
     servers = {
-        node: version
-        for node, component, tag in observed.static_pods
-        if component == "kube-apiserver" and (version := skew.read(tag))
+        pod.node: version
+        for pod in observed.static_pods
+        if pod.component == "kube-apiserver" and (version := skew.read(pod.version))
     }
     kubelets = {
         node.name: version

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from kbootstrap.action import Action
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import NOTHING, Observed
 
@@ -126,6 +127,12 @@ def nothing_wrong(view: View[F]) -> Iterator[KbError]:
     yield from ()
 
 
+def no_difference(view: View[F]) -> Iterator[Difference]:
+    """What a phase reports that looks at no setting of a live node."""
+    del view
+    yield from ()
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """How many nodes may be in a phase at once, counting only those with something to do.
@@ -155,6 +162,8 @@ class Phase(Generic[F]):
             API's view is enough.
         plan: pure; yields the least change from the facts to what the inventory wants.
         check: pure; yields the reasons not to touch this node, before anything changes.
+        drift: pure; yields the settings in which the live node is not as the inventory says
+            and which ``plan`` does not change.
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
         api: its plan reads the API's view, which is refreshed first.
@@ -171,6 +180,7 @@ class Phase(Generic[F]):
     plan: Callable[[View[F]], Iterator[Action]]
     probe: Callable[[Cluster, Node], str] | None = None
     check: Callable[[View[F]], Iterator[KbError]] = nothing_wrong
+    drift: Callable[[View[F]], Iterator[Difference]] = no_difference
     on: Callable[[Cluster, Node], bool] = everywhere
     waits: tuple[tuple[str, Wait], ...] = ()
     api: bool = False

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from kbootstrap.drift import of_cluster, of_node
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
+from kbootstrap.model.observed import Observed
 
 Views = Callable[[AnyPhase, Node], View[object]]
 
@@ -35,3 +38,26 @@ def verdicts(
             if phase.on(cluster, node):
                 for error in phase.check(views(phase, node)):
                     yield error.at(node.name, phase.id)
+
+
+def differences(
+    cluster: Cluster,
+    phases: Iterable[AnyPhase],
+    nodes: Iterable[Node],
+    views: Views,
+    observed: Observed,
+) -> tuple[Difference, ...]:
+    """Where the live cluster and these nodes are not as the inventory says.
+
+    What the whole cluster has is not reported again for each node.
+    """
+    chosen = tuple(nodes)
+    found = list(of_cluster(cluster, observed))
+    known = {difference.key for difference in found}
+    for node in chosen:
+        own = [*of_node(cluster, node, observed)]
+        for phase in phases:
+            if phase.on(cluster, node):
+                own += phase.drift(views(phase, node))
+        found += (d for d in own if not any(d.key == k or d.key.startswith(f"{k}.") for k in known))
+    return tuple(dict.fromkeys(found))

@@ -25,9 +25,23 @@ class ObservedNode:
     taints: tuple[Taint, ...] = ()
     pod_cidrs: tuple[str, ...] = ()
     kubelet_version: str = ""
+    runtime: str = ""  # such as "containerd://1.6.20"
     address: str = ""
+    addresses: tuple[str, ...] = ()  # every InternalIP
     cordoned_by: str = ""  # our annotations, see CORDONED_BY and DRAINED_BY
     drained_by: str = ""
+    our_labels: tuple[str, ...] = ()  # keys of labels that an inventory set, see OUR_LABELS
+    our_taints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticPod:
+    """A component of the control plane, as the kubelet of its node runs it."""
+
+    node: str
+    component: str
+    version: str  # the tag of its image
+    args: tuple[str, ...] = ()  # of its command, such as "--secure-port=6443"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +52,11 @@ class Observed:
     ready: bool = False  # /readyz
     nodes: tuple[ObservedNode, ...] = ()
     config_maps: frozenset[str] = frozenset()  # of kube-system
+    workloads: frozenset[str] = frozenset()  # DaemonSets and Deployments of kube-system
     kubeadm_config: Document = EMPTY  # ClusterConfiguration as stored
     kubelet_config: Document = EMPTY  # KubeletConfiguration as stored
-    static_pods: tuple[tuple[str, str, str], ...] = ()  # node, component, version; for upgrade
+    kube_proxy_config: Document = EMPTY  # KubeProxyConfiguration as stored
+    static_pods: tuple[StaticPod, ...] = ()
     token_owners: frozenset[str] = frozenset()  # nodes our bootstrap tokens were made for
     certs_uploaded: bool = False  # secret kubeadm-certs is there
     busy: frozenset[str] = frozenset()  # nodes with pods a drain would move; only for reset
@@ -55,6 +71,13 @@ class Observed:
                 return node
         return None
 
+    def static_pod(self, node: str, component: str) -> StaticPod | None:
+        """A component on a node, if the API shows one."""
+        for pod in self.static_pods:
+            if (pod.node, pod.component) == (node, component):
+                return pod
+        return None
+
     def with_node(self, name: str, **changes: Any) -> tuple[ObservedNode, ...]:
         """The nodes after one of them changed, or was added."""
         old = self.node(name) or ObservedNode(name=name, ready=False)
@@ -62,8 +85,11 @@ class Observed:
 
 
 NOTHING = Observed()
+CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons
 DRAINED_BY = "kbootstrap.io/drained-by"
+OUR_LABELS = "kbootstrap.io/labels"  # keys, separated by commas
+OUR_TAINTS = "kbootstrap.io/taints"
 FOR_UPGRADE = "kbootstrap-upgrade"  # what they say of a node in the window of an upgrade
 MANIFEST_SUM = "kbootstrap.io/manifest-sha256"  # annotation we leave on what we apply
 

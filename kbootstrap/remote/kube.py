@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,9 @@ from kbootstrap.remote.kubeobjects import (
     NOT_FOUND,
     PROXY_TOKEN,
     SYSTEM,
+    SYSTEM_APPS,
     TOKENS,
+    kube_proxy_config_of,
     kubeadm_config_of,
     kubelet_config_of,
     node_of,
@@ -36,13 +39,11 @@ class Asks:
 
     Attributes:
         pods: pods too, which only a drain needs.
-        static_pods: the control plane's, which only an upgrade needs.
         etcd: etcd's members, for who changes them or takes a control plane down.
 
     """
 
     pods: bool = False
-    static_pods: bool = False
     etcd: bool = False
 
 
@@ -104,18 +105,23 @@ class KubeReader:
             config_maps=frozenset(m["metadata"]["name"] for m in maps),
             kubeadm_config=kubeadm_config_of(maps),
             kubelet_config=kubelet_config_of(maps),
+            kube_proxy_config=kube_proxy_config_of(maps),
             static_pods=static_pods_of(self._control_plane()),
             token_owners=frozenset(owner for w in words if (owner := owner_of(w))),
             certs_uploaded=PROXY_TOKEN in words,
+            workloads=frozenset(self._workloads()),
             busy=busy_nodes(self.http) if self._asks.pods else frozenset(),
             applied=frozenset(manifest_ref(m) for m in self._manifests if self._is_applied(m)),
             rolled_out=frozenset(w for m in self._manifests if (w := self._rolled_out(m))),
             etcd=self._etcd.members() if self._etcd else None,
         )
 
+    def _workloads(self) -> Iterator[str]:
+        for kind in ("daemonsets", "deployments"):
+            for item in self.http.request("GET", f"{SYSTEM_APPS}/{kind}")["items"]:
+                yield item["metadata"]["name"]
+
     def _control_plane(self) -> list[dict[str, Any]]:
-        if not self._asks.static_pods:
-            return []
         path = f"{SYSTEM}/pods?labelSelector=tier%3Dcontrol-plane"
         items: list[dict[str, Any]] = self.http.request("GET", path)["items"]
         return items

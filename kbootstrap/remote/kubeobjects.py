@@ -9,10 +9,18 @@ import yaml
 from kbootstrap.kubeadm import INIT_TOKEN, JOIN_TOKEN
 from kbootstrap.model.cluster import Taint
 from kbootstrap.model.document import EMPTY, Document
-from kbootstrap.model.observed import CORDONED_BY, DRAINED_BY, ObservedNode
+from kbootstrap.model.observed import (
+    CORDONED_BY,
+    DRAINED_BY,
+    OUR_LABELS,
+    OUR_TAINTS,
+    ObservedNode,
+    StaticPod,
+)
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 
 SYSTEM = "/api/v1/namespaces/kube-system"
+SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"
 TOKENS = f"{SYSTEM}/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
 PROXY_TOKEN = "Proxy for managing TTL for the kubeadm-certs secret"  # noqa: S105 - kubeadm's words
 NOT_FOUND = 404
@@ -56,7 +64,10 @@ def node_of(node: dict[str, Any]) -> ObservedNode:
     conditions = {c["type"]: c for c in status.get("conditions") or []}
     ready = conditions.get("Ready", {})
     notes = meta.get("annotations") or {}
-    addresses = {a["type"]: a["address"] for a in status.get("addresses") or []}
+    info = status.get("nodeInfo") or {}
+    addresses = tuple(
+        a["address"] for a in status.get("addresses") or [] if a["type"] == "InternalIP"
+    )
     return ObservedNode(
         name=meta["name"],
         ready=ready.get("status") == "True",
@@ -67,11 +78,19 @@ def node_of(node: dict[str, Any]) -> ObservedNode:
             Taint(t["key"], t.get("value", ""), t["effect"]) for t in spec.get("taints") or []
         ),
         pod_cidrs=tuple(spec.get("podCIDRs") or ()),
-        kubelet_version=(status.get("nodeInfo") or {}).get("kubeletVersion", ""),
-        address=addresses.get("InternalIP", ""),
+        kubelet_version=info.get("kubeletVersion", ""),
+        runtime=info.get("containerRuntimeVersion", ""),
+        address=next(iter(addresses), ""),
+        addresses=addresses,
         cordoned_by=notes.get(CORDONED_BY, ""),
         drained_by=notes.get(DRAINED_BY, ""),
+        our_labels=_list(notes.get(OUR_LABELS)),
+        our_taints=_list(notes.get(OUR_TAINTS)),
     )
+
+
+def _list(text: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (text or "").split(",")))
 
 
 def kubeadm_config_of(maps: list[dict[str, Any]]) -> Document:
@@ -84,6 +103,11 @@ def kubelet_config_of(maps: list[dict[str, Any]]) -> Document:
     return _document(maps, "kubelet-config", "kubelet")
 
 
+def kube_proxy_config_of(maps: list[dict[str, Any]]) -> Document:
+    """The KubeProxyConfiguration of the addon kube-proxy."""
+    return _document(maps, "kube-proxy", "config.conf")
+
+
 def _document(maps: list[dict[str, Any]], name: str, key: str) -> Document:
     for config_map in maps:
         if config_map["metadata"]["name"] == name:
@@ -92,17 +116,18 @@ def _document(maps: list[dict[str, Any]], name: str, key: str) -> Document:
     return EMPTY
 
 
-def static_pods_of(pods: list[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
-    """Node, component and version of the control plane's pods, by their images."""
-    return tuple(
-        sorted(
-            (
-                pod["spec"].get("nodeName", ""),
-                (pod["metadata"].get("labels") or {}).get("component", ""),
-                pod["spec"]["containers"][0]["image"].rpartition(":")[2],
-            )
-            for pod in pods
-        )
+def static_pods_of(pods: list[dict[str, Any]]) -> tuple[StaticPod, ...]:
+    """The control plane's pods, as the kubelets report them."""
+    return tuple(map(_static_pod, pods))
+
+
+def _static_pod(pod: dict[str, Any]) -> StaticPod:
+    container = pod["spec"]["containers"][0]
+    return StaticPod(
+        node=pod["spec"].get("nodeName", ""),
+        component=(pod["metadata"].get("labels") or {}).get("component", ""),
+        version=container["image"].rpartition(":")[2],
+        args=tuple([*(container.get("command") or ()), *(container.get("args") or ())][1:]),
     )
 
 

@@ -11,8 +11,14 @@ import yaml
 from kbootstrap import action as act
 from kbootstrap import codes_phase as codes
 from kbootstrap.errors import PhaseError, TrustError
-from kbootstrap.model.cluster import Taint
-from kbootstrap.model.observed import CORDONED_BY, DRAINED_BY, MANIFEST_SUM, manifest_ref
+from kbootstrap.model.observed import (
+    CORDONED_BY,
+    DRAINED_BY,
+    MANIFEST_SUM,
+    OUR_LABELS,
+    OUR_TAINTS,
+    manifest_ref,
+)
 from kbootstrap.pki import ca_hash, token_signs
 from kbootstrap.remote.drain import drain
 from kbootstrap.remote.kube import KubeReader
@@ -55,6 +61,7 @@ class KubeWriter:
             act.DropCerts: self._drop_certs,
             act.MintKey: _mint_key,
             act.SetNodeMeta: self._set_node_meta,
+            act.EnableAddon: self._enable_addon,
             act.ApplyManifest: self._apply,
             act.AwaitRollout: self._await_rollout,
             act.AwaitPodCidr: self._await_pod_cidr,
@@ -144,21 +151,38 @@ class KubeWriter:
             raise PhaseError(
                 codes.NOT_READY, f"node {action.node} is not registered after {REGISTER_SECONDS} s"
             )
-        path = f"/api/v1/nodes/{action.node}"
-        if action.labels:
-            body = {"metadata": {"labels": dict(action.labels)}}
-            self._http.request("PATCH", path, body, content_type=_MERGE)
-        if action.taints:
-            retry(lambda: self._taint(path, action.taints), CONFLICT_SECONDS, _is_conflict)
+        retry(lambda: self._patch_meta(action), CONFLICT_SECONDS, _is_conflict)
 
-    def _taint(self, path: str, taints: tuple[Taint, ...]) -> None:
-        """Add taints to those of a Node; they are one list, which others may change meanwhile."""
-        wanted = [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints]
-        keys = {(t.key, t.effect) for t in taints}
+    def _patch_meta(self, action: act.SetNodeMeta) -> None:
+        """Taints are one list, which others may change meanwhile: then this is a conflict."""
+        path = f"/api/v1/nodes/{action.node}"
+        labels = {**dict(action.labels), **dict.fromkeys(action.old_labels)}
+        notes = {
+            OUR_LABELS: ",".join(action.our_labels) or None,
+            OUR_TAINTS: ",".join(action.our_taints) or None,
+        }
+        metadata: dict[str, Any] = {"labels": labels, "annotations": notes}
+        patch: dict[str, Any] = {"metadata": metadata}
+        if action.taints or action.old_taints:
+            live = self._http.request("GET", path)
+            metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
+            patch["spec"] = {"taints": _taints(live, action)}
+        self._http.request("PATCH", path, patch, content_type=_MERGE)
+
+    def _enable_addon(self, action: act.EnableAddon, slots: dict[str, str]) -> None:
+        del slots
+        retry(lambda: self._enable(action.key), CONFLICT_SECONDS, _is_conflict)
+
+    def _enable(self, key: str) -> None:
+        """Change one field of kubeadm's own document; a change made meanwhile is a conflict."""
+        path = f"{SYSTEM}/configmaps/kubeadm-config"
         live = self._http.request("GET", path)
-        kept = [t for t in live["spec"].get("taints") or [] if (t["key"], t["effect"]) not in keys]
-        version = {"resourceVersion": live["metadata"]["resourceVersion"]}
-        patch: dict[str, Any] = {"metadata": version, "spec": {"taints": [*kept, *wanted]}}
+        stored = yaml.safe_load(live["data"]["ClusterConfiguration"])
+        (stored.get(key) or {}).pop("disabled", None)
+        patch: dict[str, Any] = {
+            "metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
+            "data": {"ClusterConfiguration": yaml.safe_dump(stored)},
+        }
         self._http.request("PATCH", path, patch, content_type=_MERGE)
 
     def _apply(self, action: act.ApplyManifest, slots: dict[str, str]) -> None:
@@ -243,6 +267,14 @@ class KubeWriter:
     def _delete_node(self, action: act.DeleteNode, slots: dict[str, str]) -> None:
         del slots
         self._delete(f"/api/v1/nodes/{action.node}")
+
+
+def _taints(live: dict[str, Any], action: act.SetNodeMeta) -> list[dict[str, str]]:
+    """The Node's taints after the action."""
+    new = [{"key": t.key, "value": t.value, "effect": t.effect} for t in action.taints]
+    gone = {(t.key, t.effect) for t in (*action.taints, *action.old_taints)}
+    kept = [t for t in live["spec"].get("taints") or [] if (t["key"], t["effect"]) not in gone]
+    return [*kept, *new]
 
 
 def _is_conflict(error: BaseException) -> bool:

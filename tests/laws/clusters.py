@@ -20,7 +20,7 @@ _NODES = {
     "1+2": """\
 nodes:
   - {name: cp1, address: 192.0.2.11, role: control-plane}
-  - {name: w1, address: 192.0.2.21, role: worker, labels: {disks: nvme}}
+  - {name: w1, address: 192.0.2.21, role: worker, labels: {disks: nvme}, kubelet_args: {v: "2"}}
   - {name: w2, address: 192.0.2.22, role: worker, taints: ["a=b:NoSchedule"]}
 """,
     "3+1": """\
@@ -76,6 +76,7 @@ etcd:
     cert_file: /etc/etcd/client.crt
     key_file: /etc/etcd/client.key
 cni: {type: bridge}
+kubelet: {maxPods: 50}
 """,
     ),
 }

@@ -18,7 +18,7 @@ from kbootstrap.action import Action, HostAction, Risk
 from kbootstrap.engine.events import clean
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.secret import Secret
-from phases import RESET, RESET_ALL
+from phases import RESET, RESET_ALL, join
 from tests.laws.views import PHASES, changed, views
 
 LAW = settings(
@@ -84,7 +84,7 @@ def any_prefix_resumes(phase: AnyPhase, view: View[Any]) -> None:
 
 def verdict(phase: AnyPhase, view: View[Any]) -> object:
     errors = [(error.code, error.message, error.detail) for error in phase.check(view)]
-    return deeds(planned(phase, view)), errors
+    return deeds(planned(phase, view)), errors, tuple(phase.drift(view))
 
 
 @each_fact
@@ -146,7 +146,9 @@ def parts(value: object) -> Iterator[object]:
 
 def check_risk(phase: AnyPhase, action: Action) -> None:
     if action.risk is Risk.DESTROY:
-        assert phase in (*RESET, *RESET_ALL)
+        assert phase in (*RESET, *RESET_ALL, join.CONTROL_PLANE, join.WORKER)
+    if isinstance(action, HostAction) and "kubeadm reset" in action.script():
+        assert action.risk is Risk.DESTROY
     if isinstance(action, act.Detached):
         assert 0 < action.seconds <= 2 * 60 * 60
     if action.waits:

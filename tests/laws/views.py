@@ -16,7 +16,14 @@ from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember
-from kbootstrap.model.observed import FOR_UPGRADE, NOTHING, Observed, ObservedNode, manifest_ref
+from kbootstrap.model.observed import (
+    CONTROL_PLANE_LABEL,
+    FOR_UPGRADE,
+    NOTHING,
+    Observed,
+    ObservedNode,
+    manifest_ref,
+)
 from kbootstrap.runtime import containerd
 from phases import (
     ALL,
@@ -26,8 +33,8 @@ from phases import (
     host,
     identity,
     init,
-    join,
     kubeadm_config,
+    member,
     programs,
     reset,
     runtime,
@@ -42,6 +49,7 @@ PHASES: tuple[AnyPhase, ...] = tuple({phase.id: phase for phase in ALL}.values()
 NOW = 1_000_000
 NUMBERS = (0, NOW, 2 * 1024 * 1024)
 RUNS = ("none", "running", "ok", "failed", "lost")
+MAPS = ("kubeadm-config", "kubelet-config", "coredns", "kube-proxy")
 WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
@@ -78,6 +86,8 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (programs.Facts, "version"): some(("kubeadm v1.30.4", "kubelet v1.30.4")),
     (runtime.Facts, "version"): st.sampled_from(("", "1.6.20", "v2.1.0")),
     (init.Facts, "upgrading"): some(("v1.29.9", "v1.35.1")),
+    (init.Facts, "here"): some(("/etc/kubernetes/kubelet.conf",)),
+    (init.Progress, "here"): some(("/etc/kubernetes/kubelet.conf",)),
     (reset.Present, "marker"): st.sampled_from(("", "demo", "other")),
     (reset.Present, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
     (reset.Left, "was"): some(("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")),
@@ -103,6 +113,10 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
             ("flag", some(("container-runtime /etc/default/kubelet", "other /etc/other"))),
         )
     },
+    (member.Facts, "damaged"): some(("/etc/kubernetes/admin.conf", "/etc/kubernetes/pki/ca.crt")),
+    (member.Facts, "arg"): st.sampled_from(((), ("kubelet", "--v=4"))),
+    (member.Facts, "flags"): st.sampled_from(("", 'KUBELET_KUBEADM_ARGS="--v=2"')),
+    (member.Facts, "config"): st.sampled_from(((), ("maxPods: 50",), ("maxPods: 60",))),
     (reset.Left, "left"): some(("path /etc/kubernetes", "link cni0")),
 }
 
@@ -224,9 +238,8 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         reachable=True,
         ready=draw(FLAGS),
         nodes=tuple(draw(_node(known, name)) for name in names if draw(FLAGS)),
-        config_maps=frozenset(
-            draw(some(("kubeadm-config", "kubelet-config", "coredns", "kube-proxy")))
-        ),
+        workloads=frozenset(draw(some(("coredns", "kube-proxy")))),
+        config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
         kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),
         kubelet_config=Document.of({"failCgroupV1": False} if draw(FLAGS) else {}),
         token_owners=frozenset(draw(some((*names, cleanup.INIT)))),
@@ -265,11 +278,13 @@ def _node(draw: st.DrawFn, known: Cluster, name: str) -> ObservedNode:
         unschedulable=draw(FLAGS),
         labels=(
             *((key, draw(st.sampled_from((value, "other")))) for key, value in node.labels),
-            *([(join.CONTROL_PLANE_LABEL, "")] if draw(FLAGS) else []),
+            *([(CONTROL_PLANE_LABEL, "")] if draw(FLAGS) else []),
         ),
         taints=(node.taints or ()) if draw(FLAGS) else (),
         pod_cidrs=draw(st.sampled_from(((), ("10.244.1.0/24",)))),
         kubelet_version=draw(st.sampled_from((str(known.version), "v1.26.0"))),
         cordoned_by=draw(st.sampled_from(("", FOR_UPGRADE))),
         drained_by=draw(st.sampled_from(("", FOR_UPGRADE))),
+        our_labels=draw(st.sampled_from(((), ("disks",), ("old",)))),
+        our_taints=draw(st.sampled_from(((), ("a=b:NoSchedule",)))),
     )

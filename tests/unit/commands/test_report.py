@@ -171,7 +171,7 @@ def test_phases_are_chosen_by_name_or_range(tmp_path: object) -> None:
 
     assert ids(phase="host") == ["host"]
     assert ids(until_phase="host") == ["identity", "host"]
-    assert ids(from_phase="ready") == ["ready", "cleanup"]
+    assert ids(from_phase="ready") == ["ready", "cleanup", "member"]
     assert ids(from_phase="host", until_phase="files") == ["host", "files"]
     assert ids() == [phase.id for phase in UP]
     with pytest.raises(InventoryError, match="no phase 'x'"):

@@ -14,7 +14,7 @@ from kbootstrap.errors import RefusedError
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import Document
 from kbootstrap.model.load import load, load_at
-from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
+from kbootstrap.model.observed import NOTHING, Observed, ObservedNode, StaticPod
 from kbootstrap.model.problems import InventoryErrors
 from kbootstrap.model.versions import Version
 from tests.laws.clusters import NAMES, cluster
@@ -27,7 +27,7 @@ def running(servers: str, kubelets: str | None = None, known: Cluster = HA) -> O
     return Observed(
         reachable=True,
         static_pods=tuple(
-            (node.name, name, tag)
+            StaticPod(node=node.name, component=name, version=tag)
             for node in known.control_planes
             for name, tag in (("etcd", "3.6.4-0"), ("kube-apiserver", servers))
         ),

@@ -26,6 +26,10 @@ fi
 # ---- probe:init
 (
 kb_fact run "$(kb_run_state init)"
+for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
+  [ -e "$path" ] && kb_fact here "$path"
+done
+if grep -qs kubelet-client-current.pem /etc/kubernetes/kubelet.conf; then kb_fact finalized 1; fi
 if [ -e /etc/kubernetes/pki/ca.crt ] || [ -e /etc/kubernetes/admin.conf ]; then kb_fact begun 1; fi
 for run in "$KB_STATE"/run/upgrade-*; do
   [ -e "$run" ] || break
@@ -51,6 +55,12 @@ if [ "$joined" = 0 ]; then
     fi
   done
 fi
+for path in admin.conf manifests/kube-apiserver.yaml pki/ca.key; do
+  if [ -e "/etc/kubernetes/$path" ]; then
+    kb_fact plane 1
+    break
+  fi
+done
 
 :
 )

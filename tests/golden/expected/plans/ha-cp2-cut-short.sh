@@ -39,6 +39,12 @@ if [ "$joined" = 0 ]; then
     fi
   done
 fi
+for path in admin.conf manifests/kube-apiserver.yaml pki/ca.key; do
+  if [ -e "/etc/kubernetes/$path" ]; then
+    kb_fact plane 1
+    break
+  fi
+done
 
 :
 )

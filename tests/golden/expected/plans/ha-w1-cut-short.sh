@@ -20,6 +20,12 @@ if [ "$joined" = 0 ]; then
     fi
   done
 fi
+for path in admin.conf manifests/kube-apiserver.yaml pki/ca.key; do
+  if [ -e "/etc/kubernetes/$path" ]; then
+    kb_fact plane 1
+    break
+  fi
+done
 
 :
 )
@@ -29,11 +35,9 @@ fi
 if [ -r /var/lib/kbootstrap/state.json ]; then cat /var/lib/kbootstrap/state.json; fi
 )
 
-# ---- join-worker: clear the half-done join
+# ---- join-worker: clear the half-done join (kubeadm reset)
 (
-systemctl stop kubelet.service
-rm -f /etc/kubernetes/kubelet.conf /etc/kubernetes/bootstrap-kubelet.conf /etc/kubernetes/pki/ca.crt
-rm -f /var/lib/kubelet/pki/kubelet-client-*.pem
+kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock --skip-phases=remove-etcd-member 2>&1
 )
 
 # ---- join-worker: create a bootstrap token (valid 15 min) [not on this machine]

@@ -215,6 +215,12 @@ if [ "$joined" = 0 ]; then
     fi
   done
 fi
+for path in admin.conf manifests/kube-apiserver.yaml pki/ca.key; do
+  if [ -e "/etc/kubernetes/$path" ]; then
+    kb_fact plane 1
+    break
+  fi
+done
 
 :
 )
@@ -235,6 +241,56 @@ case "$route " in
     [ "$proxy" = 1 ] && kb_fact up 1
     ;;
 esac
+
+:
+)
+
+# ---- probe:cleanup
+(
+
+:
+)
+
+# ---- probe:member
+(
+if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /var/lib/kubelet/config.yaml ]; then
+  set -- /etc/kubernetes/pki/ca.crt
+  for path; do
+    shift
+    if [ -f "$path" ]; then set -- "$@" "$path"; else kb_fact damaged "$path"; fi
+  done
+  [ $# -eq 0 ] || grep -L -e '-----BEGIN ' "$@" | while read -r path; do kb_fact damaged "$path"; done
+  set -- /etc/kubernetes/kubelet.conf
+  for path; do
+    shift
+    if [ -f "$path" ]; then set -- "$@" "$path"; else kb_fact damaged "$path"; fi
+  done
+  [ $# -eq 0 ] || grep -L -e 'kind: Config' "$@" | while read -r path; do kb_fact damaged "$path"; done
+  set -- /var/lib/kubelet/config.yaml
+  for path; do
+    shift
+    if [ -f "$path" ]; then set -- "$@" "$path"; else kb_fact damaged "$path"; fi
+  done
+  [ $# -eq 0 ] || grep -L -e 'kind: KubeletConfiguration' "$@" | while read -r path; do kb_fact damaged "$path"; done
+  set -- /var/lib/kubelet/kubeadm-flags.env
+  for path; do
+    shift
+    if [ -f "$path" ]; then set -- "$@" "$path"; else kb_fact damaged "$path"; fi
+  done
+  [ $# -eq 0 ] || grep -L -e KUBELET_KUBEADM_ARGS "$@" | while read -r path; do kb_fact damaged "$path"; done
+  if [ -r /var/lib/kubelet/config.yaml ]; then
+    while IFS= read -r line; do kb_fact config "$line"; done </var/lib/kubelet/config.yaml
+  fi
+  if [ -r /var/lib/kubelet/kubeadm-flags.env ]; then
+    IFS= read -r line </var/lib/kubelet/kubeadm-flags.env || :
+    kb_fact flags "$line"
+  fi
+  pid=$(systemctl show kubelet.service -p MainPID)
+  pid=${pid#*=}
+  if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/cmdline" ]; then
+    tr '\0' '\n' <"/proc/$pid/cmdline" | while IFS= read -r line; do kb_fact arg "$line"; done
+  fi
+fi
 
 :
 )

@@ -1,0 +1,125 @@
+"""What the API shows of one node, compared with the inventory."""
+
+from collections.abc import Iterator
+
+from kbootstrap.model.cluster import Arg, Cluster, Node
+from kbootstrap.model.difference import Difference, shown
+from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
+
+
+def of_node(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]:
+    """Settings of one node; nothing before it has joined."""
+    seen = api.node(node.name)
+    if seen is None:
+        yield from _renamed(cluster, node, api)
+        return
+    plane = CONTROL_PLANE_LABEL in dict(seen.labels)
+    if plane and not node.is_control_plane:
+        yield other_role(node, "control-plane")
+    yield from _runtime(cluster, node, seen)
+    yield from _address(node, seen)
+    if plane:
+        yield from _components(cluster, node, api)
+
+
+def other_role(node: Node, live: str) -> Difference:
+    """A node whose role in the cluster is not the inventory's, and how to change it."""
+    name, wanted = node.name, node.role_text
+    return Difference(
+        key=f"nodes.{name}.role",
+        live=f"{name} as {live}",
+        wanted=wanted,
+        node=name,
+        fixed=True,
+        remedy=f"to change it: with role {live} run `kbootstrap reset {name}`,"
+        f" then with role {wanted} run `kbootstrap join {name}`",
+    )
+
+
+def _renamed(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]:
+    """The machine is a node under a name that the file no longer has."""
+    names = {known.name for known in cluster.nodes}
+    for other in api.nodes:
+        if other.address == node.advertise_address and other.name not in names:
+            yield Difference(
+                key=f"nodes.{node.name}.name",
+                live=f"the node of {other.address} as {other.name}",
+                wanted=node.name,
+                node=node.name,
+                fixed=True,
+                remedy=f"name it {other.name} again; to rename it, run `kbootstrap reset"
+                f" {other.name}`, rename it, and run `kbootstrap join {node.name}`",
+            )
+
+
+def _runtime(cluster: Cluster, node: Node, seen: ObservedNode) -> Iterator[Difference]:
+    live = seen.runtime.partition("://")[0]
+    if live and live != str(cluster.runtime.type):
+        yield Difference(
+            key="runtime.type",
+            live=live,
+            wanted=str(cluster.runtime.type),
+            node=node.name,
+            fixed=True,
+            remedy=_again(node),
+        )
+
+
+def _address(node: Node, seen: ObservedNode) -> Iterator[Difference]:
+    """The kubelet announces the address it was joined with."""
+    if seen.addresses and node.advertise_address not in seen.addresses:
+        yield Difference(
+            key=f"nodes.{node.name}.advertise_address",
+            live=shown(seen.addresses),
+            wanted=node.advertise_address,
+            node=node.name,
+            fixed=True,
+            remedy=_again(node),
+        )
+
+
+def _again(node: Node) -> str:
+    return (
+        f"put the old value back; to change it, run `kbootstrap reset {node.name}` with the old"
+        f" value and `kbootstrap join {node.name}` with the new one"
+    )
+
+
+def _components(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]:
+    """The arguments that the node's static pods run with."""
+    extra = cluster.kubeadm
+    for component, key, args in (
+        ("kube-apiserver", "api_server", extra.api_server_args),
+        ("kube-controller-manager", "controller_manager", extra.controller_manager_args),
+        ("kube-scheduler", "scheduler", extra.scheduler_args),
+        ("etcd", "etcd", extra.etcd_args),
+    ):
+        pod = api.static_pod(node.name, component)
+        if pod is None or not pod.args:
+            continue
+        for arg in args:
+            if f"--{arg.name}={arg.value}" not in pod.args:
+                yield _argument(f"kubeadm.extra_args.{key}.{arg.name}", node, arg, pod.args)
+        if component == "kube-apiserver":
+            yield from _port(cluster, node, pod.args)
+
+
+def _port(cluster: Cluster, node: Node, args: tuple[str, ...]) -> Iterator[Difference]:
+    wanted = str(cluster.api.bind_port)
+    live = given(args, "secure-port")
+    if live and live != wanted and not _overridden(cluster, "secure-port"):
+        yield Difference(key="api.bind_port", live=live, wanted=wanted, node=node.name, fixed=True)
+
+
+def _overridden(cluster: Cluster, name: str) -> bool:
+    return any(arg.name == name for arg in cluster.kubeadm.api_server_args)
+
+
+def _argument(key: str, node: Node, arg: Arg, args: tuple[str, ...]) -> Difference:
+    return Difference(key=key, live=shown(given(args, arg.name)), wanted=arg.value, node=node.name)
+
+
+def given(args: tuple[str, ...], name: str) -> str:
+    """The value of ``--name=value`` among a command's arguments; the last one counts."""
+    head = f"--{name}="
+    return next((a.removeprefix(head) for a in reversed(args) if a.startswith(head)), "")
