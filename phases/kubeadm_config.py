@@ -1,7 +1,8 @@
 """kubeadm's configuration and patches on the node, accepted by kubeadm's own strict check.
 
-Unknown fields are only warnings to ``init`` and ``join`` (contract, section 1.3), so the
-file passes ``kubeadm config validate`` before anything uses it.
+Unknown fields are only warnings to ``init`` and ``join``, so the file passes ``kubeadm config
+validate`` before anything uses it. A patch goes to a node with the kubeadm command that applies
+it, init, join or upgrade: on a settled member one that differs is reported, not written.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from kbootstrap import kubeadm
 from kbootstrap.action import Action, PutFile, Remove, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
 from kbootstrap.render import render, sha256
 from phases.placed import lacking, unwanted
 
@@ -30,23 +32,31 @@ def probe(cluster: Cluster, node: Node) -> str:
     return render("kubeadm/config_probe.sh.j2", config=kubeadm.CONFIG, patches=kubeadm.PATCHES)
 
 
-def _files(view: View[Facts]) -> Iterator[tuple[str, str]]:
-    yield kubeadm.CONFIG, kubeadm.init_config(view.cluster, view.node)
-    for name, text in sorted(view.bits.texts.items()):
-        yield f"{kubeadm.PATCHES}/{PurePosixPath(name).name}", text
+def _patches(view: View[Facts]) -> dict[str, str]:
+    return {
+        f"{kubeadm.PATCHES}/{PurePosixPath(name).name}": text
+        for name, text in sorted(view.bits.texts.items())
+    }
+
+
+def _settled(view: View[Facts]) -> bool:
+    """Whether kubeadm has done all it has to do on this node for this version."""
+    node = view.api.node(view.node.name)
+    return node is not None and node.kubelet_version == str(view.cluster.version)
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs, remove patches no longer wanted, and have kubeadm judge it."""
-    files = dict(_files(view))
-    have = view.facts.file
+    have, settled = view.facts.file, _settled(view)
+    files = {kubeadm.CONFIG: kubeadm.init_config(view.cluster, view.node)}
+    files |= {} if settled else _patches(view)
     wanted_files = ((sha256(body), path, (path, body)) for path, body in files.items())
     for (path, body), placed in lacking(have, wanted_files):
         have = placed
         yield PutFile(
             why="missing or different", path=path, body=body, mode=0o600, effect={"file": have}
         )
-    for path, left in unwanted(have, files):
+    for path, left in () if settled else unwanted(have, files):
         yield Remove(
             why="kubeadm would apply a patch that is no longer in the inventory",
             path=path,
@@ -67,6 +77,31 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
+def drift(view: View[Facts]) -> Iterator[Difference]:
+    """The patches that the next upgrade of this node will apply, or leave out."""
+    if not _settled(view):
+        return
+    patches, have = _patches(view), view.facts.file
+    lines = ((sha256(body), path, path) for path, body in patches.items())
+    changed = {path: "has another form" for path, _ in lacking(have, lines)}
+    known = {line.partition(" ")[2] for line in have}
+    gone = [p for p, _ in unwanted(have, patches) if p != kubeadm.CONFIG]
+    for path, wanted in (changed | dict.fromkeys(gone, "has none")).items():
+        yield Difference(
+            key=f"kubeadm.patches.{PurePosixPath(path).name}",
+            live="the patch it was made with" if path in known else "no such patch",
+            wanted=wanted if path in known else "there is one",
+            node=view.node.name,
+            remedy="the next `kbootstrap upgrade` applies it",
+        )
+
+
 PHASE = Phase(
-    id="kubeadm-config", title="kubeadm configuration", facts=Facts, probe=probe, plan=plan
+    id="kubeadm-config",
+    title="kubeadm configuration",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    drift=drift,
+    api=True,
 )

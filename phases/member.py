@@ -14,6 +14,7 @@ from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference, shown
 from kbootstrap.render import render
+from phases import cni_bridge
 
 ETC = "/etc/kubernetes"
 _PAIRS = ("ca", "apiserver", "apiserver-kubelet-client", "front-proxy-ca", "front-proxy-client")
@@ -45,6 +46,7 @@ class Facts:
         arg: the command line of the kubelet that runs.
         flags: the line of kubeadm-flags.env.
         config: the lines of the kubelet's config.yaml.
+        bridge: the built-in pod network is set up here.
 
     """
 
@@ -52,6 +54,7 @@ class Facts:
     arg: tuple[str, ...] = ()
     flags: str = ""
     config: tuple[str, ...] = ()
+    bridge: bool = False
 
 
 def files(cluster: Cluster, node: Node) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -76,7 +79,8 @@ def files(cluster: Cluster, node: Node) -> tuple[tuple[str, tuple[str, ...]], ..
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    return render("member/probe.sh.j2", files=files(cluster, node))
+    conflist = cni_bridge.CONFLIST
+    return render("member/probe.sh.j2", files=files(cluster, node), conflist=conflist)
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -92,6 +96,8 @@ def drift(view: View[Facts]) -> Iterator[Difference]:
     yield from _damaged(view)
     yield from _kubelet_arguments(view)
     yield from _kubelet_config(view)
+    yield from _kubelet_path(view)
+    yield from _network(view)
 
 
 def _damaged(view: View[Facts]) -> Iterator[Difference]:
@@ -152,6 +158,32 @@ def _kubelet_config(view: View[Facts]) -> Iterator[Difference]:
         yield from (
             Difference(key=d.key, live=d.live, wanted=d.wanted, node=view.node.name)
             for d in settings("kubelet", wanted, {k: live.get(k) for k in wanted}, {})
+        )
+
+
+def _kubelet_path(view: View[Facts]) -> Iterator[Difference]:
+    """The kubelet that runs is the one in `programs.bin_dir`; a package brings its own."""
+    programs, words = view.cluster.programs, view.facts.arg[:2]  # a script has its shell first
+    path = f"{programs.bin_dir}/kubelet"
+    if words and path not in words and programs.source != "preinstalled":
+        yield Difference(
+            key="programs.bin_dir",
+            live=shown(next((w for w in words if w.endswith("/kubelet")), words[0])),
+            wanted=path,
+            node=view.node.name,
+            remedy=f"on {view.node.name}: systemctl restart kubelet",
+        )
+
+
+def _network(view: View[Facts]) -> Iterator[Difference]:
+    if view.facts.bridge and view.cluster.cni.type != "bridge":
+        yield Difference(
+            key="cni.type",
+            live="bridge",
+            wanted=view.cluster.cni.type,
+            node=view.node.name,
+            remedy=f"another pod network needs an empty one: kbootstrap reset {view.node.name},"
+            f" then kbootstrap join {view.node.name}",
         )
 
 

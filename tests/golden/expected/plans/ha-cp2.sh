@@ -315,6 +315,7 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /var/lib/kubelet/config.yaml ]; t
   if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/cmdline" ]; then
     tr '\0' '\n' <"/proc/$pid/cmdline" | while IFS= read -r line; do kb_fact arg "$line"; done
   fi
+  [ ! -e /etc/cni/net.d/10-kbootstrap.conflist ] || kb_fact bridge 1
 fi
 
 :
