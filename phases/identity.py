@@ -130,7 +130,8 @@ def _foreign(view: View[Facts]) -> Iterator[KbError]:
         )
     elif facts.ca and view.ca and not _same_ca(view):
         yield RefusedError(
-            codes.FOREIGN_CLUSTER, f"the node's CA is not the one of {ours!r} on {view.seed}"
+            codes.FOREIGN_CLUSTER,
+            f"the node's CA (/etc/kubernetes/pki/ca.crt) is not the one of {ours!r} on {view.seed}",
         )
 
 

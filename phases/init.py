@@ -26,6 +26,14 @@ UPGRADES = "upgrade-"  # begins the names of detached upgrades; the release foll
 STORED = frozenset({"kubeadm-config", "kubelet-config"})  # ConfigMaps every join reads
 
 
+# What a finished init leaves; the first alone may also be the work of an early phase.
+LEFT = (
+    "/etc/kubernetes/admin.conf",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/manifests/kube-apiserver.yaml",
+)
+
+
 class Standing(Enum):
     """How far the init of this cluster has come."""
 
@@ -42,8 +50,7 @@ class Progress:
 
     Attributes:
         run: none, running, ok, failed or lost: the detached init's own state.
-        here: what a finished init leaves that is on the node: paths of
-            kubelet.conf, the API server's manifest and etcd's data.
+        here: those of `LEFT` that are on the node, and etcd's data.
         finalized: the kubelet uses a certificate that it renews itself, which only the last
             phase before the addons sees to.
 
@@ -65,7 +72,8 @@ class Facts(Progress):
 def progress(cluster: Cluster, node: Node) -> str:
     """Read-only; prints `Progress`."""
     del node
-    return render("kubeadm/progress_probe.sh.j2", run=RUN, etcd_dir=cluster.etcd.data_dir)
+    member = f"{cluster.etcd.data_dir}/member"
+    return render("kubeadm/progress_probe.sh.j2", run=RUN, paths=(*LEFT, member))
 
 
 def probe(cluster: Cluster, node: Node) -> str:
@@ -85,7 +93,7 @@ def standing(view: View[Any]) -> Standing:
         return Standing.RUNNING
     if _stored(view) and (facts.run in {"ok", "none"} or _complete(view)):
         return Standing.DONE
-    if facts.run == "none" and not facts.here:
+    if facts.run == "none" and not set(facts.here) - {LEFT[0]}:
         return Standing.FRESH
     if facts.run in {"failed", "lost"} and not _has_others(view):
         return Standing.CUT_SHORT
@@ -221,7 +229,8 @@ def _damaged(view: View[Facts]) -> KbError:
         words = f"missing in kube-system: ConfigMap {', '.join(lacks)}" if lacks else found
         what = f"upload-config {lacks[0].removesuffix('-config') if len(lacks) == 1 else 'all'}"
     else:
-        words = "no API server answers through its admin.conf and manifests"
+        gone = ", ".join(path for path in LEFT if path not in view.facts.here)
+        words = f"missing: {gone}" if gone else "its API server does not answer"
         what = "kubeconfig all, or control-plane all"
     return RefusedError(
         codes_drift.DAMAGED,

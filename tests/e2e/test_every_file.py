@@ -1,0 +1,85 @@
+"""Every file of a finished node, removed and spoiled one at a time: repaired or named by `up`.
+
+Never an init, never a reset, never a bug; and once the file is back there is nothing to do.
+"""
+
+import shlex
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.site import Result, Site
+from tests.lab.node import Node
+
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
+
+KEPT = "/root/kept"  # the nodes' own copy of what is about to be damaged
+FOUND = (
+    "find /etc/kubernetes /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env"
+    " /etc/cni/net.d /var/lib/kbootstrap -xdev -type f;"
+    " sed -n 's/^created //p; s/^replaced //p' /var/lib/kbootstrap/ledger"
+)
+# What nothing that runs depends on: records of what was done, which docs/state.md tells of, and
+# a kubeconfig that kubeadm leaves for emergencies only and many sites delete.
+HISTORY = (
+    *("/var/lib/kbootstrap/run/", "/var/lib/kbootstrap/original/", "/var/lib/kbootstrap/was"),
+    *("/var/lib/kbootstrap/state.json", "/var/lib/kbootstrap/ledger", "/var/lib/kbootstrap/wrote"),
+    *("/var/lib/kbootstrap/programs", "/var/lib/kbootstrap/runtime"),
+    *("/etc/kubernetes/super-admin.conf", "/etc/kubernetes/tmp/"),
+)
+DESTRUCTIVE = ("kubeadm init (", "finish the kubeadm init", "clear the half-done", "kubeadm reset")
+
+
+@pytest.fixture(scope="module")
+def site(kind: str, make_site: Callable[..., Site]) -> Site:
+    """One control plane and one worker, up."""
+    if kind != "standin":
+        pytest.skip("the stand-in is quicker")
+    made = make_site("files", 2)
+    made.ok("up")
+    return made
+
+
+def paths(node: Node) -> list[str]:
+    """The files kubeadm and kbootstrap made there."""
+    lines = node.exec(FOUND).stdout.splitlines()
+    return sorted(set(lines))
+
+
+def content(node: Node, path: str) -> str:
+    quoted = shlex.quote(path)
+    return node.exec(f"[ ! -f {quoted} ] || sha256sum <{quoted}").stdout
+
+
+def harmless(result: Result) -> None:
+    """No init, no reset, planned or done, and no bug."""
+    texts = [text for _, _, text in (*result.plan, *result.actions)]
+    assert [text for text in texts if text.startswith(DESTRUCTIVE)] == []
+    assert result.status != 70, result.err
+
+
+def damages(path: str) -> Iterator[str]:
+    quoted = shlex.quote(path)
+    yield f"rm {quoted}"
+    yield f"echo damaged >{quoted}"
+
+
+@pytest.mark.parametrize("name", ["node1", "node2"])
+def test_a_damaged_file_is_repaired_or_named(site: Site, name: str) -> None:
+    node = site.node(name)
+    silent: list[str] = []
+    for path in paths(node):
+        before = content(node, path)
+        kept, quoted = shlex.quote(KEPT), shlex.quote(path)
+        for damage in damages(path):
+            node.exec(f"cp -a {quoted} {kept} && {damage}")
+            result = site.run("up")
+            harmless(result)
+            repaired = content(node, path) == before
+            named = path in result.out + result.err
+            if not (repaired or named or path.startswith(HISTORY)):
+                silent.append(f"{damage}: exit {result.status}\n{result.out[-600:]}{result.err}")
+            node.exec(f"cp -a {kept} {quoted}")
+            site.run("up")  # an API server that was gone comes back
+    assert silent == []
+    assert site.run("up", "--exit-code").status == 3
