@@ -149,8 +149,13 @@ class RunLock:
                     raise InterruptedRunError(INTERRUPTED, "stopped before it began") from error
                 raise
             yield
-        finally:
+        except KeyboardInterrupt:  # a second signal ends at once: the lock runs out by itself
+            keeper.ended.set()
+            raise
+        except BaseException:
             self._free(keeper)
+            raise
+        self._free(keeper)
 
     def _take(self, keeper: Keeper) -> None:
         """Every place, and then keep them."""

@@ -132,7 +132,9 @@ class Runner:
         threading.stack_size(STACK)
         names = list(dict.fromkeys(step.node for step in self._plan.steps))
         threads = [
-            threading.Thread(target=self._node, args=(name, snapshots[name]), name=name)
+            threading.Thread(
+                target=self._node, args=(name, snapshots[name]), name=name, daemon=True
+            )  # daemons, so that a second signal ends the process at once
             for name in names
         ]
         for thread in threads:
