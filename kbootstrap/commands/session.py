@@ -71,7 +71,13 @@ class Session:
         self._secrets = Secrets()
         self.hosts = self.new_hosts()
         self.leaving = frozenset(node.name for node in leaving)
-        self.access = Access(cluster, self.hosts, without=self.leaving, asks=asks)
+        self.access = Access(
+            cluster,
+            self.hosts,
+            without=self.leaving,
+            asks=asks,
+            note=lambda text: bus.note("", "", text),
+        )
         self.lock = RunLock(self)
         self.lost: KbError | None = None
         self._stop = threading.Event()
