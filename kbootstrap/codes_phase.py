@@ -177,6 +177,12 @@ PLAN_DRIFTED = Code(
     "the machine changed since the plan was printed",
     "Run the same command again and read the new plan.",
 )
+NOT_PRINTED = Code(
+    "KB403",
+    "resuming needs an action that the plan did not print",
+    "The action above was not run. Run the same command again: it probes {node}, prints the action "
+    "in its plan and resumes there.",
+)
 NO_CONTROL_PLANE = Code(
     "KB404",
     "there is no control plane to join through",

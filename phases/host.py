@@ -104,6 +104,7 @@ def _modules(facts: Facts) -> Iterator[Action]:
         yield Run(
             why="modules are not loaded",
             title=f"modprobe {' '.join(facts.missing_module)}",
+            covers=tuple(f"modprobe {module}" for module in facts.missing_module),
             body=render("host/modprobe.sh.j2", modules=facts.missing_module),
             effect={"missing_module": ()},
         )
@@ -123,6 +124,7 @@ def _sysctl(view: View[Facts]) -> Iterator[Action]:
         yield Run(
             why="running values differ",
             title="set " + " ".join(f"{key}={value}" for key, value in wanted),
+            covers=tuple(f"set {key}={value}" for key, value in wanted),
             body=render("host/set_sysctl.sh.j2", sysctls=wanted),
             effect={"wrong_sysctl": ()},
         )

@@ -139,6 +139,7 @@ def _upload_certs(view: View[Facts]) -> Iterator[Action]:
     yield Run(
         why="the new control plane needs the cluster's CAs",
         title=f"kubeadm init phase upload-certs, on {seed.name}",
+        covers=("kubeadm init phase upload-certs",),  # whichever control plane is in use then
         body=render("kubeadm/upload_certs.sh.j2", config=UPLOAD),
         host=seed.name,
     )

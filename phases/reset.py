@@ -192,6 +192,7 @@ def plan_clean(view: View[Left]) -> Iterator[Action]:
         yield Run(
             why="--restore-host",
             title="put the running values back: " + ", ".join(_old(view.facts)),
+            covers=tuple(f"put back {old}" for old in _old(view.facts)),
             body=render("reset/restore_host.sh.j2"),
             risk=Risk.DISRUPT,
             effect={"was": ()},

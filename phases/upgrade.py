@@ -205,6 +205,7 @@ def _flags(view: View[Facts]) -> Iterator[Action]:
             why=f"the kubelet of {version(view)} does not start with them",
             title="remove from the kubelet's flags: "
             + ", ".join(f"--{flag} ({path})" for flag, path in flags),
+            covers=tuple(f"remove --{flag} from {path}" for flag, path in flags),
             body=render("upgrade/flags.sh.j2", flags=flags),
             effect={"flag": ()},
         )

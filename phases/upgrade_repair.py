@@ -66,6 +66,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         why="an upgrade was cut off between two moves of a manifest",
         title="put back from kubeadm's own copies: "
         + ", ".join(f"{name}.yaml ({copy.split('/')[-2]})" for name, copy in copies),
+        covers=tuple(f"put back {name}.yaml" for name, _ in copies),
         body=render(
             "upgrade/repair.sh.j2", copies=copies, serving=serving(view.cluster, view.node)
         ),

@@ -261,7 +261,7 @@ CODES = {
 # The code is chosen from a table of constants a few lines above.
 CHOSEN = {
     "kbootstrap/engine/failures.py": {"code", "_code(action, output)"},
-    "kbootstrap/remote/kubehttp.py": {"self._login.down"},
+    "kbootstrap/remote/kubehttp.py": {"down"},
 }
 
 

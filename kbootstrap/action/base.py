@@ -45,6 +45,11 @@ class Action:
         """What makes two actions the same one when a plan is compared with what runs."""
         return self.text
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of all it does; more than one if a later plan may need only a part of it."""
+        return frozenset({self.key})
+
 
 def worst(actions: tuple[Action, ...]) -> Risk:
     """The highest risk of a plan."""

@@ -238,14 +238,25 @@ class Unit(HostAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(HostAction):
-    """A short shell fragment with its own plan line; quoted by the template that made it."""
+    """A short shell fragment with its own plan line; quoted by the template that made it.
+
+    Attributes:
+        covers: the single changes it makes, when another plan may need only some of them, or
+            the title names what may differ; empty: the title says it all.
+
+    """
 
     title: str
     body: str
+    covers: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         return self.title
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.covers or {self.key})
 
     def script(self) -> str:
         return self.body

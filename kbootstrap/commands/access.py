@@ -6,25 +6,27 @@ are made as for an empty cluster.
 
 import contextlib
 import threading
-from collections.abc import Mapping
-from functools import cache
+import time
+from collections.abc import Callable, Mapping
 
 from kbootstrap import codes_etcd
 from kbootstrap.action import ApiAction, EtcdAction
+from kbootstrap.commands.attempt import Attempt
+from kbootstrap.commands.way import Way, open_way
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed
 from kbootstrap.remote.etcd import Etcd
-from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader
-from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
+from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader, usable
+from kbootstrap.remote.kubehttp import KubeHttp, Target
 from kbootstrap.remote.kubewrite import KubeWriter
 from kbootstrap.remote.session import Hosts
 from kbootstrap.secret import Secret
 from phases import identity, init, join
 
-ETCD_NAME = "localhost"  # in the certificate kubeadm makes for every member
+OTHER_SECONDS = 5  # for another control plane to answer when the one in use does not
 
 
 class Api:
@@ -53,19 +55,27 @@ class Api:
             self._write(action, slots)
         self._reader.forget()
 
+    def follow(self, other: Way) -> None:
+        """Go through the control plane that ``other`` goes through."""
+        self._reader.follow(other.http, other.etcd)
+        self._etcd = other.etcd
+
     def _write(self, action: ApiAction, slots: dict[str, str]) -> None:
         self._writer = self._writer or KubeWriter(self._reader, self._ca)
         self._writer.perform(action, slots)
 
 
 class Access:
-    """Finds and keeps the way to the API.
+    """Finds and keeps the way to the API; takes another one when its control plane dies.
+
+    Only control planes that this run has probed are gone through.
 
     Args:
         cluster: whose control planes are tried, in inventory order.
         hosts: the connections to them.
         without: nodes not to go through, since they are about to leave.
         asks: what to look at.
+        note: told when another control plane is gone through.
 
     """
 
@@ -76,15 +86,22 @@ class Access:
         *,
         without: frozenset[str] = frozenset(),
         asks: Asks = NOTHING_MORE,
+        note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._cluster, self._hosts = cluster, hosts
-        self._without, self._asks = without, asks
+        self._without, self._asks, self._note = without, asks, note
         self._manifests: tuple[Document, ...] = ()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows; never held while anything is contacted
         self._snapshots: dict[str, Snapshot] = {}
+        self._version = 0  # of what is known of control planes
         self._api: Api | None = None
-        self._seed: tuple[str, str] = ("", "")
-        self._open = contextlib.ExitStack()
+        self._way: Way | None = None
+        self._etcd_tunnels = contextlib.ExitStack()
+        self._given_up = False
+        self._first = ""  # the control plane to be tried first
+        self._connecting = Attempt(self._connect)
+        self._moving = threading.Lock()
+        self._stayed = 0.0  # when no other control plane was found last
         self.kubeconfig: Secret | None = None
 
     def use_manifests(self, manifests: tuple[Document, ...]) -> None:
@@ -93,20 +110,25 @@ class Access:
 
     def learn(self, snapshots: Mapping[str, Snapshot]) -> None:
         """Take in what nodes' probes said."""
+        planes = {node.name for node in self._cluster.control_planes}
         with self._lock:
             self._snapshots.update(snapshots)
+            self._version += not planes.isdisjoint(snapshots)
 
     def seed(self) -> tuple[str, str]:
         """Name and CA of the control plane in use; empty before there is one."""
         self.api()
-        return self._seed
+        way = self._way
+        return (way.node.name, way.ca_pem) if way else ("", "")
 
     def api(self) -> Api | None:
         """The API, connected on the first call that finds a control plane."""
         with self._lock:
-            if self._api is None:
-                self._connect()
-            return self._api
+            if self._api is not None or not self._candidates():
+                return self._api
+            version = self._version
+        self._connecting.share(version)
+        return self._api
 
     def current(self) -> Api | None:
         """The API, if somebody has connected already."""
@@ -115,7 +137,7 @@ class Access:
     @property
     def through(self) -> str:
         """The name of the control plane in use; empty while there is none."""
-        return self._seed[0]
+        return self._way.node.name if self._way else ""
 
     @property
     def possible(self) -> bool:
@@ -126,16 +148,20 @@ class Access:
         """The same way over other connections."""
         access = Access(self._cluster, hosts, without=self._without, asks=self._asks)
         access.learn(self._snapshots)
+        access._first = self.through
         return access
 
     def give_up(self) -> None:
         """Let requests under way end soon: the connections are about to be closed."""
+        self._given_up = True
         if self._api is not None:
             self._api.http.give_up()
 
     def close(self) -> None:
-        """Close the tunnel."""
-        self._open.close()
+        """Close the tunnels."""
+        if self._way is not None:
+            self._way.tunnel.close()
+        self._etcd_tunnels.close()
 
     def _connect(self) -> None:
         """Take the first control plane that answers; the only one is waited for.
@@ -143,18 +169,20 @@ class Access:
         One whose init was cut short does not count unless it answers: its phase goes on
         with it.
         """
-        found = [(n, s) for n, s in self._candidates() if s.kubeconfig is not None]
-        found.sort(key=lambda one: not _came_to_its_end(one[1]))
-        patient = [node for node, snapshot in found if _came_to_its_end(snapshot)]
-        for node, snapshot in found:
-            reader = self._reader(node, snapshot)
-            if [node] == patient or reader.usable():
-                return self._use(node, snapshot, reader)
+        with self._lock:
+            if self._api is not None:
+                return
+            found = self._candidates()
+        found.sort(key=lambda one: (one[0].name != self._first, not _came_to_its_end(one[1])))
+        patient = [(node, known) for node, known in found if _came_to_its_end(known)]
+        for node, known in found:
+            way = self._open(node, known)
+            if [(node, known)] == patient or node.name == self._first or usable(way.http):
+                self._use(way)
+                return
+            way.close()
         if patient:
-            node = patient[0]
-            snapshot = self._snapshots[node.name]
-            self._use(node, snapshot, self._reader(node, snapshot))
-        return None
+            self._use(self._open(*patient[0]))
 
     def _candidates(self) -> list[tuple[Node, Snapshot]]:
         return [
@@ -162,47 +190,60 @@ class Access:
             for node in self._cluster.control_planes
             if node.name not in self._without
             and (snapshot := self._snapshots.get(node.name)) is not None
+            and snapshot.kubeconfig is not None
             and _serves(snapshot)
         ]
 
-    def _use(self, node: Node, snapshot: Snapshot, reader: KubeReader) -> None:
-        ca_pem = snapshot.facts[identity.PHASE.id].ca_pem
-        self._api = Api(reader, ca_pem, self._etcd(node, snapshot))
-        self._seed = (node.name, ca_pem)
-        self.kubeconfig = snapshot.kubeconfig
+    def _use(self, way: Way) -> None:
+        with self._lock:
+            self._way, self.kubeconfig = way, way.snapshot.kubeconfig
+            if self._api is None:
+                self._api = Api(self._reader(way), way.ca_pem, way.etcd)
+                self._api.http.on_failure(self._elsewhere)
+            else:
+                self._api.follow(way)
 
-    def _reader(self, node: Node, snapshot: Snapshot) -> KubeReader:
-        try:
-            connection = self._hosts.connection(node.ssh, node.name)
-            tunnel = self._open.enter_context(
-                connection.forward(node.advertise_address, self._cluster.api.bind_port)
-            )
-        except KbError as error:
-            error.at(node.name)
-            raise
-        http = KubeHttp(snapshot.kubeconfig or Secret(""), *tunnel.address)
-        etcd = self._etcd(node, snapshot) if self._asks.etcd else None
-        return KubeReader(http, self._manifests, asks=self._asks, etcd=etcd)
+    def _elsewhere(self, failed: Target) -> bool:
+        """Whether requests go to another control plane now than to the one that ``failed``."""
+        with self._moving:
+            api, old = self._api, self._way
+            if api is None or old is None or self._given_up:
+                return False
+            if api.http.target is not failed:
+                return True  # another thread was faster
+            if time.monotonic() - self._stayed < OTHER_SECONDS:
+                return False
+            way = self._another(old)
+            if way is None:
+                self._stayed = time.monotonic()
+                return False
+            self._use(way)
+            old.close()
+        words = f"the API server of {old.node.name} does not answer: the control plane in use"
+        self._note(f"{words} is {way.node.name} now")
+        return True
 
-    def _etcd(self, node: Node, snapshot: Snapshot) -> Etcd | None:
-        """Every member is reached through this node, so no other one is logged in to."""
-        known = snapshot.etcd
-        if known is None:
-            return None
-        connection = self._hosts.connection(node.ssh, node.name)
-        login = Login(
-            ca_pem=known.ca_pem,
-            pair=known.pair,
-            server_name=ETCD_NAME,
-            down=codes_etcd.ETCD_DOWN,
-        )
+    def _another(self, old: Way) -> Way | None:
+        """The first of the others that answers at once."""
+        with self._lock:
+            others = [one for one in self._candidates() if one[0] != old.node]
+        for node, snapshot in others:
+            if not _came_to_its_end(snapshot):
+                continue
+            with contextlib.suppress(KbError):
+                way = self._open(node, snapshot)
+                if usable(way.http, OTHER_SECONDS):
+                    return way
+                way.close()
+        return None
 
-        @cache
-        def reach(host: str, port: int) -> TlsHttp:
-            tunnel = self._open.enter_context(connection.forward(host, port))
-            return TlsHttp(login, *tunnel.address)
+    def _open(self, node: Node, snapshot: Snapshot) -> Way:
+        port = self._cluster.api.bind_port
+        return open_way(node, snapshot, port, self._hosts, self._etcd_tunnels)
 
-        return Etcd(node.advertise_address, reach)
+    def _reader(self, way: Way) -> KubeReader:
+        etcd = way.etcd if self._asks.etcd else None
+        return KubeReader(way.http, self._manifests, asks=self._asks, etcd=etcd)
 
 
 def _serves(snapshot: Snapshot) -> bool:

@@ -10,11 +10,14 @@ def ask(what: str, wanted: str) -> None:
     """Have ``wanted`` typed.
 
     Raises:
-        RefusedError: KB405, the answer was another one, or nobody can answer.
+        RefusedError: KB405, the answer was another one, or none (Ctrl-D), or nobody can answer.
 
     """
     if not sys.stdin.isatty():
         raise RefusedError(codes.NOT_CONFIRMED, f"{what}, and nobody can be asked")
-    answer = input(f"{what[0].upper()}{what[1:]}. Type {wanted} to go on: ")
+    try:
+        answer = input(f"{what[0].upper()}{what[1:]}. Type {wanted} to go on: ")
+    except EOFError as error:
+        raise RefusedError(codes.NOT_CONFIRMED, "the question was not answered") from error
     if answer.strip() != wanted:
         raise RefusedError(codes.NOT_CONFIRMED, f"{answer.strip()!r} is not {wanted!r}")

@@ -114,7 +114,17 @@ def table_lines(outcomes: tuple[Outcome, ...]) -> list[str]:
         if quiet:
             seconds = sum(o.seconds for o in quiet)
             lines.append(f"{name:<16} {_others(len(quiet)):<20} {'unchanged':<12} {seconds:7.1f}")
-    return lines
+    return lines + _reasons(outcomes)
+
+
+def _reasons(outcomes: tuple[Outcome, ...]) -> list[str]:
+    """Why steps were not started, where a step has a reason of its own; the nodes together."""
+    nodes: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        error = outcome.error
+        if error is not None and error.code is codes.BLOCKED and ": " in error.message:
+            nodes.setdefault(f"{outcome.phase}: {error.message}", []).append(outcome.node)
+    return [f"{reason}: {', '.join(names)}" for reason, names in nodes.items()]
 
 
 def _others(count: int) -> str:

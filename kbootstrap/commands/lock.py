@@ -5,20 +5,23 @@ speaks to anyway, and a Lease once there is an API. They are taken one after the
 the order of the inventory, so of two runs one gets all it needs.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kbootstrap.codes_phase import INTERRUPTED
+from kbootstrap.codes_ssh import LOST
 from kbootstrap.commands.access import Access
-from kbootstrap.commands.keeper import Keeper, refused
+from kbootstrap.commands.keeper import Keeper, Names, refused
 from kbootstrap.commands.operator import alive, this_run
-from kbootstrap.errors import InterruptedRunError, KbError, PhaseError
+from kbootstrap.commands.two_ways import TwoWays, Wire
+from kbootstrap.errors import InterruptedRunError, KbError, LostError, PhaseError
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.lock import PATH, Seen, Standing, standing
 from kbootstrap.remote.lock import LEASE, Lease, Place, Record
 from kbootstrap.remote.session import Hosts
+from kbootstrap.remote.wire import Reply
 
 if TYPE_CHECKING:
     from kbootstrap.commands.session import Session
@@ -27,6 +30,28 @@ MUTATING = frozenset(
     {"up", "join", "reset", "etcd", "upgrade"}
 )  # verbs that stop at somebody else's lock
 Places = dict[str, Callable[[], Place | None]]
+
+
+def exclusive(fresh: Names, taken: Names, planes: Iterable[str]) -> bool:
+    """Whether every other run still meets a record of this run that counts (docs/lock.md).
+
+    Another run takes every place it reaches, and gets the lock when all of them have expired.
+    Which ones it reaches is not known, but each run that finds an API takes the Lease: a fresh
+    Lease is enough. Otherwise the API may answer others, through any control plane: every
+    control plane must hold a fresh record, also those this run never wrote to. While no Lease
+    was ever taken there is no API yet, and a run without one goes through the first control
+    plane, which is to be initialised.
+
+    Args:
+        fresh: places whose record was renewed in time.
+        taken: places where this run wrote a record.
+        planes: names of all control planes, in the order of the inventory.
+
+    """
+    if Lease.name in taken:
+        return Lease.name in fresh or set(planes) <= fresh
+    first = next(iter(planes))
+    return ({first} if first in taken else taken) <= fresh
 
 
 class RunLock:
@@ -108,8 +133,13 @@ class RunLock:
 
         """
         session = self._session
+        planes = [node.name for node in session.cluster.control_planes]
         keeper = Keeper(
-            self._claim, alive, lambda text: session.bus.note("", "", text), session.give_up
+            self._claim,
+            alive,
+            lambda text: session.bus.note("", "", text),
+            session.give_up,
+            lambda fresh: exclusive(fresh, keeper.taken, planes),
         )
         try:
             try:
@@ -119,27 +149,38 @@ class RunLock:
                     raise InterruptedRunError(INTERRUPTED, "stopped before it began") from error
                 raise
             yield
-        finally:
+        except KeyboardInterrupt:  # a second signal ends at once: the lock runs out by itself
+            keeper.ended.set()
+            raise
+        except BaseException:
             self._free(keeper)
+            raise
+        self._free(keeper)
 
     def _take(self, keeper: Keeper) -> None:
         """Every place, and then keep them."""
         session = self._session
-        places: list[Place] = [self._record(session.hosts, node) for node in self._nodes()]
+        places = [self._record(session.hosts, node) for node in self._nodes()]
         for place in places:
             try:
                 keeper.take(place, session.snapshots[place.name].lock)
             except KbError as error:
                 error.at(place.name, "lock")
                 raise
-        if (lease := _lease(session.access)) is not None:
-            with suppress(PhaseError):  # an API that does not answer comes later
-                keeper.take(lease)
-                places.append(lease)
-        for place in places:
             keeper.keep(place)
-        if lease not in places:
+        if not self._take_lease(keeper):
             keeper.keep_later(lambda: _lease(session.access))
+        keeper.watch()
+
+    def _take_lease(self, keeper: Keeper) -> bool:
+        """Whether there is an API that answers; one that does not comes later."""
+        lease = _lease(self._session.access)
+        with suppress(PhaseError):
+            if lease is not None:
+                keeper.take(lease)
+                keeper.keep(lease)
+                return True
+        return False
 
     def _free(self, keeper: Keeper) -> None:
         """Over new connections if ours are closed."""
@@ -169,10 +210,15 @@ class RunLock:
 
     def _record(self, hosts: Hosts, node: Node) -> Record:
         session = self._session
-        leaving = node.name in session.leaving
-        return Record(
-            hosts.connection(node.ssh, node.name), node.name, session.run_id, leaving=leaving
-        )
+
+        def spare(use: Callable[[Wire], Reply]) -> Reply:
+            if session.interrupted:
+                raise LostError(LOST, "the connection was closed by this run")
+            with closing(session.new_hosts()) as anew:
+                return use(anew.connection(node.ssh, node.name))
+
+        wire = TwoWays(hosts.connection(node.ssh, node.name), spare)
+        return Record(wire, node.name, session.run_id, leaving=node.name in session.leaving)
 
 
 def _lease(access: Access) -> Lease | None:

@@ -3,12 +3,10 @@
 import contextlib
 import dataclasses
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import FrameType
 
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import KeepSnapshot, LocalAction, WriteKubeconfig
@@ -18,6 +16,7 @@ from kbootstrap.commands.access import Access
 from kbootstrap.commands.lock import RunLock
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.parallel import as_they_come
+from kbootstrap.commands.signals import letting_go
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Plan
@@ -72,7 +71,13 @@ class Session:
         self._secrets = Secrets()
         self.hosts = self.new_hosts()
         self.leaving = frozenset(node.name for node in leaving)
-        self.access = Access(cluster, self.hosts, without=self.leaving, asks=asks)
+        self.access = Access(
+            cluster,
+            self.hosts,
+            without=self.leaving,
+            asks=asks,
+            note=lambda text: bus.note("", "", text),
+        )
         self.lock = RunLock(self)
         self.lost: KbError | None = None
         self._stop = threading.Event()
@@ -243,21 +248,12 @@ class Session:
             kept = snapshots.keep(Path(action.path))
             self.bits = dataclasses.replace(self.bits, snapshot=kept)
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
+    def _signals(self) -> contextlib.AbstractContextManager[None]:
         """SIGINT and SIGTERM let go of the nodes; a second one ends at once."""
 
-        def stop(number: int, frame: FrameType | None) -> None:
-            del frame
-            if self._stop.is_set():
-                raise KeyboardInterrupt
-            name = signal.Signals(number).name
+        def let_go(name: str) -> None:
+            self._stop.set()
             self.bus.note("", "", f"{name}: letting go; what runs on nodes goes on there")
             self._let_go()
 
-        old = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+        return letting_go(let_go)

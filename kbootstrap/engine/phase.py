@@ -142,7 +142,7 @@ class Window:
 
     Attributes:
         size: how many.
-        canary: the first node goes alone.
+        canary: the first node goes alone; unless its step succeeds no other one is started.
 
     """
 

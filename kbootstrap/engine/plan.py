@@ -17,7 +17,7 @@ class Step:
     @property
     def keys(self) -> frozenset[str]:
         """What this step was printed to do."""
-        return frozenset(action.key for action in self.actions)
+        return frozenset(key for action in self.actions for key in action.keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,24 +67,27 @@ class Board:
         window: Window,
         first: tuple[str, str],
         stopping: Callable[[], bool],
-    ) -> bool:
-        """Wait for a place in the window; false when failures hold all of them."""
+    ) -> str:
+        """Wait for a place in the window; returns why there is none, or "" once inside."""
         with self._changed:
             self._changed.wait_for(
                 lambda: stopping() or self._turn(step, window, first) is not None
             )
-            if stopping() or not self._turn(step, window, first):
-                return False
-            self._inside.add(step)
-            return True
+            why = "the run stops" if stopping() else self._turn(step, window, first) or ""
+            if not why:
+                self._inside.add(step)
+            return why
 
-    def _turn(self, step: tuple[str, str], window: Window, first: tuple[str, str]) -> bool | None:
-        if window.canary and step != first and first not in self._ended:
-            return None
+    def _turn(self, step: tuple[str, str], window: Window, first: tuple[str, str]) -> str | None:
+        """Empty when there is a place now, a reason when there will be none, None to wait."""
+        if window.canary and step != first and not self._ended.get(first):
+            return f"{first[0]}, the first node, did not succeed" if first in self._ended else None
         held = [one for one in self._inside if one[1] == step[1]]
         if len(held) < window.size:
-            return True
-        return False if all(one in self._ended for one in held) else None
+            return ""
+        if any(one not in self._ended for one in held):
+            return None
+        return f"nodes that failed hold every place ({', '.join(sorted(n for n, _ in held))})"
 
     def _verdict(self, needed: frozenset[tuple[str, str]]) -> bool | None:
         ends = [self._ended.get(step) for step in needed]
@@ -129,7 +132,9 @@ class Runner:
         threading.stack_size(STACK)
         names = list(dict.fromkeys(step.node for step in self._plan.steps))
         threads = [
-            threading.Thread(target=self._node, args=(name, snapshots[name]), name=name)
+            threading.Thread(
+                target=self._node, args=(name, snapshots[name]), name=name, daemon=True
+            )  # daemons, so that a second signal ends the process at once
             for name in names
         ]
         for thread in threads:
@@ -167,14 +172,15 @@ class Runner:
             self._bus(Event(kind="step", node=name, phase=phase.id, state="waiting"))
         if not self._board.await_steps(needed, self._world.stopping):
             return self._stopped(step) if self._world.stopping() else _not_started(step)
-        if phase.window and step.actions and not self._enter(step, phase.window):
-            return self._stopped(step) if self._world.stopping() else _not_started(step)
+        why = self._enter(step, phase.window) if phase.window and step.actions else ""
+        if why and not self._world.stopping():
+            return _not_started(step, f"not started: {why}")
         if self._world.stopping():
             return self._stopped(step)
         with self._slots:
             return self._timed(runner, step)
 
-    def _enter(self, step: Step, window: Window) -> bool:
+    def _enter(self, step: Step, window: Window) -> str:
         at = (step.node, step.phase.id)
         first = next(s for s in self._plan.changes if s.phase.id == step.phase.id)
         return self._board.enter(at, window, (first.node, first.phase.id), self._world.stopping)
@@ -217,6 +223,6 @@ class Runner:
         )
 
 
-def _not_started(step: Step) -> Outcome:
-    error = PhaseError(codes.BLOCKED, "not started").at(step.node, step.phase.id)
+def _not_started(step: Step, words: str = "not started") -> Outcome:
+    error = PhaseError(codes.BLOCKED, words).at(step.node, step.phase.id)
     return Outcome(step.node, step.phase.id, error=error)

@@ -14,12 +14,23 @@ from typing import Protocol
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import Action, ApiAction, HostAction, LocalAction
 from kbootstrap.engine import checkpoint
+from kbootstrap.engine.drift import (
+    changes,
+    refuse_unprinted,
+    unprinted,
+)
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.parts import first_failure, groups, host_parts
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Step
+from kbootstrap.engine.recovery import once_back
 from kbootstrap.engine.survey import Snapshot, probe_parts, read_reply
-from kbootstrap.errors import InternalError, KbError, LostError, PhaseError, RefusedError
+from kbootstrap.errors import (
+    KbError,
+    LostError,
+    PhaseError,
+    RefusedError,
+)
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.wire import Part, Reply
@@ -27,6 +38,7 @@ from kbootstrap.wait import until
 
 RECOVER_SECONDS = 300  # how long a node may be away in the middle of a step, as when it reboots
 UNCHANGED = "unchanged"  # the part that looks whether another run was there
+SETTLE_SECONDS = 30  # how long a node that came back may still be starting its services
 LOSSES = 5  # connections a step may lose, since a node that keeps going away gets nowhere
 
 
@@ -100,13 +112,14 @@ class StepRunner:
             KbError: stamped with node and phase by the caller.
 
         """
+        printed = self.planned[phase.id].keys if phase.id in self.planned else frozenset()
         actions = self._plan(phase)
-        self._compare(phase, actions)
+        refuse_unprinted(actions, printed)
         done = losses = 0
         while actions:
             lost = self._attempt(phase, actions)
             self._tries += 1
-            left = self._plan(phase)
+            left = self._plan(phase) if lost is None else self._settled(phase, printed, lost)
             losses += lost is not None
             if lost is not None and losses > LOSSES:
                 raise lost
@@ -116,7 +129,8 @@ class StepRunner:
                     f"still wanted after it was done: {left[0].text}",
                     detail="\n".join(f"{a.text}: {a.why}" for a in left),
                 )
-            done += _changes(actions) if lost is None else _changes(_without(actions, left))
+            refuse_unprinted(left, printed, resumed=True)
+            done += changes(actions, () if lost is None else left)
             actions = left
         return done
 
@@ -146,17 +160,6 @@ class StepRunner:
 
     def _plan(self, phase: AnyPhase) -> tuple[Action, ...]:
         return tuple(phase.plan(self.view(phase)))
-
-    def _compare(self, phase: AnyPhase, actions: tuple[Action, ...]) -> None:
-        """Only what was printed is done; less is fine."""
-        printed = self.planned[phase.id].keys if phase.id in self.planned else frozenset()
-        extra = [action for action in actions if action.key not in printed]
-        if extra:
-            raise RefusedError(
-                codes.PLAN_DRIFTED,
-                f"not in the plan: {extra[0].text}",
-                detail="\n".join(f"{action.text}: {action.why}" for action in extra),
-            )
 
     def _perform(self, phase: AnyPhase, actions: tuple[Action, ...]) -> None:
         """All actions in order; after a failure only those meant for it."""
@@ -248,27 +251,36 @@ class StepRunner:
 
     def _recover(self, phase: AnyPhase, error: LostError) -> None:
         """Wait for the node to come back and look at it again."""
-        world, name = self.world, self.node.name
-        world.bus.note(name, phase.id, f"connection lost; waiting for {name} to answer again")
+        name = self.node.name
+        self.world.bus.note(name, phase.id, f"connection lost; waiting for {name} to answer again")
+        self._probe_again(error)
 
-        def again() -> Snapshot | None:
-            if world.stopping():
+    def _settled(
+        self, phase: AnyPhase, printed: frozenset[str], error: LostError
+    ) -> tuple[Action, ...]:
+        """What is left after a loss; a node that just booted may still start what it needs."""
+        extra = unprinted(self._plan(phase), printed)
+        if extra:
+            words = f"{self.node.name} answers again, but needs: {extra[0].text}"
+            words += f" (not in the plan); probing it for {SETTLE_SECONDS} s"
+            self.world.bus.note(self.node.name, phase.id, words)
+
+            def settled() -> bool:
+                self._probe_again(error)
+                return not unprinted(self._plan(phase), printed)
+
+            until(settled, SETTLE_SECONDS)
+        return self._plan(phase)
+
+    def _probe_again(self, error: LostError) -> None:
+        def probe() -> Snapshot:
+            if self.world.stopping():
                 raise error
-            try:
-                parts = probe_parts(world.cluster, self.node, world.phases)
-                reply = world.wire(name).perform(parts, run_id=world.run_id)
-                return read_reply(world.phases, reply)
-            except (InternalError, RefusedError):
-                raise
-            except KbError as failed:
-                if not _comes_back(failed):
-                    raise
-                return None
+            parts = probe_parts(self.world.cluster, self.node, self.world.phases)
+            reply = self.world.wire(self.node.name).perform(parts, run_id=self.world.run_id)
+            return read_reply(self.world.phases, reply)
 
-        found = until(again, RECOVER_SECONDS)
-        if found is None:
-            raise error
-        self._learn(found)
+        self._learn(once_back(probe, RECOVER_SECONDS, error))
 
     def _learn(self, seen: Snapshot) -> None:
         snapshot = replace(seen, facts={**self.snapshot.facts, **seen.facts})
@@ -276,20 +288,6 @@ class StepRunner:
         self.world.learn(self.node.name, snapshot)
 
 
-def _changes(actions: tuple[Action, ...]) -> int:
-    return sum(not action.waits for action in actions)
-
-
-def _without(actions: tuple[Action, ...], left: tuple[Action, ...]) -> tuple[Action, ...]:
-    keys = {action.key for action in left}
-    return tuple(action for action in actions if action.key not in keys)
-
-
 def _must_be_unchanged(reply: Reply) -> None:
     if any(result.id == UNCHANGED and not result.ok for result in reply.results):
         raise RefusedError(codes.PLAN_DRIFTED, "another run worked there after our look")
-
-
-def _comes_back(error: KbError) -> bool:
-    """Away for a moment, as opposed to refusing us."""
-    return type(error).__name__ in {"UnreachableError", "LostError"}

@@ -13,6 +13,7 @@ from typing import Any
 PATH = "/run/kbootstrap.lock"  # tmpfs: it does not outlive a reboot
 TTL = 30  # seconds a record lives unless it is renewed
 RENEW = 8  # seconds between renewals, so that two may fail
+MARGIN = 5  # seconds before a record ends in which a run that did not renew it lets go
 _SHOWN = 300  # characters of a value that somebody else wrote
 
 

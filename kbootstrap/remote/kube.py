@@ -50,6 +50,16 @@ class Asks:
 NOTHING_MORE = Asks()
 
 
+def usable(http: KubeHttp, seconds: float | None = None) -> bool:
+    """Whether kubeadm init has come so far that the API answers us; asks once."""
+    try:
+        path = f"{SYSTEM}/configmaps/kubeadm-config"
+        http.request("GET", path, patient=False, seconds=seconds)
+    except (ApiError, PhaseError):
+        return False
+    return True
+
+
 class KubeReader:
     """Looks at a cluster through one API server."""
 
@@ -85,13 +95,10 @@ class KubeReader:
         with self._lock:
             self._seen = None
 
-    def usable(self) -> bool:
-        """Whether kubeadm init has come so far that the API answers us; asks once."""
-        try:
-            self.http.request("GET", f"{SYSTEM}/configmaps/kubeadm-config", patient=False)
-        except (ApiError, PhaseError):
-            return False
-        return True
+    def follow(self, http: KubeHttp, etcd: Etcd | None) -> None:
+        """Look through the API server that ``http`` asks, and through this member of etcd."""
+        self.http.target = http.target
+        self._etcd = etcd if self._asks.etcd else None
 
     def _observe(self) -> Observed:
         nodes = self.http.request("GET", "/api/v1/nodes")["items"]

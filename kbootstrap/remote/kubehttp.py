@@ -10,9 +10,10 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import yaml
@@ -61,8 +62,27 @@ class Login:
     down: Code
 
 
+class Target:
+    """Where requests go, and the client that makes them; made when it is first used."""
+
+    def __init__(self, base: str, login: Login) -> None:
+        self.base, self.login = base, login
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def client(self) -> Any:
+        """The client, which has connections to this server."""
+        with self._lock:
+            if self._client is None:
+                self._client = _rest_client(_context(self.login), self.login.server_name)
+            return self._client
+
+
 class TlsHttp:
     """Requests to one server.
+
+    Attributes:
+        target: that server; another one from the moment that it is replaced.
 
     Args:
         login: how to log in.
@@ -72,17 +92,23 @@ class TlsHttp:
     """
 
     def __init__(self, login: Login, host: str, port: int) -> None:
-        self._base = f"https://{host}:{port}"
-        self._login = login
-        self._lock = threading.Lock()
-        self._client: Any = None
+        self.target = Target(f"https://{host}:{port}", login)
         self.requests = 0
         self._given_up = False
+        self._elsewhere: Callable[[Target], bool] = _nowhere
         self._ahead = 0.0  # seconds the server's clock is before ours
 
     def give_up(self) -> None:
         """Try nothing again from now on: the tunnel was closed by ourselves."""
         self._given_up = True
+
+    def on_failure(self, elsewhere: Callable[[Target], bool]) -> None:
+        """Ask ``elsewhere`` whenever a server does not answer, or is not well.
+
+        It is given that server and says whether requests go to another one now; then the
+        request that failed is made there, once.
+        """
+        self._elsewhere = elsewhere
 
     def _passes(self, error: BaseException) -> bool:
         return not self._given_up and _passes(error)
@@ -94,7 +120,7 @@ class TlsHttp:
     @property
     def ca_pem(self) -> str:
         """The CA that is trusted."""
-        return self._login.ca_pem
+        return self.target.login.ca_pem
 
     def request(
         self,
@@ -104,7 +130,7 @@ class TlsHttp:
         *,
         content_type: str = "application/json",
         patient: bool = True,
-        seconds: float = REQUEST_SECONDS,
+        seconds: float | None = None,
     ) -> Any:
         """The decoded answer; text for paths that do not speak JSON.
 
@@ -118,18 +144,31 @@ class TlsHttp:
 
         """
         headers = {"Content-Type": content_type, "Accept": "application/json"}
+        limit = REQUEST_SECONDS if seconds is None else seconds
 
-        def once() -> Any:
-            return self._once(method, path, body, headers, seconds)
-
+        once = partial(self._once, method, path, body, headers, limit)
+        down = self.target.login.down
         try:
-            return retry(once, TRANSIENT_SECONDS if patient else 0, self._passes)
+            return retry(
+                lambda: self._here_or_elsewhere(once),
+                TRANSIENT_SECONDS if patient else 0,
+                self._passes,
+            )
         except ApiError as error:
             if patient and self._passes(error):
-                raise PhaseError(self._login.down, f"for too long it only says: {error}") from error
+                raise PhaseError(down, f"for too long it only says: {error}") from error
             raise
         except OSError as error:
-            raise PhaseError(self._login.down, f"no answer: {error}") from error
+            raise PhaseError(down, f"no answer: {error}") from error
+
+    def _here_or_elsewhere(self, once: Callable[[], Any]) -> Any:
+        target = self.target
+        try:
+            return once()
+        except (ApiError, OSError) as error:
+            if not self._passes(error) or not self._elsewhere(target):
+                raise
+        return once()
 
     def _once(
         self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
@@ -137,12 +176,13 @@ class TlsHttp:
         import urllib3  # noqa: PLC0415 - slow to import; most verbs need no API
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
 
-        client = self._ready_client()
+        target = self.target
+        client = target.client()
         self.requests += 1
         try:
             answer = client.request(
                 method,
-                self._base + path,
+                target.base + path,
                 headers=dict(headers),
                 body=body,
                 _request_timeout=seconds,
@@ -156,12 +196,6 @@ class TlsHttp:
         if answer.status >= _FIRST_ERROR:
             raise ApiError(answer.status, _message(text))
         return _decode(text)
-
-    def _ready_client(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                self._client = _rest_client(_context(self._login), self._login.server_name)
-            return self._client
 
 
 class KubeHttp(TlsHttp):
@@ -209,6 +243,11 @@ def _rest_client(context: ssl.SSLContext, server_name: str) -> Any:
         retries=False,
     )
     return client
+
+
+def _nowhere(target: Target) -> bool:
+    del target
+    return False
 
 
 def _passes(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 _PATH = f"{_LEASES}/kbootstrap"
 _TIMES = "%Y-%m-%dT%H:%M:%S.%fZ"
 _PREFIX = "kbootstrap.io/"
+_SECONDS = 5  # for one request: the next attempt must come before the Lease ends
 
 
 class Place(Protocol):
@@ -159,7 +160,7 @@ class Lease:
         return self.look()
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
-        return self._http.request(method, path, body, patient=False)
+        return self._http.request(method, path, body, patient=False, seconds=_SECONDS)
 
     def _told(self, lease: dict[str, Any]) -> Seen:
         self._version = lease["metadata"]["resourceVersion"]

@@ -49,7 +49,10 @@ def _find(ref: SecretRef) -> str:
             raise InventoryError(SECRET_MISSING, f"cannot read {ref.name}: {error}") from error
     if not sys.stdin.isatty():
         raise InventoryError(SECRET_MISSING, f"no terminal to ask for: {ref.name}")
-    return getpass.getpass(f"{ref.name}: ")
+    try:
+        return getpass.getpass(f"{ref.name}: ")
+    except EOFError as error:  # Ctrl-D
+        raise InventoryError(SECRET_MISSING, f"no answer to: {ref.name}") from error
 
 
 def _checked(ref: SecretRef, value: str) -> str:

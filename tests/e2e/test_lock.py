@@ -224,6 +224,52 @@ def test_killed_and_another_machine_takes_over_after_its_time(site: Site) -> Non
     assert free(site)
 
 
+# ---- no answer in time
+
+
+def test_a_run_that_cannot_renew_its_lock_lets_go_before_another_one_may_take_it(
+    site: Site,
+) -> None:
+    planes = [site.node("node1"), site.node("node2")]
+    with working(site) as first:
+        for node in planes:
+            node.cut()
+        cut = time.monotonic()
+        try:
+            result = first.end()
+            ended = time.monotonic()
+        finally:
+            for node in planes:
+                node.mend()
+
+    assert (result.status, [e["code"] for e in result.errors()][-1]) == (7, "KB412"), result.out
+    assert ended - cut < TTL + 15  # which frees what it can
+    lost = next(e["at"] for e in result.events if e.get("code") == "KB412")
+    told = [e["at"] for e in result.events if e["event"] == "action"]
+    assert max(told) < lost
+    wait_until("the API is back", lambda: api_answers(site), timeout=120, every=1)
+    site.ok("up")
+    assert free(site)
+
+
+def test_when_the_api_server_in_use_dies_the_run_goes_on_through_another(site: Site) -> None:
+    stop = "pkill -{} -f '(^|[/ ])kube-apiserver --'"
+    node1 = site.node("node1")
+    with working(site) as first:
+        node1.exec(stop.format("STOP"))
+        try:
+            wait_until(
+                "node2 is in use",
+                lambda: "the control plane in use is node2 now" in first.log.read_text(),
+                timeout=60,
+            )
+            assert first.process.poll() is None
+        finally:
+            node1.exec(stop.format("CONT"))
+    assert first.end().status == 0
+    assert free(site)
+
+
 # ---- freeing
 
 

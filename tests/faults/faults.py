@@ -57,9 +57,12 @@ class Fault:
 
 AWAY = frozenset({"KB201", "KB207"})  # not there, or gone in the middle
 # What stands on the node may have changed meanwhile, or kubeadm have given up.
-# Two control planes: while one is away, etcd on the other has no quorum.
+# Two control planes: while one is away, etcd on the other has no quorum. What resuming needs
+# may not have been printed (KB403), such as clearing a half-done join. And the lock may not have
+# been renewed in time (KB412).
 AFTERWARDS = frozenset(
-    {"KB300", "KB322", "KB323", "KB324", "KB330", "KB331", "KB350", "KB360", "KB402"}
+    {"KB300", "KB322", "KB323", "KB324", "KB330", "KB331", "KB350", "KB360", "KB402", "KB403"}
+    | {"KB412"}
 )
 
 ALL: tuple[Fault, ...] = (
@@ -159,7 +162,7 @@ ALL: tuple[Fault, ...] = (
         run=Run.GOES_ON,
         make=act.stop_runtime,
         heal=act.start_runtime,
-        codes=frozenset({"KB305", "KB321", "KB322", "KB323", "KB324", "KB331", "KB402"}),
+        codes=frozenset({"KB305", "KB321", "KB322", "KB323", "KB324", "KB331", "KB402", "KB403"}),
     ),
     Fault(
         name="api-gone",
@@ -167,7 +170,7 @@ ALL: tuple[Fault, ...] = (
         run=Run.GOES_ON,
         make=act.stop_api,
         heal=act.go_on_api,
-        codes=frozenset({"KB330", "KB331", "KB323", "KB322", "KB300", "KB350", "KB402"}),
+        codes=frozenset({"KB330", "KB331", "KB323", "KB322", "KB300", "KB350", "KB402", "KB403"}),
         lasts=lambda bench: bench.patience.api,
         applies=act.has_api,
     ),

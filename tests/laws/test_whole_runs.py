@@ -77,7 +77,7 @@ class World:
         self.facts[phase.id, node.name], self.api = after.facts, after.api
         if phase is init.PHASE:
             self.api = began(self.api, node)
-        return frozenset(action.key for action in actions)
+        return frozenset(key for action in actions for key in action.keys)
 
 
 def began(api: Observed, first: Node) -> Observed:

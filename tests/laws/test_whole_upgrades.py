@@ -73,11 +73,11 @@ class World:
 
     def step(self, phase: AnyPhase, node: Node) -> frozenset[str]:
         """Carry a step out, cut off behind every action; the keys of what it did."""
-        keys = set()
+        keys: set[str] = set()
         while actions := tuple(phase.plan(self.view(phase, node))):
             after = forward(self.view(phase, node), actions[:1])
             self.facts[phase.id, node.name], self.api = after.facts, after.api
-            keys.add(actions[0].key)
+            keys |= actions[0].keys
             self.done[node.name, type(actions[0])] += 1
         return frozenset(keys)
 

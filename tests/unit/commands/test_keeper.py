@@ -1,6 +1,7 @@
 """Taking, renewing and freeing, in places of memory that behave as the test says."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -8,9 +9,9 @@ import pytest
 
 from kbootstrap import codes_ssh
 from kbootstrap.commands import keeper
-from kbootstrap.commands.keeper import Keeper
+from kbootstrap.commands.keeper import FREE_SECONDS, Keeper
 from kbootstrap.errors import RefusedError, UnreachableError
-from kbootstrap.model.lock import NOBODY, TTL, Claim, Seen
+from kbootstrap.model.lock import NOBODY, RENEW, TTL, Claim, Seen
 from kbootstrap.remote.lock import Place
 from tests.unit.model.test_lock import ME, OTHER, no, yes
 
@@ -26,10 +27,14 @@ class Memory:
     beaten_by: Claim | None = None  # writes just before we do
     writes: int = 0
     renewed: threading.Event = field(default_factory=threading.Event)
+    hangs: bool = False  # while it is away, it gives no answer at all
+    stuck: threading.Event = field(default_factory=threading.Event)
 
     def look(self) -> Seen:
         """What is there."""
         if self.away:
+            if self.hangs:
+                self.stuck.wait(30)
             raise UnreachableError(codes_ssh.UNREACHABLE, "no answer")
         return self.seen
 
@@ -65,11 +70,15 @@ def held(claim: Claim, age: int = 0) -> Seen:
 class Told:
     """What a keeper says."""
 
-    def __init__(self, alive: Callable[[int, int], bool] = yes) -> None:
+    def __init__(
+        self,
+        alive: Callable[[int, int], bool] = yes,
+        suffices: Callable[[frozenset[str]], bool] = bool,
+    ) -> None:
         self.notes: list[str] = []
         self.losses: list[RefusedError] = []
         self.lost = threading.Event()
-        self.keeper = Keeper(ME, alive, self.notes.append, self._lose)
+        self.keeper = Keeper(ME, alive, self.notes.append, self._lose, suffices)
 
     def _lose(self, error: RefusedError) -> None:
         self.losses.append(error)
@@ -86,7 +95,8 @@ class Told:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "RENEW", 0.01)
+    for name in ("RENEW", "RETRY", "TICK"):
+        monkeypatch.setattr(keeper, name, 0.01)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -200,3 +210,125 @@ def test_what_cannot_be_freed_is_only_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert told.notes == [
         f"the lock on {name} could not be freed; it runs out in {TTL} s" for name in ("cp1", "cp3")
     ]
+
+
+# ---- not renewed in time
+
+
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "HOLD", 0.3)
+
+
+def test_the_run_ends_before_the_record_does() -> None:
+    """Whoever takes it over finds nobody at work: see `Seen.held`."""
+    assert keeper.HOLD + FREE_SECONDS <= TTL
+    assert 2 * RENEW < keeper.HOLD
+
+
+@pytest.mark.usefixtures("_short")
+@pytest.mark.parametrize("hangs", [True, False])
+def test_what_cannot_be_renewed_in_time_is_a_loss(*, hangs: bool) -> None:
+    told, place = Told(), Memory()
+    told.keeper.take(place)
+    taken = time.monotonic()
+    place.away, place.hangs = True, hangs
+    told.keeper.keep(place)
+    told.keeper.watch()
+
+    assert told.lost.wait(5)
+
+    assert time.monotonic() - taken >= 0.3
+    (error,) = told.losses
+    assert (error.code.id, error.exit_code) == ("KB412", 7)
+    assert "cp1" in error.message
+    assert hangs or "no answer" in error.detail
+    place.stuck.set()
+    told.free()
+
+
+@pytest.mark.usefixtures("_short")
+def test_what_is_renewed_is_no_loss_however_long_it_takes() -> None:
+    told, place = Told(), Memory()
+    told.keeper.take(place)
+    told.keeper.keep(place)
+    told.keeper.watch()
+    end = time.monotonic() + 3 * keeper.HOLD
+    while time.monotonic() < end:
+        place.renewed.clear()
+        assert place.renewed.wait(5)
+    told.free(place)
+    assert told.losses == []
+
+
+@pytest.mark.usefixtures("_short")
+@pytest.mark.parametrize("needed", ["cp1", "cp2"])
+def test_which_places_suffice_is_for_the_caller_to_say(needed: str) -> None:
+    told = Told(suffices=lambda fresh: needed in fresh)
+    here, away = Memory(name="cp1"), Memory(name="cp2")
+    for place in (here, away):
+        told.keeper.take(place)
+        told.keeper.keep(place)
+    away.away = True
+    told.keeper.watch()
+
+    if needed == "cp2":
+        assert told.lost.wait(5)
+        assert told.losses[0].message.endswith(": cp2")
+    else:
+        end = time.monotonic() + 3 * keeper.HOLD
+        while time.monotonic() < end:
+            here.renewed.clear()
+            assert here.renewed.wait(5)
+        assert told.losses == []
+    told.free(here)
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_place_that_ends_with_the_run_counts_as_held() -> None:
+    told, place, other = Told(), Memory(ends=True), Memory(name="cp2")
+    seen: list[frozenset[str]] = []
+    told.keeper = Keeper(ME, yes, told.notes.append, told.losses.append, _noted(seen))
+    for one in (place, other):
+        told.keeper.take(one)
+        told.keeper.keep(one)
+    told.keeper.watch()
+    end = time.monotonic() + 2 * keeper.HOLD
+    while time.monotonic() < end:
+        other.renewed.clear()
+        assert other.renewed.wait(5)
+    told.free(other)
+    assert seen[-1] == {"cp1", "cp2"}
+
+
+def _noted(seen: list[frozenset[str]]) -> Callable[[frozenset[str]], bool]:
+    def suffices(fresh: frozenset[str]) -> bool:
+        seen.append(fresh)
+        return True
+
+    return suffices
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_later_place_that_was_taken_is_fresh() -> None:
+    told, place = Told(suffices=lambda fresh: "Lease" in fresh or not place.writes), Memory("Lease")
+    told.keeper.keep_later(lambda: place)
+    told.keeper.watch()
+    assert place.renewed.wait(5)
+    place.away = True
+    assert told.lost.wait(5)
+    assert told.losses[0].code.id == "KB412"
+    told.free()
+
+
+@pytest.mark.usefixtures("_short")
+def test_a_loss_is_told_once() -> None:
+    told, place = Told(), Memory()
+    told.keeper.take(place)
+    place.seen = held(OTHER)
+    told.keeper.keep(place)
+    assert told.lost.wait(5)
+    told.keeper.watch()
+    told.keeper.ended.wait(3 * keeper.HOLD)
+    told.free(place)
+    assert [error.code.id for error in told.losses] == ["KB411"]

@@ -135,6 +135,18 @@ def test_the_table_at_the_end_is_short() -> None:
     ]
 
 
+def test_the_table_says_why_nodes_were_not_started() -> None:
+    reason = "not started: w1, the first node, did not succeed"
+    outcomes = (
+        Outcome("w1", "upgrade-worker", error=FAILED),
+        *(
+            Outcome(name, "upgrade-worker", error=PhaseError(codes.BLOCKED, reason))
+            for name in ("w2", "w3")
+        ),
+    )
+    assert table_lines(outcomes)[-1] == f"upgrade-worker: {reason}: w2, w3"
+
+
 def test_the_plain_screen_has_a_line_per_change(capsys: pytest.CaptureFixture[str]) -> None:
     screen = PlainScreen(verbose=0)
     for event in (

@@ -65,20 +65,73 @@ def test_a_failure_keeps_its_place_and_the_others_go_on() -> None:
     }
 
 
-def test_when_failures_hold_every_place_the_rest_is_not_started() -> None:
-    site = Site(windowed(1))
+def reason(site: Site, node: str) -> str:
+    """What was said of a node whose step was not started."""
+    outcome = site.outcomes[node, "one"]
+    assert outcome.error is not None
+    assert outcome.error.code.id == "KB341"
+    return outcome.error.message
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_when_the_canary_fails_no_other_node_is_started(size: int) -> None:
+    site = Site(windowed(size))
     site.machines["cp1"].says["a"] = (1, "")
 
     outcomes = site.run()
 
     assert code(outcomes["cp1", "one"]) == "KB300"
-    assert {code(outcomes[name, "one"]) for name in NODES[1:]} == {"KB341"}
     assert site.log == ["cp1: one a"]
+    for name in NODES[1:]:
+        assert reason(site, name) == "not started: cp1, the first node, did not succeed"
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_when_the_canary_is_not_started_no_other_node_is(size: int) -> None:
+    site = Site(toy("zero", "z"), windowed(size))
+    site.machines["cp1"].says["z"] = (1, "")
+
+    outcomes = site.run()
+
+    assert code(outcomes["cp1", "one"]) == "KB341"
+    assert not [line for line in site.log if line.endswith("one a")]
+    for name in NODES[1:]:
+        assert reason(site, name) == "not started: cp1, the first node, did not succeed"
+
+
+def test_without_a_canary_a_failure_is_a_place_and_no_more() -> None:
+    site = Site(windowed(2, canary=False))
+    site.machines["cp1"].says["a"] = (1, "")
+
+    outcomes = site.run()
+
+    assert sorted(code(outcomes[name, "one"]) for name in NODES) == ["", "", "", "KB300"]
+
+
+def test_the_canary_is_the_first_node_with_something_to_do() -> None:
+    site = Site(windowed(4))
+    site.machines["cp1"].done = ["one a"]
+    site.machines["cp2"].says["a"] = (1, "")
+
+    site.run()
+
+    assert site.log == ["cp2: one a"]
+    assert reason(site, "w1") == "not started: cp2, the first node, did not succeed"
+
+
+def test_when_failures_hold_every_place_the_rest_is_not_started() -> None:
+    site = Site(windowed(1))
+    site.machines["cp2"].says["a"] = (1, "")
+
+    outcomes = site.run()
+
+    assert [code(outcomes[name, "one"]) for name in NODES] == ["", "KB300", "KB341", "KB341"]
+    assert reason(site, "w1") == "not started: nodes that failed hold every place (cp2)"
 
 
 def test_two_failures_fill_a_window_of_two() -> None:
-    site = Site(windowed(2))
-    for name in ("cp1", "cp2", "cp3", "w1"):
+    site = Site(windowed(2, canary=False))
+    for name in NODES:
         site.machines[name].says["a"] = (1, "")
 
     outcomes = site.run()
@@ -97,16 +150,6 @@ def test_a_node_with_nothing_to_do_needs_no_place() -> None:
     assert code(outcomes["cp1", "one"]) == ""
     assert code(outcomes["cp2", "one"]) == "KB300"
     assert code(outcomes["w1", "one"]) == "KB341"
-
-
-def test_a_canary_that_fails_before_its_turn_leaves_its_place_free() -> None:
-    site = Site(toy("zero", "z"), windowed(1))
-    site.machines["cp1"].says["z"] = (1, "")
-
-    outcomes = site.run()
-
-    assert code(outcomes["cp1", "one"]) == "KB341"
-    assert {code(outcomes[name, "one"]) for name in NODES[1:]} == {""}
 
 
 def test_a_run_that_is_stopped_lets_the_waiting_go() -> None:

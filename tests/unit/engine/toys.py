@@ -175,6 +175,7 @@ class Site:
         self.watch: Observer | None = None
         self.stop = threading.Event()
         self.api: FakeApi | None = FakeApi(self.log, slots or {})
+        self.outcomes: Mapping[tuple[str, str], Outcome] = {}
 
     def snapshots(self) -> dict[str, Snapshot]:
         """What all probes say now."""
@@ -208,7 +209,8 @@ class Site:
             stopping=self.stop.is_set,
         )
         outcomes = Runner(world, plan or self.plan(), forks).run(self.snapshots())
-        return {(outcome.node, outcome.phase): outcome for outcome in outcomes}
+        self.outcomes = {(outcome.node, outcome.phase): outcome for outcome in outcomes}
+        return dict(self.outcomes)
 
     def _local(self, action: LocalAction) -> None:
         self.log.append(f"here: {action.text}")

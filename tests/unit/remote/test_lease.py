@@ -28,9 +28,12 @@ class Server:
         """As `KubeHttp.now`."""
         return self.clock
 
-    def request(self, method: str, path: str, body: Any = None, *, patient: bool) -> Any:
+    def request(
+        self, method: str, path: str, body: Any = None, *, patient: bool, seconds: float
+    ) -> Any:
         """As `KubeHttp.request`."""
         assert not patient
+        assert seconds < TTL / 3
         if self.refuses:
             raise ApiError(self.refuses, "no")
         assert path == (COLLECTION if method == "POST" else PATH)

@@ -1,0 +1,87 @@
+"""One way to the API: through one control plane, which is the only machine that is logged in to.
+
+Made by `kbootstrap.commands.access`. Nothing is asked before the first request.
+"""
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+
+from kbootstrap import codes_etcd
+from kbootstrap.engine.survey import Snapshot
+from kbootstrap.errors import KbError
+from kbootstrap.model.cluster import Node
+from kbootstrap.remote.etcd import Etcd
+from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
+from kbootstrap.remote.session import Connection, Hosts
+from kbootstrap.secret import Secret
+from phases import identity
+
+ETCD_NAME = "localhost"  # in the certificate kubeadm makes for every member
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The API and etcd through one control plane, and the tunnel that is open for the API."""
+
+    node: Node
+    snapshot: Snapshot
+    http: KubeHttp
+    etcd: Etcd | None
+    tunnel: ExitStack
+
+    @property
+    def ca_pem(self) -> str:
+        """The cluster's CA, as this control plane holds it."""
+        ca_pem: str = self.snapshot.facts[identity.PHASE.id].ca_pem
+        return ca_pem
+
+    def close(self) -> None:
+        """Without waiting: a tunnel through a node that died ends slowly."""
+        threading.Thread(target=self.tunnel.close, daemon=True, name="kb-close").start()
+
+
+def open_way(
+    node: Node, snapshot: Snapshot, port: int, hosts: Hosts, etcd_tunnels: ExitStack
+) -> Way:
+    """Make the way through ``node``, whose API server listens on ``port``.
+
+    Tunnels to etcd go to ``etcd_tunnels``: who talks to etcd through this node may go on with
+    that when the API server does not answer any more.
+
+    Raises:
+        KbError: stamped with the node; nothing is left open.
+
+    """
+    stack = ExitStack()
+    try:
+        connection = hosts.connection(node.ssh, node.name)
+        tunnel = stack.enter_context(connection.forward(node.advertise_address, port))
+    except KbError as error:
+        error.at(node.name)
+        raise
+    http = KubeHttp(snapshot.kubeconfig or Secret(""), *tunnel.address)
+    return Way(node, snapshot, http, _etcd(node, snapshot, connection, etcd_tunnels), stack)
+
+
+def _etcd(
+    node: Node, snapshot: Snapshot, connection: Connection, tunnels: ExitStack
+) -> Etcd | None:
+    """Every member is reached through this node."""
+    known = snapshot.etcd
+    if known is None:
+        return None
+    login = Login(
+        ca_pem=known.ca_pem,
+        pair=known.pair,
+        server_name=ETCD_NAME,
+        down=codes_etcd.ETCD_DOWN,
+    )
+
+    @cache
+    def reach(host: str, port: int) -> TlsHttp:
+        tunnel = tunnels.enter_context(connection.forward(host, port))
+        return TlsHttp(login, *tunnel.address)
+
+    return Etcd(node.advertise_address, reach)

@@ -1,0 +1,46 @@
+"""What a plan that is made again wants beyond what was printed.
+
+Called by `kbootstrap.engine.step` before each round of actions. An action that only waits
+changes nothing, so it need not be printed.
+"""
+
+from collections.abc import Iterable
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import Action
+from kbootstrap.errors import RefusedError
+
+
+def unprinted(actions: Iterable[Action], printed: frozenset[str]) -> tuple[Action, ...]:
+    """The actions that change something and are not, or not only, what was printed."""
+    return tuple(a for a in actions if not a.waits and not a.keys <= printed)
+
+
+def refuse_unprinted(
+    actions: Iterable[Action], printed: frozenset[str], *, resumed: bool = False
+) -> None:
+    """Stop before an action that was not printed.
+
+    Args:
+        actions: what the step wants to do now.
+        printed: the keys of what the plan said of this step.
+        resumed: the step has run actions already.
+
+    Raises:
+        RefusedError: KB402 or, for a step that was ``resumed``, KB403.
+
+    """
+    extra = unprinted(actions, printed)
+    if extra:
+        words = "to resume, this is needed too" if resumed else "not in the plan"
+        raise RefusedError(
+            codes.NOT_PRINTED if resumed else codes.PLAN_DRIFTED,
+            f"{words}: {extra[0].text}",
+            detail="\n".join(f"{action.text}: {action.why}" for action in extra),
+        )
+
+
+def changes(actions: tuple[Action, ...], left: tuple[Action, ...]) -> int:
+    """How many of the actions changed something; those ``left`` are still to be done."""
+    keys = {key for action in left for key in action.keys}
+    return sum(not action.waits and action.keys.isdisjoint(keys) for action in actions)

@@ -1,0 +1,103 @@
+"""A plan made again after a part of it was done, or after a reboot, wants nothing new.
+
+Only actions whose keys were printed are run (`kbootstrap.engine.drift`), so an action that
+makes several changes at once has to say so.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kbootstrap.engine.drift import unprinted
+from kbootstrap.engine.phase import AnyPhase, View, forward
+from kbootstrap.model.observed import Observed
+from phases import host, join, reset, upgrade, upgrade_facts, upgrade_repair
+from tests.laws.clusters import bits, cluster
+
+HA = cluster("ha")
+SYSCTLS = tuple(key for key, _ in host.sysctls(HA))
+FLAGS = ("pod-infra-container-image /etc/default/kubelet", "cloud-provider /x/kubeadm-flags.env")
+
+
+def view(facts: Any, **changes: Any) -> View[Any]:
+    return View(cluster=HA, node=HA.first, facts=facts, bits=bits(HA), **changes)
+
+
+def keys(phase: AnyPhase, seen: View[Any]) -> frozenset[str]:
+    return frozenset(key for action in phase.plan(seen) for key in action.keys)
+
+
+@pytest.mark.parametrize(
+    ("phase", "facts", "field"),
+    [
+        (host.PHASE, host.Facts(missing_module=host.MODULES), "missing_module"),
+        (host.PHASE, host.Facts(wrong_sysctl=SYSCTLS), "wrong_sysctl"),
+        (upgrade.WORKER, upgrade_facts.Facts(flag=FLAGS), "flag"),
+        (
+            upgrade_repair.PHASE,
+            upgrade_repair.Facts(missing=("/a/b/x.yaml etcd", "/a/b/y.yaml kube-apiserver")),
+            "missing",
+        ),
+        (reset.CLEAN, reset.Left(was=("sysctl a 0", "sysctl b 0")), "was"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_rest_of_an_action_that_does_several_things_was_printed(
+    phase: AnyPhase, facts: Any, field: str
+) -> None:
+    with_host = replace(bits(HA), restore_host=True)
+    before = replace(view(facts), bits=with_host)
+    rest = replace(facts, **{field: getattr(facts, field)[1:]})
+    again = replace(view(rest), bits=with_host)
+
+    assert getattr(rest, field)
+    assert unprinted(phase.plan(again), keys(phase, before)) == ()
+    assert unprinted(phase.plan(before), keys(phase, again)) != ()
+
+
+def rebooted(facts: host.Facts) -> host.Facts:
+    """What a boot makes of the host: files are read, what was only set by hand is gone."""
+    done_modules = facts.modules_sha != ""
+    done_sysctls = facts.sysctl_sha != ""
+    return replace(
+        facts,
+        swap=facts.swap_fstab,
+        missing_module=() if done_modules else host.MODULES,
+        wrong_sysctl=() if done_sysctls else SYSCTLS,
+    )
+
+
+@pytest.mark.parametrize("done", range(8))
+def test_a_host_that_reboots_within_its_phase_goes_on_as_printed(done: int) -> None:
+    facts = rebooted(host.Facts(swap_fstab=True))
+    before = view(facts)
+    printed = tuple(host.PHASE.plan(before))
+
+    after = forward(before, printed[:done])
+    again = replace(after, facts=rebooted(after.facts))
+
+    assert unprinted(host.PHASE.plan(again), keys(host.PHASE, before)) == ()
+
+
+def test_a_join_goes_on_when_another_control_plane_is_in_use() -> None:
+    facts, second = join.Facts(), HA.control_planes[1]
+    api = Observed(reachable=True)
+    before = View(
+        cluster=HA, node=HA.control_planes[2], facts=facts, api=api, seed=HA.first.name, ca="x"
+    )
+    after = replace(before, seed=second.name)
+
+    printed = keys(join.CONTROL_PLANE, before)
+
+    assert unprinted(join.CONTROL_PLANE.plan(after), printed) == ()
+
+
+def test_clearing_a_half_done_join_is_never_part_of_a_plain_join() -> None:
+    node = HA.control_planes[1]
+    before = View(cluster=HA, node=node, facts=join.Facts(), seed=HA.first.name, ca="x")
+    lost = replace(before, facts=join.Facts(run="lost", begun=True))
+
+    extra = unprinted(join.CONTROL_PLANE.plan(lost), keys(join.CONTROL_PLANE, before))
+
+    assert ["clear the half-done join" in action.text for action in extra] == [True]
