@@ -146,6 +146,12 @@ DRAIN_BLOCKED = Code(
     "Give the pods named above room elsewhere or relax their PodDisruptionBudget, then run the "
     "same command again; the node stays cordoned meanwhile.",
 )
+NOT_ROLLED_OUT = Code(
+    "KB334",
+    "a workload of the pod network does not run",
+    "Read the pods' own words above; correct the image, the registry or the manifest, then run "
+    "the same command again. `kubectl get events -A` shows more.",
+)
 NOT_SETTLED = Code(
     "KB340",
     "a phase ran well, yet its probe does not agree",

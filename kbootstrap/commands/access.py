@@ -39,9 +39,9 @@ class Api:
         """Requests to the API server."""
         return self._reader.http
 
-    def observe(self) -> Observed:
-        """The cluster now."""
-        return self._reader.observe()
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+        """The cluster now, and how these objects are in it."""
+        return self._reader.observe(manifests)
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
         """Carry out an action; the writer is made on the first one."""
@@ -79,17 +79,12 @@ class Access:
     ) -> None:
         self._cluster, self._hosts = cluster, hosts
         self._without, self._asks = without, asks
-        self._manifests: tuple[Document, ...] = ()
         self._lock = threading.Lock()
         self._snapshots: dict[str, Snapshot] = {}
         self._api: Api | None = None
         self._seed: tuple[str, str] = ("", "")
         self._open = contextlib.ExitStack()
         self.kubeconfig: Secret | None = None
-
-    def use_manifests(self, manifests: tuple[Document, ...]) -> None:
-        """Watch these objects too; said before the first look at the API."""
-        self._manifests = manifests
 
     def learn(self, snapshots: Mapping[str, Snapshot]) -> None:
         """Take in what nodes' probes said."""
@@ -182,7 +177,7 @@ class Access:
             raise
         http = KubeHttp(snapshot.kubeconfig or Secret(""), *tunnel.address)
         etcd = self._etcd(node, snapshot) if self._asks.etcd else None
-        return KubeReader(http, self._manifests, asks=self._asks, etcd=etcd)
+        return KubeReader(http, asks=self._asks, etcd=etcd)
 
     def _etcd(self, node: Node, snapshot: Snapshot) -> Etcd | None:
         """Every member is reached through this node, so no other one is logged in to."""
