@@ -195,7 +195,7 @@ READS: dict[str, tuple[str, ...]] = {
         ("[", ":", "break", "command", "continue", "printf", "read", "set", "shift"), ("",)
     ),
     **dict.fromkeys(("cat", "date", "df", "du", "grep", "sha256sum", "stat", "tr", "uname"), ("",)),
-    **dict.fromkeys(("kb_clock", "kb_fact", "kb_files"), ("",)),
+    **dict.fromkeys(("kb_boot", "kb_fact", "kb_files", "kb_since"), ("",)),
     **dict.fromkeys(("kb_run_state", "kb_sha", "kb_socket"), ("",)),
     '"$save"': ("",),  # iptables-save or ip6tables-save
     "containerd": ("--version",),
