@@ -80,7 +80,8 @@ class Session:
 
     def new_hosts(self) -> Hosts:
         """Connections of their own, with the same trust and logins."""
-        return Hosts(self._trust, self._secrets, self.meter)
+        bin_dir = self.cluster.programs.bin_dir
+        return Hosts(self._trust, self._secrets, self.meter, bin_dir=bin_dir)
 
     def close(self) -> None:
         """Close every connection; what runs on nodes goes on there."""
