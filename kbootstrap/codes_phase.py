@@ -83,6 +83,12 @@ TOO_SMALL = Code(
     "the machine is too small for its role",
     "Give {node} more memory or CPUs, or name the check (Mem, NumCPU) in its `ignore_preflight`.",
 )
+TOOLS_MISSING = Code(
+    "KB309",
+    "tools of the operating system are missing",
+    "Install them on {node} (on Debian: `apt-get install conntrack iproute2 iptables mawk mount "
+    "procps runc`), then run the same command again. Nothing was changed there yet.",
+)
 WRONG_VERSION = Code(
     "KB310",
     "a program has another version than the inventory wants",

@@ -467,7 +467,7 @@ systemctl --quiet enable containerd.service
 
 # ---- upgrade-control-plane: systemctl restart containerd.service
 (
-systemctl --quiet restart containerd.service
+kb_unit restart containerd.service
 )
 
 # ---- upgrade-control-plane: wait until containerd answers, and note its version

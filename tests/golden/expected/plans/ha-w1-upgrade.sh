@@ -352,7 +352,7 @@ systemctl --quiet enable containerd.service
 
 # ---- upgrade-worker: systemctl restart containerd.service
 (
-systemctl --quiet restart containerd.service
+kb_unit restart containerd.service
 )
 
 # ---- upgrade-worker: wait until containerd answers, and note its version

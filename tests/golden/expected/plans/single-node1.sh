@@ -49,6 +49,9 @@ kb_fact member "$member"
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
+for tool in awk cat chmod chown cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mv od rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
+  command -v "$tool" >/dev/null 2>&1 || kb_fact lacks "$tool"
+done
 while read -r key value _; do
   case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))"; break ;; esac
 done </proc/meminfo
@@ -477,7 +480,7 @@ kb_flush 0644 root:root
 
 # ---- runtime: systemctl restart containerd.service
 (
-systemctl --quiet restart containerd.service
+kb_unit restart containerd.service
 )
 
 # ---- runtime: wait until containerd answers, and note its version
@@ -749,7 +752,7 @@ systemctl --quiet enable kbootstrap-pod-network.service
 
 # ---- cni-bridge: systemctl restart kbootstrap-pod-network.service
 (
-systemctl --quiet restart kbootstrap-pod-network.service
+kb_unit restart kbootstrap-pod-network.service
 )
 
 # ---- cni-bridge: read the pod CIDR the node was given [not on this machine]
