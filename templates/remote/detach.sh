@@ -161,7 +161,8 @@ kb_attach() { # NAME SECONDS FOLDER: stream its output until it ends, return its
   kb_offset "$1" "$3"
   printf '%s A %s %s\n' "$KB_MARK" "$1" "$kb_seen" >&2
   exec 7<"$3/out"
-  [ "$kb_seen" -eq 0 ] || tail -c "+$((kb_seen + 1))" <&7
+  # Not tail: uutils' opens the file anew, and what it prints would be printed twice.
+  [ "$kb_seen" -eq 0 ] || (exec 4<&7 && kb_take "$kb_seen") >/dev/null
   kb_follow "$3"
   cat <&7
   exec 7<&-
