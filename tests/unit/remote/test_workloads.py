@@ -47,9 +47,10 @@ class Server:
 
 
 def cluster(**more: Any) -> Server:
-    empty: dict[str, Any] = {"items": []}
-    system = "/api/v1/namespaces/kube-system"
-    base = {"/api/v1/nodes": empty, f"{system}/configmaps": empty, f"{system}/secrets": empty}
+    system, apps = "/api/v1/namespaces/kube-system", "/apis/apps/v1/namespaces/kube-system"
+    lists = ["/api/v1/nodes", *(f"{system}/{kind}" for kind in ("configmaps", "secrets", "pods"))]
+    lists += [f"{apps}/{kind}" for kind in ("daemonsets", "deployments")]
+    base: dict[str, Any] = {path: {"items": []} for path in lists}
     return Server({**base, "/readyz": "ok", "/apis/apps/v1": {"resources": APPS}, **more})
 
 
