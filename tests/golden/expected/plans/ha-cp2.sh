@@ -143,7 +143,7 @@ done
 if [ -n "$outdated" ] && [ "$pid" != 0 ]; then
   kb_boot
   kb_since "$pid"
-  if [ "$outdated" = "$kb_booted $pid $kb_start" ]; then kb_fact stale 1; fi
+  if [ "$outdated" = "$kb_booted $pid $kb_born" ]; then kb_fact stale 1; fi
 fi
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
 
@@ -430,7 +430,7 @@ pid=$(systemctl show containerd.service -p MainPID)
 pid=${pid#MainPID=}
 kb_boot
 kb_since "$pid"
-kb_replace /var/lib/kbootstrap/runtime-outdated "$kb_booted $pid $kb_start"
+kb_replace /var/lib/kbootstrap/runtime-outdated "$kb_booted $pid $kb_born"
 )
 
 # ---- runtime: write /etc/containerd/config.toml (559 bytes, 0644)
