@@ -83,6 +83,12 @@ TOO_SMALL = Code(
     "the machine is too small for its role",
     "Give {node} more memory or CPUs, or name the check (Mem, NumCPU) in its `ignore_preflight`.",
 )
+TOOLS_MISSING = Code(
+    "KB309",
+    "tools of the operating system are missing",
+    "Install them on {node} (on Debian: `apt-get install conntrack iproute2 iptables mawk mount "
+    "procps runc`), then run the same command again. Nothing was changed there yet.",
+)
 WRONG_VERSION = Code(
     "KB310",
     "a program has another version than the inventory wants",
@@ -145,6 +151,12 @@ DRAIN_BLOCKED = Code(
     "a node cannot be drained in time",
     "Give the pods named above room elsewhere or relax their PodDisruptionBudget, then run the "
     "same command again; the node stays cordoned meanwhile.",
+)
+NOT_ROLLED_OUT = Code(
+    "KB334",
+    "a workload of the pod network does not run",
+    "Read the pods' own words above; correct the image, the registry or the manifest, then run "
+    "the same command again. `kubectl get events -A` shows more.",
 )
 NOT_SETTLED = Code(
     "KB340",

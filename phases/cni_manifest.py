@@ -8,28 +8,30 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import manifest_ref
 
-WORKLOADS = ("DaemonSet", "Deployment")
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
     """Apply each object the API lacks or holds in another form."""
-    applied = view.api.applied
+    applied, up = view.api.applied, view.api.rolled_out
     for source, manifest in view.bits.manifests:
         ref = manifest_ref(manifest)
         if ref in applied:
             continue
         applied = applied | {ref}
+        up = up - {_workload(manifest)}
         yield ApplyManifest(
             why="missing, or another version of it",
             manifest=manifest,
             source=source,
-            effect={"api": {"applied": applied}},
+            effect={"api": {"applied": applied, "rolled_out": up}},
         )
     workloads = tuple(w for _, manifest in view.bits.manifests if (w := _workload(manifest)))
-    if workloads and not (set(workloads) <= view.api.rolled_out):
+    if not set(workloads) <= up:
         yield AwaitRollout(
             why="nodes are Ready only with a pod network",
             workloads=workloads,
+            nodes=len(view.cluster.nodes),
             effect={"api": {"rolled_out": frozenset(workloads)}},
         )
 
@@ -47,5 +49,11 @@ def _wanted(cluster: Cluster, node: Node) -> bool:
 
 
 PHASE = Phase(
-    id="cni-manifest", title="Pod network", facts=NoFacts, plan=plan, on=_wanted, api=True
+    id="cni-manifest",
+    title="Pod network",
+    facts=NoFacts,
+    plan=plan,
+    on=_wanted,
+    api=True,
+    manifests=True,
 )

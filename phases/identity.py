@@ -10,6 +10,7 @@ from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
+from phases import tools
 
 MARKER = "/var/lib/kbootstrap/cluster"
 RESTORE = "/var/lib/kbootstrap/etcd-restore"  # what a restore of etcd works with
@@ -54,6 +55,7 @@ class Facts:
     mem_mib: int = 0
     runtime: bool = False  # its program is installed
     restoring: bool = False  # a restore of etcd holds the control plane's manifests
+    lacks: tuple[str, ...] = ()  # tools of `phases.tools` that are not in PATH
     taken: tuple[str, ...] = ()  # ports in use; only asked on a node without Kubernetes
 
     @property
@@ -78,6 +80,7 @@ def probe(cluster: Cluster, node: Node) -> str:
         etcd_dir=cluster.etcd.data_dir,
         binary="crio" if cluster.runtime.unit == "crio.service" else "containerd",
         ports=_ports(cluster, node),
+        tools=sorted({name for tool in tools.tools(cluster, node) for name in tool.names}),
     )
 
 
@@ -159,6 +162,8 @@ def _unfit(view: View[Facts]) -> Iterator[KbError]:
         )
     if not facts.runtime:
         yield PhaseError(codes.RUNTIME_MISSING, f"{view.cluster.runtime.type} is not installed")
+    if lacks := tools.lacking(view.cluster, view.node, facts.lacks, joined=facts.member):
+        yield PhaseError(codes.TOOLS_MISSING, f"not installed: {', '.join(lacks)}")
     if abs(facts.clock - view.now) > MAX_SKEW:
         yield PhaseError(
             codes.CLOCK_SKEW, f"its clock is {facts.clock - view.now:+d} s off the operator's"

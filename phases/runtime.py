@@ -1,8 +1,8 @@
 """Configure containerd or cri-o: pause image, cgroups, registries; restart only for that.
 
-The probe compares what runs with what is written: `stale` says that the daemon started
-before its configuration was last changed, or does not answer, so a connection that dies
-between write and restart loses nothing.
+Before a file is written, the process that runs with the old one is recorded: `stale` says
+that it still runs. So a connection that dies between write and restart loses nothing, and
+a daemon that somebody else has restarted meanwhile is left alone; no clock is compared.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,11 @@ from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 from kbootstrap.render import render, sha256
-from kbootstrap.runtime import config_files, config_paths, containerd, daemon_paths
+from kbootstrap.runtime import config_files, config_paths, containerd
 from phases.placed import lacking, unwanted
 
 RECORD = "/var/lib/kbootstrap/runtime"
+OUTDATED = "/var/lib/kbootstrap/runtime-outdated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Facts:
     active: bool = False
     enabled: bool = False
     answers: bool = False  # its CRI socket accepts connections
-    stale: bool = False  # it runs with an older configuration than the one on disk
+    stale: bool = False  # the process recorded in OUTDATED still runs
 
     @property
     def major(self) -> int:
@@ -54,33 +55,45 @@ def probe(cluster: Cluster, node: Node) -> str:
         "runtime/probe.sh.j2",
         binary=binary(cluster),
         record=RECORD,
+        outdated=OUTDATED,
         unit=cluster.runtime.unit,
         socket=cluster.runtime.socket.removeprefix("unix://"),
         paths=config_paths(cluster),
         mirrors="" if cluster.runtime.type is RuntimeType.CRIO else containerd.CERTS,
         ours=containerd.OURS,
-        daemon_paths=daemon_paths(cluster),
     )
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs; restart when what runs has not seen it."""
     facts, unit = view.facts, view.cluster.runtime.unit
-    restart, have = facts.stale or not facts.active, facts.file
     wanted = config_files(view.cluster, facts.major)
-    for file, placed in lacking(have, ((sha256(file.body), file.path, file) for file in wanted)):
-        restart, have = restart or file.restart, placed
-        effect: dict[str, object] = {"file": have}
+    sums = ((sha256(file.body), file.path, file) for file in wanted)
+    missing = tuple(lacking(facts.file, sums))
+    outdated = any(file.restart for file, _ in missing)
+    if outdated and not facts.stale:
+        yield Run(
+            why="it has to be restarted, even if this run is cut short",
+            title=f"record which process of {unit} has the old configuration",
+            body=render("runtime/outdated.sh.j2", outdated=OUTDATED, unit=unit),
+            effect={"stale": True},
+        )
+    have = facts.file
+    for file, have in missing:
         yield PutFile(
-            why="configuration differs",
-            path=file.path,
-            body=file.body,
-            effect=effect | ({"stale": True} if file.restart else {}),
+            why="configuration differs", path=file.path, body=file.body, effect={"file": have}
         )
     for path, left in unwanted(have, {file.path for file in wanted}):
         yield Remove(why="this registry is no longer mirrored", path=path, effect={"file": left})
     if not facts.enabled:
         yield Unit(why="not started at boot", verb="enable", name=unit, effect={"enabled": True})
+    yield from _running(view, restart=outdated or facts.stale or not facts.active)
+
+
+def _running(view: View[Facts], *, restart: bool) -> Iterator[Action]:
+    """Restart it if that is needed, and wait until it answers."""
+    runtime = view.cluster.runtime
+    unit = runtime.unit
     if restart:
         yield Unit(
             why="not running with this configuration",
@@ -89,16 +102,16 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             risk=Risk.RESTART,
             effect={"stale": False, "active": True, "answers": False},
         )
-    if restart or not facts.answers:
+    if restart or not view.facts.answers:
         yield Run(
             why="the runtime has to answer before anything else",
             waits=True,
-            title=f"wait until {view.cluster.runtime.type} answers, and note its version",
+            title=f"wait until {runtime.type} answers, and note its version",
             body=render(
                 "runtime/wait.sh.j2",
                 binary=binary(view.cluster),
                 record=RECORD,
-                socket=view.cluster.runtime.socket.removeprefix("unix://"),
+                socket=runtime.socket.removeprefix("unix://"),
                 unit=unit,
             ),
             effect={"answers": True},

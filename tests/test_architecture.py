@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -14,7 +15,8 @@ import pytest
 
 from kbootstrap import catalog, errors
 from kbootstrap.errors import Code, ExitCode, KbError
-from tests.golden.rendered import parts
+from phases import tools
+from tests.golden.rendered import detached, parts
 from tests.shellwords import Command, Scanner
 
 ROOT = Path(__file__).parent.parent
@@ -195,7 +197,7 @@ READS: dict[str, tuple[str, ...]] = {
         ("[", ":", "break", "command", "continue", "printf", "read", "set", "shift"), ("",)
     ),
     **dict.fromkeys(("cat", "date", "df", "du", "grep", "sha256sum", "stat", "tr", "uname"), ("",)),
-    **dict.fromkeys(("kb_clock", "kb_fact", "kb_files"), ("",)),
+    **dict.fromkeys(("kb_boot", "kb_fact", "kb_files", "kb_since"), ("",)),
     **dict.fromkeys(("kb_run_state", "kb_sha", "kb_socket"), ("",)),
     '"$save"': ("",),  # iptables-save or ip6tables-save
     "containerd": ("--version",),
@@ -225,6 +227,30 @@ def test_probes_only_read() -> None:
         found = Scanner(probe)
         assert [command for command in found.commands if not reads_only(command)] == []
         assert set(found.written) <= {"/dev/null", "&1"}
+
+
+# Called only where they are: found by `command -v`, of a runtime, or placed by us before.
+SOMETIMES = set("curl wget nft ipset ip modprobe setsid".split())  # noqa: SIM905
+PLACED = {"kubeadm", "kubectl", "kubelet", "crictl", "containerd", "crio", "etcdctl"}
+BUILTIN = set(  # and two words that the scanner takes for commands
+    ": [ break cd command continue echo eval exec exit export printf read return set shift trap "  # noqa: SIM905
+    "umask unset KB_DETACHED number".split()
+)
+
+
+def commands() -> Iterator[str]:
+    """The first word of each command in the scripts; texts beyond the scanner are passed over."""
+    library = (path.read_text() for path in (ROOT / "templates" / "remote").glob("*.sh"))
+    for text in (*parts(), *detached(), *library):
+        with suppress(ValueError, IndexError):
+            yield from (command[0] for command in Scanner(text).commands)
+
+
+def test_every_tool_that_a_script_calls_is_looked_for_first() -> None:
+    called = {word for word in commands() if "$" not in word and "/" not in word}
+    called -= {word for word in called if word.startswith("kb_")}
+    assert called - SOMETIMES - PLACED - BUILTIN - set(tools.SCRIPTS) == set()
+    assert {"awk", "flock", "sed", "stat"} <= called
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,10 @@ class ApplyManifest(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitRollout(ApiAction):
-    """Wait until the DaemonSets and Deployments of a manifest have rolled out."""
+    """Wait until the workloads of a manifest have rolled out."""
 
     workloads: tuple[tuple[str, str, str], ...]  # kind, namespace, name
+    nodes: int  # that the cluster is to have; until then a pod may lack a place
     waits: bool = True
     seconds: int = 600
 

@@ -1,6 +1,6 @@
 """Changes of a machine: shell fragments, perhaps with bytes to place.
 
-The functions ``kb_put``, ``kb_write``, ``kb_ledger`` and ``kb_detach`` they call are
+The functions ``kb_put``, ``kb_write``, ``kb_ledger``, ``kb_unit`` and ``kb_detach`` they call are
 templates/remote/prelude.sh.
 """
 
@@ -232,8 +232,9 @@ class Unit(HostAction):
         return f"systemctl {self.verb} {self.name}".strip()
 
     def script(self) -> str:
-        words = ["systemctl", "--quiet", self.verb, *([self.name] if self.name else [])]
-        return shlex.join(words)
+        starts = self.verb in {"start", "restart"}
+        words = ["kb_unit"] if starts else ["systemctl", "--quiet"]
+        return shlex.join([*words, self.verb, *([self.name] if self.name else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

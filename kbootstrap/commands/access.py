@@ -41,9 +41,9 @@ class Api:
         """Requests to the API server."""
         return self._reader.http
 
-    def observe(self) -> Observed:
-        """The cluster now."""
-        return self._reader.observe()
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+        """The cluster now, and how these objects are in it."""
+        return self._reader.observe(manifests)
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
         """Carry out an action; the writer is made on the first one."""
@@ -90,7 +90,6 @@ class Access:
     ) -> None:
         self._cluster, self._hosts = cluster, hosts
         self._without, self._asks, self._note = without, asks, note
-        self._manifests: tuple[Document, ...] = ()
         self._lock = threading.Lock()  # of what follows; never held while anything is contacted
         self._snapshots: dict[str, Snapshot] = {}
         self._version = 0  # of what is known of control planes
@@ -103,10 +102,6 @@ class Access:
         self._moving = threading.Lock()
         self._stayed = 0.0  # when no other control plane was found last
         self.kubeconfig: Secret | None = None
-
-    def use_manifests(self, manifests: tuple[Document, ...]) -> None:
-        """Watch these objects too; said before the first look at the API."""
-        self._manifests = manifests
 
     def learn(self, snapshots: Mapping[str, Snapshot]) -> None:
         """Take in what nodes' probes said."""
@@ -243,7 +238,7 @@ class Access:
 
     def _reader(self, way: Way) -> KubeReader:
         etcd = way.etcd if self._asks.etcd else None
-        return KubeReader(way.http, self._manifests, asks=self._asks, etcd=etcd)
+        return KubeReader(way.http, asks=self._asks, etcd=etcd)
 
 
 def _serves(snapshot: Snapshot) -> bool:

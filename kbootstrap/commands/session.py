@@ -27,6 +27,7 @@ from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
+from kbootstrap.model.document import Document
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
@@ -84,7 +85,8 @@ class Session:
 
     def new_hosts(self) -> Hosts:
         """Connections of their own, with the same trust and logins."""
-        return Hosts(self._trust, self._secrets, self.meter)
+        bin_dir = self.cluster.programs.bin_dir
+        return Hosts(self._trust, self._secrets, self.meter, bin_dir=bin_dir)
 
     def close(self) -> None:
         """Close every connection; what runs on nodes goes on there."""
@@ -120,7 +122,6 @@ class Session:
     def gather(self, kubeconfig: Path | None) -> None:
         """Look at the operator's own files, for the architectures found."""
         self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
-        self.access.use_manifests(tuple(m for _, m in self.bits.manifests))
 
     @property
     def arches(self) -> list[str]:
@@ -130,7 +131,7 @@ class Session:
 
     def view(self, phase: AnyPhase, node: Node) -> View[object]:
         """What a plan of ``phase`` on ``node`` looks at."""
-        api = self.observe() if phase.api else NOTHING
+        api = self.observe(phase.observed_manifests(self.bits)) if phase.api else NOTHING
         with self._on_the_way():
             seed, ca = self.access.seed()
         snapshot = self.snapshots[node.name]
@@ -150,11 +151,11 @@ class Session:
         with self._on_the_way():
             return self.access.api() is not None
 
-    def observe(self) -> Observed:
-        """The cluster through its API; `NOTHING` while there is none."""
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+        """The cluster and these objects through its API; `NOTHING` while there is none."""
         with self._on_the_way():
             api = self.access.api()
-            return api.observe() if api else NOTHING
+            return api.observe(manifests) if api else NOTHING
 
     @contextlib.contextmanager
     def _on_the_way(self) -> Iterator[None]:

@@ -167,6 +167,8 @@ class Phase(Generic[F]):
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
         api: its plan reads the API's view, which is refreshed first.
+        manifests: it reads there how the objects of the CNI manifests are, which costs a
+            request for each of them.
         noted: its end is written to the node's checkpoint.
         shared: its facts say more than its own plan needs, such as which control plane is up,
             so they are read also when only other phases run.
@@ -184,9 +186,14 @@ class Phase(Generic[F]):
     on: Callable[[Cluster, Node], bool] = everywhere
     waits: tuple[tuple[str, Wait], ...] = ()
     api: bool = False
+    manifests: bool = False
     noted: bool = True
     shared: bool = False
     window: Window | None = None
+
+    def observed_manifests(self, bits: Bits) -> tuple[Document, ...]:
+        """The objects whose live state its plan needs."""
+        return tuple(manifest for _, manifest in bits.manifests) if self.manifests else ()
 
 
 AnyPhase = Phase[Any]

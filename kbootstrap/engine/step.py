@@ -32,6 +32,7 @@ from kbootstrap.errors import (
     RefusedError,
 )
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.document import Document
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.wire import Part, Reply
 from kbootstrap.wait import until
@@ -57,7 +58,7 @@ class Wire(Protocol):
 class Api(Protocol):
     """The cluster's API, once there is one."""
 
-    def observe(self) -> Observed: ...
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed: ...
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None: ...
 
@@ -151,7 +152,7 @@ class StepRunner:
             cluster=self.world.cluster,
             node=self.node,
             facts=self.snapshot.facts.get(phase.id) or phase.facts(),
-            api=api.observe() if api else NOTHING,
+            api=api.observe(phase.observed_manifests(self.world.bits())) if api else NOTHING,
             seed=seed,
             ca=ca,
             bits=self.world.bits(),

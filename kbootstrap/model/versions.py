@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import total_ordering
 from typing import Self
 
 _EXACT = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.]+)?")
@@ -9,9 +10,10 @@ _EXACT = re.compile(r"v(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.]+)?")
 OLDEST_MINOR, FULL_FROM_MINOR, NEWEST_MINOR = 27, 31, 37
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@total_ordering
+@dataclass(frozen=True, slots=True)
 class Version:
-    """An exact release, vMAJOR.MINOR.PATCH."""
+    """An exact release, vMAJOR.MINOR.PATCH; a pre-release comes before its release."""
 
     major: int
     minor: int
@@ -30,6 +32,16 @@ class Version:
             raise ValueError(f"{text!r} is not an exact version such as v1.34.2")
         major, minor, patch, suffix = match.groups()
         return cls(int(major), int(minor), int(patch), suffix or "")
+
+    def __lt__(self, other: "Version") -> bool:
+        return self._precedence < other._precedence
+
+    @property
+    def _precedence(self) -> tuple[object, ...]:
+        """As https://semver.org/#spec-item-11 has it."""
+        words = self.suffix.removeprefix("-").split(".") if self.suffix else []
+        identifiers = tuple((0, int(w), "") if w.isdecimal() else (1, 0, w) for w in words)
+        return self.major, self.minor, self.patch, not words, identifiers
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}.{self.patch}{self.suffix}"

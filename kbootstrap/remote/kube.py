@@ -9,7 +9,7 @@ from typing import Any
 from kbootstrap import codes_phase as codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.document import Document
-from kbootstrap.model.observed import MANIFEST_SUM, Observed, manifest_ref
+from kbootstrap.model.observed import Observed, manifest_ref
 from kbootstrap.remote.drain import busy_nodes
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
@@ -23,12 +23,11 @@ from kbootstrap.remote.kubeobjects import (
     kubeadm_config_of,
     kubelet_config_of,
     node_of,
-    object_path,
     owner_of,
-    rolled_out,
     static_pods_of,
     text_of,
 )
+from kbootstrap.remote.workloads import Paths, is_applied, rolled_out, workload_of
 
 FRESH = 0.5  # seconds an observation serves concurrent steps
 
@@ -66,41 +65,46 @@ class KubeReader:
     def __init__(
         self,
         http: KubeHttp,
-        manifests: tuple[Document, ...] = (),
         *,
         asks: Asks = NOTHING_MORE,
         etcd: Etcd | None = None,
     ) -> None:
         self.http = http
-        self._manifests, self._asks, self._etcd = manifests, asks, etcd
+        self.paths = Paths(http)
+        self._asks, self._etcd = asks, etcd
         self._lock = threading.Lock()
-        self._seen: tuple[float, Observed] | None = None
+        self._seen: dict[tuple[Document, ...], tuple[float, Observed]] = {}
 
-    def observe(self) -> Observed:
-        """The cluster now; steps that ask within half a second share one answer."""
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+        """The cluster now, and how these objects are in it.
+
+        Steps that ask the same within half a second share one answer.
+        """
         with self._lock:
-            if self._seen and time.monotonic() - self._seen[0] < FRESH:
-                return self._seen[1]
+            seen = self._seen.get(manifests)
+            if seen and time.monotonic() - seen[0] < FRESH:
+                return seen[1]
             try:
-                observed = self._observe()
+                observed = self._observe(manifests)
             except ApiError as error:
                 raise PhaseError(
                     codes.API_REFUSED, f"looking at the cluster: {error}", detail=str(error.status)
                 ) from error
-            self._seen = (time.monotonic(), observed)
+            self._seen[manifests] = (time.monotonic(), observed)
             return observed
 
     def forget(self) -> None:
         """Look anew next time: something was changed."""
         with self._lock:
-            self._seen = None
+            self._seen.clear()
 
     def follow(self, http: KubeHttp, etcd: Etcd | None) -> None:
         """Look through the API server that ``http`` asks, and through this member of etcd."""
         self.http.target = http.target
         self._etcd = etcd if self._asks.etcd else None
 
-    def _observe(self) -> Observed:
+    def _observe(self, manifests: tuple[Document, ...]) -> Observed:
+        live = [(manifest, self._live(manifest)) for manifest in manifests]
         nodes = self.http.request("GET", "/api/v1/nodes")["items"]
         maps = self.http.request("GET", f"{SYSTEM}/configmaps")["items"]
         tokens = self.http.request("GET", TOKENS)["items"]
@@ -118,8 +122,8 @@ class KubeReader:
             certs_uploaded=PROXY_TOKEN in words,
             workloads=frozenset(self._workloads()),
             busy=busy_nodes(self.http) if self._asks.pods else frozenset(),
-            applied=frozenset(manifest_ref(m) for m in self._manifests if self._is_applied(m)),
-            rolled_out=frozenset(w for m in self._manifests if (w := self._rolled_out(m))),
+            applied=frozenset(manifest_ref(m) for m, there in live if is_applied(m, there)),
+            rolled_out=frozenset(workload_of(there) for _, there in live if rolled_out(there)),
             etcd=self._etcd.members() if self._etcd else None,
         )
 
@@ -139,24 +143,12 @@ class KubeReader:
         except (ApiError, PhaseError):
             return False
 
-    def _is_applied(self, manifest: Document) -> bool:
-        live = self._live(manifest)
-        notes = (live or {}).get("metadata", {}).get("annotations") or {}
-        return notes.get(MANIFEST_SUM) == manifest_ref(manifest).rsplit(" ", 1)[1]
-
-    def _rolled_out(self, manifest: Document) -> tuple[str, str, str] | None:
-        live = self._live(manifest) or {}
-        if not rolled_out(live):
-            return None
-        meta = live["metadata"]
-        return live.get("kind", manifest.data["kind"]), meta["namespace"], meta["name"]
-
-    def _live(self, manifest: Document) -> dict[str, Any] | None:
+    def _live(self, manifest: Document) -> dict[str, Any]:
+        """The object as the API holds it; empty if it is not there."""
         try:
-            path = object_path(self.http, manifest)
-            live: dict[str, Any] = self.http.request("GET", path)
+            live: dict[str, Any] = self.http.request("GET", self.paths.of(manifest))
         except ApiError as error:
             if error.status == NOT_FOUND:
-                return None
+                return {}
             raise
         return live

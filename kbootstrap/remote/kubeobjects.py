@@ -1,4 +1,4 @@
-"""Where API objects live and what is read from them; pure but for the discovery of paths."""
+"""What is read from API objects, and the objects we make; pure."""
 
 import base64
 from datetime import datetime
@@ -17,7 +17,6 @@ from kbootstrap.model.observed import (
     ObservedNode,
     StaticPod,
 )
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 
 SYSTEM = "/api/v1/namespaces/kube-system"
 SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"
@@ -129,44 +128,3 @@ def _static_pod(pod: dict[str, Any]) -> StaticPod:
         version=container["image"].rpartition(":")[2],
         args=tuple([*(container.get("command") or ()), *(container.get("args") or ())][1:]),
     )
-
-
-def rolled_out(workload: dict[str, Any]) -> bool:
-    """Whether a DaemonSet or Deployment runs its newest form everywhere it should."""
-    meta, spec, status = (workload.get(k) or {} for k in ("metadata", "spec", "status"))
-    if status.get("observedGeneration") != meta.get("generation") or not meta:
-        return False
-    if "desiredNumberScheduled" in status:
-        wanted, ready = status["desiredNumberScheduled"], status.get("numberReady", 0)
-        return bool(status.get("updatedNumberScheduled", 0) >= wanted and ready >= wanted)
-    return bool(status.get("availableReplicas", 0) >= spec.get("replicas", 1))
-
-
-def find_path(http: KubeHttp, manifest: Document) -> str | None:
-    """The object's path, None while its kind is not served (a CRD takes a moment)."""
-    try:
-        return object_path(http, manifest)
-    except ApiError as error:
-        if error.status == NOT_FOUND:
-            return None
-        raise
-
-
-def object_path(http: KubeHttp, manifest: Document) -> str:
-    """The URL path of an object, by the API's own discovery.
-
-    Raises:
-        ApiError: 404, the server does not know the kind.
-
-    """
-    data = manifest.data
-    version, kind = data["apiVersion"], data["kind"]
-    root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-    for resource in http.request("GET", root)["resources"]:
-        if resource["kind"] == kind and "/" not in resource["name"]:
-            meta = data["metadata"]
-            place = ""
-            if resource["namespaced"]:
-                place = f"/namespaces/{meta.get('namespace', 'default')}"
-            return f"{root}{place}/{resource['name']}/{meta['name']}"
-    raise ApiError(NOT_FOUND, f"{version} has no kind {kind}")

@@ -29,12 +29,11 @@ from kbootstrap.remote.kubeobjects import (
     PROXY_TOKEN,
     SYSTEM,
     TOKENS,
-    find_path,
     owner_of,
-    rolled_out,
     text_of,
     token_object,
 )
+from kbootstrap.remote.rollout import await_rollout
 from kbootstrap.wait import retry, until
 
 CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
@@ -43,6 +42,7 @@ _STRATEGIC = "application/strategic-merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 REGISTER_SECONDS = 60  # for a kubelet to register its Node after a join
 CONFLICT_SECONDS = 20  # for others who change the same object
+SERVED_SECONDS = 30  # for a kind to be served after its CustomResourceDefinition was applied
 
 
 class KubeWriter:
@@ -55,6 +55,7 @@ class KubeWriter:
 
     def __init__(self, reader: KubeReader, ca_pem: str) -> None:
         self._reader, self._http, self._ca = reader, reader.http, ca_pem
+        self._paths = reader.paths
         self._does: dict[type[act.ApiAction], Callable[[Any, dict[str, str]], None]] = {
             act.MakeToken: self._make_token,
             act.DropTokens: self._drop_tokens,
@@ -190,7 +191,7 @@ class KubeWriter:
         data = action.manifest.data
         notes = data.setdefault("metadata", {}).setdefault("annotations", {})
         notes[MANIFEST_SUM] = manifest_ref(action.manifest).rsplit(" ", 1)[1]
-        path = until(lambda: find_path(self._http, action.manifest), 30)
+        path = until(lambda: self._paths.find(action.manifest), SERVED_SECONDS)
         if path is None:
             raise PhaseError(codes.API_REFUSED, f"the API does not know kind {data.get('kind')}")
         query = "?fieldManager=kbootstrap&force=true"
@@ -198,15 +199,7 @@ class KubeWriter:
 
     def _await_rollout(self, action: act.AwaitRollout, slots: dict[str, str]) -> None:
         del slots
-        for kind, namespace, name in action.workloads:
-            path = f"/apis/apps/v1/namespaces/{namespace}/{kind.lower()}s/{name}"
-            if not until(
-                lambda path=path: rolled_out(self._http.request("GET", path)),  # type: ignore[misc]
-                action.seconds,
-            ):
-                raise PhaseError(
-                    codes.NOT_READY, f"{kind} {namespace}/{name} is not up after {action.seconds} s"
-                )
+        await_rollout(self._http, action)
 
     def _await_pod_cidr(self, action: act.AwaitPodCidr, slots: dict[str, str]) -> None:
         def cidr() -> str | None:

@@ -32,10 +32,12 @@ class LocalConnection:
         *,
         name: str = "local",
         state: str | Path = STATE,
+        bin_dir: str | Path = "",
         meter: Meter | None = None,
     ) -> None:
         self.shell = tuple(shell)
         self.state = str(state)
+        self._bin_dir = str(bin_dir)
         self._name = name
         self._meter = meter or Meter()
         self._runs: dict[str, dict[str, Capture]] = {}
@@ -46,7 +48,7 @@ class LocalConnection:
         """Run the parts; see `session.Connection.perform`."""
         runs = self._runs.setdefault(run_id, {})
         seen = {name: capture.size for name, capture in runs.items()}
-        message = request(parts, run_id, state=self.state, seen=seen)
+        message = request(parts, run_id, state=self.state, bin_dir=self._bin_dir, seen=seen)
         reader = ReplyReader(message, on_output, runs)
         command = [*self.shell, "-c", stage0()]
         pipe = subprocess.PIPE

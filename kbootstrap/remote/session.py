@@ -80,12 +80,13 @@ class Connection:
         pool: ConnectionPool,
         meter: Meter,
         state: str = STATE,
+        bin_dir: str = "",
     ) -> None:
         self.target = target
         self.name = name
         self._pool = pool
         self._meter = meter
-        self._state = state
+        self._where = {"state": state, "bin_dir": bin_dir}
         self._shared = Shared(lambda: pool.dial(target, name))
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
         self._idle: list[_Session] = []
@@ -119,7 +120,7 @@ class Connection:
     ) -> Reply:
         runs = self._runs[run_id]
         seen = {name: capture.size for name, capture in runs.items()}
-        message = request(parts, run_id, state=self._state, seen=seen)
+        message = request(parts, run_id, **self._where, seen=seen)
         reader = ReplyReader(message, on_output, runs)
         exchange = Exchange(session.channel, reader, lambda: self._answers(session.connection))
         try:
@@ -251,7 +252,7 @@ class Connection:
 
 
 class Hosts:
-    """The connections of a run, one per node."""
+    """The connections of a run, one per node; on each, ``bin_dir`` is first in PATH."""
 
     def __init__(
         self,
@@ -260,10 +261,11 @@ class Hosts:
         meter: Meter,
         handshakes: int = 32,
         state: str = STATE,
+        bin_dir: str = "",
     ) -> None:
         self._pool = ConnectionPool(trust, secrets, meter, handshakes)
         self._meter = meter
-        self._state = state
+        self._where = {"state": state, "bin_dir": bin_dir}
         self._lock = threading.Lock()
         self._connections: dict[tuple[str, SshTarget], Connection] = {}
 
@@ -273,7 +275,7 @@ class Hosts:
             key = (name, target)
             if key not in self._connections:
                 self._connections[key] = Connection(
-                    target, name=name, pool=self._pool, meter=self._meter, state=self._state
+                    target, name=name, pool=self._pool, meter=self._meter, **self._where
                 )
             return self._connections[key]
 

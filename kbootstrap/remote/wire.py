@@ -129,6 +129,7 @@ class Request:
         parts: what it runs.
         run_id: whose detached runs are ours, across connections and processes.
         state: the folder for ledger and runs on the machine.
+        bin_dir: the directory whose binaries every script finds first; empty: none.
         seen: detached run -> bytes of its output we already have.
 
     """
@@ -136,6 +137,7 @@ class Request:
     parts: tuple[Part, ...]
     run_id: str
     state: str = STATE
+    bin_dir: str = ""
     seen: Mapping[str, int] = field(default_factory=dict)
     nonce: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     tag: str = field(default_factory=lambda: secrets.token_hex(8))  # names files, no secret
@@ -166,6 +168,7 @@ class Request:
             "KB_ID": self.tag,
             "KB_RUN": self.run_id,
             "KB_STATE": self.state,
+            "KB_BIN": self.bin_dir,
             "KB_SEEN": seen,
         }
         lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
@@ -230,7 +233,8 @@ def request(
     run_id: str,
     *,
     state: str = STATE,
+    bin_dir: str = "",
     seen: Mapping[str, int] | None = None,
 ) -> Request:
     """A request with a fresh nonce."""
-    return Request(tuple(parts), run_id, state=state, seen=dict(seen or {}))
+    return Request(tuple(parts), run_id, state=state, bin_dir=bin_dir, seen=dict(seen or {}))

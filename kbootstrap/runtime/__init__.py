@@ -37,8 +37,3 @@ def config_files(cluster: Cluster, major: int) -> tuple[ConfigFile, ...]:
 def config_paths(cluster: Cluster) -> tuple[str, ...]:
     """The paths alone, which do not depend on the version."""
     return tuple(file.path for file in config_files(cluster, major=2))
-
-
-def daemon_paths(cluster: Cluster) -> tuple[str, ...]:
-    """The files the daemon reads only when it starts."""
-    return tuple(file.path for file in config_files(cluster, major=2) if file.restart)

@@ -20,21 +20,21 @@
 
 kb_boot() { # kb_booted = boot id and start of PID 1, for a container keeps its host's boot id
   kb_since 1
-  read -r kb_booted </proc/sys/kernel/random/boot_id && kb_booted=$kb_booted.$kb_start
+  read -r kb_booted </proc/sys/kernel/random/boot_id && kb_booted=$kb_booted.$kb_born
 }
 
-kb_since() { # kb_start = start time of process $1 in clock ticks; empty if it is gone or a zombie
-  kb_start=
+kb_since() { # kb_born = start time of process $1 in clock ticks; empty if it is gone or a zombie
+  kb_born=
   read -r kb_line 2>/dev/null <"/proc/$1/stat" || return 0
   # shellcheck disable=SC2086 # field 22, counted after the name, which may hold anything
   set -- ${kb_line##*) }
-  [ "$1" = Z ] || kb_start=${20}
+  [ "$1" = Z ] || kb_born=${20}
 }
 
 kb_alive() { # FOLDER: is the runner noted in FOLDER/pid still the same process?
   read -r kb_pid kb_was 2>/dev/null <"$1/pid" || return 1
   kb_since "$kb_pid"
-  [ -n "$kb_start" ] && [ "$kb_start" = "$kb_was" ]
+  [ -n "$kb_born" ] && [ "$kb_born" = "$kb_was" ]
 }
 
 kb_run_state() {
@@ -161,7 +161,8 @@ kb_attach() { # NAME SECONDS FOLDER: stream its output until it ends, return its
   kb_offset "$1" "$3"
   printf '%s A %s %s\n' "$KB_MARK" "$1" "$kb_seen" >&2
   exec 7<"$3/out"
-  [ "$kb_seen" -eq 0 ] || tail -c "+$((kb_seen + 1))" <&7
+  # Not tail: uutils' opens the file anew, and what it prints would be printed twice.
+  [ "$kb_seen" -eq 0 ] || (exec 4<&7 && kb_take "$kb_seen") >/dev/null
   kb_follow "$3"
   cat <&7
   exec 7<&-

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The driver: runs the parts of one request, one after the other, each in its own subshell.
 #
-# kbootstrap puts assignments of KB_MARK KB_ID KB_RUN KB_STATE KB_SEEN before this text and
+# kbootstrap puts assignments of KB_MARK KB_ID KB_RUN KB_STATE KB_SEEN KB_BIN before this text and
 # calls of kb_part and kb_end after it. Two streams go back (kbootstrap/remote/frames.py):
 #   stdout  frames only:    <RS>KB1 <nonce> R <id> <rc> <millis> <length><NL><bytes><NL>
 #   stderr  live output of the parts, between marks that carry the nonce
@@ -11,6 +11,8 @@
 unset kb_text http_proxy https_proxy ftp_proxy all_proxy no_proxy socks_proxy rsync_proxy \
   HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY SOCKS_PROXY RSYNC_PROXY
 exec 3>&1 4<&0 1>&2 </dev/null
+# Neither sudo's secure_path nor a login's own PATH need have it, and an older kubeadm may be there.
+[ -z "$KB_BIN" ] || PATH=$KB_BIN:$PATH
 
 # shellcheck disable=SC2034 # prelude.sh uses it
 KB_NL='

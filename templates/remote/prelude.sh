@@ -10,6 +10,7 @@
 #   kb_write PATH TEXT               prepare a small file; then, last in the part and for all:
 #   kb_flush MODE OWNER              sync them and move each to its place, atomically
 #   kb_replace PATH TEXT             write a file that only we read, atomically
+#   kb_unit start|restart UNIT       systemctl; if it fails, the last lines of the unit's journal too
 #   kb_ledger PATH                   note PATH, and keep the original, before it is first changed
 #   kb_was KIND NAME VALUE           note a running value of the host before it is first changed
 #   kb_undo_ledger                   put everything back that the ledger notes
@@ -150,6 +151,13 @@ kb_replace() { # PATH TEXT: a file of lines that only we read; whole, or as it w
     return 1
   }
   mv -f "$1.new" "$1"
+}
+
+kb_unit() { # VERB UNIT
+  systemctl --quiet "$@" && return 0
+  kb_rc=$?
+  journalctl --no-pager -q -o cat -n 15 -u "$2" || :
+  return "$kb_rc"
 }
 
 kb_flush() { # MODE OWNER

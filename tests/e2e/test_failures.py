@@ -150,6 +150,37 @@ def test_a_runtime_that_does_not_start(site: Site) -> None:
     assert site.leftovers() == []
 
 
+def test_a_unit_that_fails_shows_its_journal(site: Site) -> None:
+    """As with a setting that containerd refuses: systemctl alone gives no reason."""
+    node, drop_in = site.node("node3"), "/run/systemd/system/containerd.service.d/odd.conf"
+    node.exec(
+        f"mkdir -p {drop_in.rpartition('/')[0]} && printf '[Service]\nExecStartPre=/bin/sh -c"
+        f' "echo unknown cgroup manager; exit 1"\n\' >{drop_in}; systemctl daemon-reload;'
+        " systemctl stop containerd"
+    )
+    try:
+        result = site.run("join", "node3")
+    finally:
+        node.exec(f"rm {drop_in}; systemctl daemon-reload; systemctl restart containerd")
+
+    expect(result, "KB305", 6, "unknown cgroup manager", phase="runtime")
+
+
+def test_tools_that_later_phases_call(site: Site) -> None:
+    """Both are named before anything is changed."""
+    node = site.node("node3")
+    paths = [node.exec(f"command -v {name}").stdout.strip() for name in ("iptables", "runc")]
+    node.exec("".join(f"mv {path} {path}.away;" for path in paths))
+    before = node.snapshot()
+    try:
+        result = site.run("join", "node3")
+        unchanged(site, before)
+    finally:
+        node.exec("".join(f"mv {path}.away {path};" for path in paths))
+
+    expect(result, "KB309", 6, "iptables (the pod network)", "runc (containerd)", phase="identity")
+
+
 def test_another_ca_is_served(site: Site) -> None:
     info = json.loads(site.kubectl("-n", "kube-public", "get", "cm", "cluster-info", "-o", "json"))
     good = info["data"]["kubeconfig"]

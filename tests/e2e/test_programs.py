@@ -103,3 +103,22 @@ def test_a_registry_that_is_no_longer_mirrored(site: Site) -> None:
     left = node.exec(f"cd {certs} && ls */hosts.toml").stdout.split()
     assert left == sorted([f"{mirrors[0]['host']}/hosts.toml", "hand.example/hosts.toml"])
     assert site.run("up", "--until", "runtime", "--exit-code").status == 3
+
+
+def test_binaries_in_a_directory_that_no_path_has(site: Site) -> None:
+    """They are the ones that run, also where a kubeadm of somebody else's is in the PATH."""
+    node, elsewhere = site.lab.nodes[0], "/usr/local/bin/kubeadm"
+    node.exec(
+        f"rm -f {elsewhere}; printf '#!/bin/sh\\nexit 66\\n' >{elsewhere}; chmod +x {elsewhere}"
+    )
+    site.write_inventory(programs={"bin_dir": "/opt/kubernetes/bin"})
+
+    site.ok("up", "--until", "images")
+
+    assert node.exec("ls /opt/kubernetes/bin").stdout.split() == [
+        "crictl",
+        "kubeadm",
+        "kubectl",
+        "kubelet",
+    ]
+    assert site.run("up", "--until", "images", "--exit-code").status == 3

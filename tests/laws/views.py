@@ -78,6 +78,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     ),
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
     (identity.Facts, "taken"): some(("6443", "10250")),
+    (identity.Facts, "lacks"): some(("awk", "losetup", "conntrack")),
     (host.Facts, "missing_module"): some(host.MODULES),
     (host.Facts, "wrong_sysctl"): some(
         ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")

@@ -110,7 +110,7 @@ class Pods:
         host = address(self.options, self.api.server)
         stamp = old.get("startTime") or times.stamp()
         containers = [
-            _container(c, waiting.get(c["name"], ""), stamp, done=done) for c in spec["containers"]
+            _container(c, waiting.get(c["name"]), stamp, done=done) for c in spec["containers"]
         ]
         ready = not waiting and not done
         phase = "Pending" if waiting else "Succeeded" if done else "Running"
@@ -130,20 +130,20 @@ class Pods:
             ],
         }
 
-    def _waiting(self, pod: Object) -> dict[str, str]:
+    def _waiting(self, pod: Object) -> dict[str, Object]:
         """Container name -> why it does not run."""
         spec = pod["spec"]
         if _is_mirror(pod):
             name = pod["metadata"]["name"].removesuffix(f"-{self.options.name}")
             return (
-                {} if static.active(name) else {spec["containers"][0]["name"]: "CrashLoopBackOff"}
+                {}
+                if static.active(name)
+                else {spec["containers"][0]["name"]: {"reason": "CrashLoopBackOff"}}
             )
         if not spec.get("hostNetwork") and self.node.last.get("status") != "True":
-            return {c["name"]: "ContainerCreating" for c in spec["containers"]}
+            return {c["name"]: {"reason": "ContainerCreating"} for c in spec["containers"]}
         return {
-            c["name"]: "ImagePullBackOff"
-            if c["image"] in self.images.errors
-            else "ContainerCreating"
+            c["name"]: self.images.waiting(c["image"])
             for c in spec["containers"]
             if not self.images.present(c["image"])
         }
@@ -173,10 +173,10 @@ def _brief(status: Object) -> Object:
     return {**{k: status.get(k) for k in ("phase", "podIP")}, "c": conditions, "s": states}
 
 
-def _container(container: Object, waiting: str, stamp: str, *, done: bool) -> Object:
+def _container(container: Object, waiting: Object | None, stamp: str, *, done: bool) -> Object:
     state: Object = {"running": {"startedAt": stamp}}
     if waiting:
-        state = {"waiting": {"reason": waiting}}
+        state = {"waiting": waiting}
     elif done:
         state = {
             "terminated": {

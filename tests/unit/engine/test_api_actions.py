@@ -13,8 +13,9 @@ from kbootstrap.model.cluster import Taint
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
 from kbootstrap.remote import kubewrite
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.kubehttp import ApiError
+from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.remote.kubewrite import CLUSTER_INFO, KubeWriter
+from kbootstrap.remote.workloads import Paths
 from tests.standin.common import pki
 from tests.standin.controllers.security import detached_jws
 
@@ -26,6 +27,7 @@ class Reader:
         self._states = states
         self.asked: list[str] = []
         self.http = self
+        self.paths = Paths(cast("KubeHttp", self))
 
     def observe(self) -> Observed:
         """The next state."""

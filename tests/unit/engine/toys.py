@@ -20,6 +20,7 @@ from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.errors import LostError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.document import Document
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.wire import Part, PartResult, Reply
 from tests.laws.clusters import cluster
@@ -154,8 +155,9 @@ class FakeApi:
     def __init__(self, log: list[str], slots: Mapping[str, str]) -> None:
         self._log, self._slots = log, slots
 
-    def observe(self) -> Observed:
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
         """An empty cluster."""
+        del manifests
         return NOTHING
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:

@@ -139,22 +139,20 @@ for path in /etc/containerd/certs.d/*/hosts.toml; do
   if [ -r "$path" ] && IFS= read -r line <"$path" && [ "$line" = '# Written by kbootstrap.' ]; then set -- "$@" "$path"; fi
 done
 kb_files file '' "$@"
-state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
-started=0
-for line in $state; do
+outdated="" pid=0
+if [ -r /var/lib/kbootstrap/runtime-outdated ]; then IFS= read -r outdated </var/lib/kbootstrap/runtime-outdated || :; fi
+for line in $(systemctl show containerd.service -p ActiveState -p UnitFileState -p MainPID); do
   case $line in
     ActiveState=active) kb_fact active 1 ;;
     UnitFileState=enabled) kb_fact enabled 1 ;;
-    ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
+    MainPID=*) pid=${line#*=} ;;
   esac
 done
-now=$(date +%s.%N)
-kb_clock
-now=${now%??????} # milliseconds
-started=$((${now%.*}${now#*.} - kb_ms + started / 1000 + 50))
-for changed in $(stat -c %.3Z /etc/containerd/config.toml 2>/dev/null); do
-  [ "${changed%.*}${changed#*.}" -le "$started" ] || { kb_fact stale 1; break; }
-done
+if [ -n "$outdated" ] && [ "$pid" != 0 ]; then
+  kb_boot
+  kb_since "$pid"
+  if [ "$outdated" = "$kb_booted $pid $kb_born" ]; then kb_fact stale 1; fi
+fi
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
 [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || kb_fact cgroup_v1 1
 kb_fact run "$(kb_run_state upgrade-v1.35.1)"
@@ -429,6 +427,15 @@ KB_DETACHED
 
 # ---- upgrade-control-plane: drain the node [not on this machine]
 
+# ---- upgrade-control-plane: record which process of containerd.service has the old configuration
+(
+pid=$(systemctl show containerd.service -p MainPID)
+pid=${pid#MainPID=}
+kb_boot
+kb_since "$pid"
+kb_replace /var/lib/kbootstrap/runtime-outdated "$kb_booted $pid $kb_born"
+)
+
 # ---- upgrade-control-plane: write /etc/containerd/config.toml (559 bytes, 0644)
 (
 kb_write /etc/containerd/config.toml '# Written by kbootstrap; settings come from `runtime.settings` in the inventory.
@@ -460,7 +467,7 @@ systemctl --quiet enable containerd.service
 
 # ---- upgrade-control-plane: systemctl restart containerd.service
 (
-systemctl --quiet restart containerd.service
+kb_unit restart containerd.service
 )
 
 # ---- upgrade-control-plane: wait until containerd answers, and note its version

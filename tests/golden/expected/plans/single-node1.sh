@@ -49,6 +49,9 @@ kb_fact member "$member"
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
+for tool in awk cat chmod chown cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mv od rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
+  command -v "$tool" >/dev/null 2>&1 || kb_fact lacks "$tool"
+done
 while read -r key value _; do
   case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))"; break ;; esac
 done </proc/meminfo
@@ -128,22 +131,20 @@ for path in /etc/containerd/certs.d/*/hosts.toml; do
   if [ -r "$path" ] && IFS= read -r line <"$path" && [ "$line" = '# Written by kbootstrap.' ]; then set -- "$@" "$path"; fi
 done
 kb_files file '' "$@"
-state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
-started=0
-for line in $state; do
+outdated="" pid=0
+if [ -r /var/lib/kbootstrap/runtime-outdated ]; then IFS= read -r outdated </var/lib/kbootstrap/runtime-outdated || :; fi
+for line in $(systemctl show containerd.service -p ActiveState -p UnitFileState -p MainPID); do
   case $line in
     ActiveState=active) kb_fact active 1 ;;
     UnitFileState=enabled) kb_fact enabled 1 ;;
-    ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
+    MainPID=*) pid=${line#*=} ;;
   esac
 done
-now=$(date +%s.%N)
-kb_clock
-now=${now%??????} # milliseconds
-started=$((${now%.*}${now#*.} - kb_ms + started / 1000 + 50))
-for changed in $(stat -c %.3Z /etc/containerd/config.toml 2>/dev/null); do
-  [ "${changed%.*}${changed#*.}" -le "$started" ] || { kb_fact stale 1; break; }
-done
+if [ -n "$outdated" ] && [ "$pid" != 0 ]; then
+  kb_boot
+  kb_since "$pid"
+  if [ "$outdated" = "$kb_booted $pid $kb_born" ]; then kb_fact stale 1; fi
+fi
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
 
 :
@@ -445,6 +446,15 @@ kb_ledger /etc/hosts
 printf '%s %s # kbootstrap\n' 192.0.2.10 node1 >>/etc/hosts
 )
 
+# ---- runtime: record which process of containerd.service has the old configuration
+(
+pid=$(systemctl show containerd.service -p MainPID)
+pid=${pid#MainPID=}
+kb_boot
+kb_since "$pid"
+kb_replace /var/lib/kbootstrap/runtime-outdated "$kb_booted $pid $kb_born"
+)
+
 # ---- runtime: write /etc/containerd/config.toml (559 bytes, 0644)
 (
 kb_write /etc/containerd/config.toml '# Written by kbootstrap; settings come from `runtime.settings` in the inventory.
@@ -471,7 +481,7 @@ kb_flush 0644 root:root
 
 # ---- runtime: systemctl restart containerd.service
 (
-systemctl --quiet restart containerd.service
+kb_unit restart containerd.service
 )
 
 # ---- runtime: wait until containerd answers, and note its version
@@ -743,7 +753,7 @@ systemctl --quiet enable kbootstrap-pod-network.service
 
 # ---- cni-bridge: systemctl restart kbootstrap-pod-network.service
 (
-systemctl --quiet restart kbootstrap-pod-network.service
+kb_unit restart kbootstrap-pod-network.service
 )
 
 # ---- cni-bridge: read the pod CIDR the node was given [not on this machine]

@@ -1,0 +1,302 @@
+"""Objects of CNI manifests: how they are read, when they run, and why their pods do not."""
+
+import itertools
+from typing import Any, cast
+
+import pytest
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.action import AwaitRollout
+from kbootstrap.errors import PhaseError
+from kbootstrap.model.document import Document
+from kbootstrap.model.observed import MANIFEST_SUM, manifest_ref
+from kbootstrap.remote import rollout
+from kbootstrap.remote.kube import KubeReader
+from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.rollout import await_rollout
+from kbootstrap.remote.troubles import Patience, troubles
+from kbootstrap.remote.workloads import Paths, rolled_out
+
+APPS = [
+    {"kind": "DaemonSet", "name": "daemonsets", "namespaced": True},
+    {"kind": "DaemonSet", "name": "daemonsets/status", "namespaced": True},
+]
+NET = Document.of(
+    {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "net", "namespace": "x"}}
+)
+OTHER = Document.of(
+    {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "other", "namespace": "x"}}
+)
+NET_PATH = "/apis/apps/v1/namespaces/x/daemonsets/net"
+SUM = manifest_ref(NET).rsplit(" ", 1)[1]
+
+
+class Server:
+    """Answers by path; notes what was asked."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers, self.asked = answers, list[str]()
+
+    def request(self, method: str, path: str, *_: Any, **__: Any) -> Any:
+        assert method == "GET"
+        self.asked.append(path)
+        place = path.partition("?")[0]
+        if place not in self.answers:
+            raise ApiError(404, f"{place} is not there")
+        return self.answers[place]
+
+
+def cluster(**more: Any) -> Server:
+    system, apps = "/api/v1/namespaces/kube-system", "/apis/apps/v1/namespaces/kube-system"
+    lists = ["/api/v1/nodes", *(f"{system}/{kind}" for kind in ("configmaps", "secrets", "pods"))]
+    lists += [f"{apps}/{kind}" for kind in ("daemonsets", "deployments")]
+    base: dict[str, Any] = {path: {"items": []} for path in lists}
+    return Server({**base, "/readyz": "ok", "/apis/apps/v1": {"resources": APPS}, **more})
+
+
+def daemon_set(status: dict[str, int], **spec: Any) -> dict[str, Any]:
+    return {
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": "net",
+            "namespace": "x",
+            "uid": "0",
+            "generation": 2,
+            "annotations": {MANIFEST_SUM: SUM},
+        },
+        "spec": {"selector": {"matchLabels": {"app": "net"}}, **spec},
+        "status": {"observedGeneration": 2, **status},
+    }
+
+
+UP = daemon_set({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2})
+STUCK = daemon_set({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2})
+
+
+# ---- reading them
+
+
+def test_an_observation_holds_the_manifests_that_are_asked_for_whatever_was_asked_before() -> None:
+    """`up` looks at the lock's Lease before it has read any manifest."""
+    server = cluster(**{NET_PATH: UP})
+    reader = KubeReader(cast("KubeHttp", server))
+
+    assert reader.observe().applied == frozenset()
+    seen = reader.observe((NET,))
+
+    assert seen.applied == {manifest_ref(NET)}
+    assert seen.rolled_out == {("DaemonSet", "x", "net")}
+    assert reader.observe((OTHER,)).applied == frozenset()
+
+
+def test_an_object_is_one_request_and_a_group_version_is_discovered_once() -> None:
+    server = cluster(**{NET_PATH: UP})
+    reader = KubeReader(cast("KubeHttp", server))
+
+    reader.observe((NET, OTHER))
+    reader.forget()
+    reader.observe((NET, OTHER))
+
+    assert server.asked.count(NET_PATH) == 2
+    assert server.asked.count("/apis/apps/v1") == 1
+
+
+def test_a_kind_that_is_served_later_is_found() -> None:
+    server = cluster()
+    paths = Paths(cast("KubeHttp", server))
+    crd = Document.of({"apiVersion": "net.example/v1", "kind": "Pool", "metadata": {"name": "p"}})
+
+    assert paths.find(crd) is None
+    resources: list[dict[str, Any]] = []
+    server.answers["/apis/net.example/v1"] = {"resources": resources}
+    assert paths.find(crd) is None
+    resources.append({"kind": "Pool", "name": "pools", "namespaced": False})
+    assert paths.find(crd) == "/apis/net.example/v1/pools/p"
+
+
+# ---- whether they run
+
+
+def workload(kind: str, spec: dict[str, Any], **status: Any) -> dict[str, Any]:
+    meta = {"name": "a", "namespace": "b", "generation": 3}
+    return {
+        "kind": kind,
+        "metadata": meta,
+        "spec": spec,
+        "status": {"observedGeneration": 3, **status},
+    }
+
+
+TWO = {"replicas": 2}
+ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
+PARTITION = {"updateStrategy": {"rollingUpdate": {"partition": 1}}}
+RUNS = [
+    workload("Deployment", TWO, replicas=2, updatedReplicas=2, availableReplicas=2),
+    workload("Deployment", {"replicas": 0}),
+    workload("DaemonSet", {}, desiredNumberScheduled=0),
+    workload("DaemonSet", ON_DELETE, desiredNumberScheduled=1, numberAvailable=1),
+    workload("StatefulSet", TWO, readyReplicas=2, updateRevision="a", currentRevision="a"),
+    workload("StatefulSet", {**TWO, **ON_DELETE}, readyReplicas=2, updateRevision="b"),
+    workload("StatefulSet", {**TWO, **PARTITION}, readyReplicas=2, updatedReplicas=1),
+]
+ON_THE_WAY = [
+    {},
+    workload("ConfigMap", {}),
+    # the pods of the form before are available still
+    workload("Deployment", TWO, replicas=3, updatedReplicas=1, availableReplicas=2),
+    workload("Deployment", TWO, replicas=3, updatedReplicas=2, availableReplicas=3),
+    workload("Deployment", TWO, replicas=2, updatedReplicas=2, availableReplicas=1),
+    workload("Deployment", {**TWO, "paused": True}, replicas=2, availableReplicas=2),
+    workload("Deployment", {"replicas": 0}, observedGeneration=2),
+    workload("DaemonSet", {}, desiredNumberScheduled=2, numberAvailable=2),
+    workload("DaemonSet", {}, desiredNumberScheduled=1, updatedNumberScheduled=1),
+    workload("DaemonSet", ON_DELETE, desiredNumberScheduled=1),
+    workload("StatefulSet", TWO, readyReplicas=2, updateRevision="b", currentRevision="a"),
+    workload("StatefulSet", TWO, readyReplicas=1, updateRevision="a", currentRevision="a"),
+    workload("StatefulSet", {**TWO, **PARTITION}, readyReplicas=2),
+]
+
+
+@pytest.mark.parametrize("live", RUNS)
+def test_it_has_rolled_out(live: dict[str, Any]) -> None:
+    assert rolled_out(live)
+
+
+@pytest.mark.parametrize("live", ON_THE_WAY)
+def test_it_is_on_the_way(live: dict[str, Any]) -> None:
+    assert not rolled_out(live)
+
+
+# ---- why their pods do not start
+
+
+def pod(reason: str, message: str = "", *, restarts: int = 0, **meta: Any) -> dict[str, Any]:
+    container = {
+        "name": "agent",
+        "restartCount": restarts,
+        "state": {"waiting": {"reason": reason, "message": message}},
+    }
+    meta = {"name": "net-1", "uid": "1", **meta}
+    return {"metadata": meta, "status": {"containerStatuses": [container]}}
+
+
+def unschedulable(message: str) -> dict[str, Any]:
+    condition = {"type": "PodScheduled", "reason": "Unschedulable", "message": message}
+    return {"metadata": {"name": "net-1", "uid": "1"}, "status": {"conditions": [condition]}}
+
+
+def ends(*pods: dict[str, Any], every: float = 10, nodes: int = 3) -> int | None:
+    """At which of these looks at one pod the wait ends."""
+    patience = Patience(nodes=nodes)
+    for number, seen in enumerate(pods):
+        if patience.look(troubles([seen]), number * every):
+            return number
+    return None
+
+
+FAILED, BACK_OFF = pod("ErrImagePull", "not found"), pod("ImagePullBackOff")
+
+
+def test_an_image_that_two_tries_did_not_bring_ends_the_wait() -> None:
+    assert ends(FAILED, BACK_OFF, BACK_OFF, FAILED, every=1) == 3
+
+
+def test_an_image_that_failed_once_may_yet_come() -> None:
+    """Its second try may take its time; a minute of back-off does not pass by itself."""
+    assert ends(FAILED, BACK_OFF, BACK_OFF, every=10) is None
+    assert ends(*[BACK_OFF] * 9, every=10) == 6
+
+
+@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
+def test_a_name_that_can_never_be_pulled_ends_it_within_seconds(reason: str) -> None:
+    assert ends(*[pod(reason)] * 9, every=1) == 5
+
+
+def test_a_crash_loop_ends_it_after_some_restarts() -> None:
+    loop = [pod("CrashLoopBackOff", restarts=number) for number in range(1, 6)]
+    assert ends(*loop) == 2
+
+
+@pytest.mark.parametrize("reason", ["CreateContainerError", "CreateContainerConfigError"])
+def test_a_container_that_cannot_be_made_is_given_half_a_minute(reason: str) -> None:
+    assert ends(*[pod(reason)] * 9) == 3
+
+
+def test_a_pod_without_a_place_waits_for_nodes_that_are_still_to_come() -> None:
+    full = unschedulable("0/3 nodes are available: 3 Insufficient cpu.")
+    new = unschedulable(
+        "0/3 nodes are available: 3 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+    )
+    assert ends(*[full] * 9) == 3
+    assert ends(*[full] * 9, nodes=4) is None
+    assert ends(*[new] * 9) is None
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", ""])
+def test_a_pod_that_is_being_made_is_no_trouble(reason: str) -> None:
+    assert list(troubles([pod(reason), {"metadata": {"name": "a", "uid": "b"}}])) == []
+
+
+def test_a_pod_that_is_about_to_go_is_no_trouble() -> None:
+    """As is one of the form before the last change."""
+    assert list(troubles([pod("InvalidImageName", deletionTimestamp="now")])) == []
+
+
+# ---- the wait
+
+
+AWAIT = AwaitRollout(why="x", workloads=(("DaemonSet", "x", "net"),), nodes=3)
+PODS = "/api/v1/namespaces/x/pods"
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look is an hour after the one before."""
+    moments = itertools.count(step=3600)
+    monkeypatch.setattr(rollout, "time", type("T", (), {"monotonic": lambda: next(moments)}))
+
+
+@pytest.mark.usefixtures("hours")
+def test_the_error_of_a_crash_has_the_last_lines_of_its_log() -> None:
+    loop = pod("CrashLoopBackOff", "back-off 40s restarting", restarts=4)
+    log = f"{PODS}/net-1/log"
+    server = Server({NET_PATH: STUCK, PODS: {"items": [loop]}, log: "starting\nno such flag: -x\n"})
+
+    with pytest.raises(PhaseError, match=r"DaemonSet x/net.*CrashLoopBackOff") as caught:
+        await_rollout(cast("KubeHttp", server), AWAIT)
+
+    assert caught.value.code is codes.NOT_ROLLED_OUT
+    assert "net-1, container agent: CrashLoopBackOff: back-off 40s" in caught.value.detail
+    assert "no such flag: -x" in caught.value.detail
+    assert f"{log}?container=agent&previous=true&tailLines=10" in server.asked
+    assert f"{PODS}?labelSelector=app%3Dnet" in server.asked
+
+
+def test_at_the_deadline_the_events_say_why_there_are_no_pods() -> None:
+    event = {
+        "involvedObject": {"name": "net"},
+        "reason": "FailedCreate",
+        "message": 'pods "net-" is forbidden: violates PodSecurity',
+        "lastTimestamp": "2026-01-01T00:00:00Z",
+    }
+    elsewhere = {**event, "involvedObject": {"name": "web"}, "message": "another"}
+    server = Server(
+        {
+            NET_PATH: STUCK,
+            PODS: {"items": []},
+            "/api/v1/namespaces/x/events": {"items": [event, elsewhere]},
+        }
+    )
+    action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=1, seconds=0)
+
+    with pytest.raises(PhaseError, match="not up after 0 s") as caught:
+        await_rollout(cast("KubeHttp", server), action)
+
+    assert "violates PodSecurity" in caught.value.detail
+    assert "another" not in caught.value.detail
+
+
+def test_it_ends_when_all_are_up() -> None:
+    server = Server({NET_PATH: UP})
+    await_rollout(cast("KubeHttp", server), AWAIT)
+    assert server.asked == [NET_PATH]
