@@ -21,7 +21,7 @@ from kbootstrap.commands.parallel import as_they_come
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Plan
-from kbootstrap.engine.planner import differences, make_plan, verdicts
+from kbootstrap.engine.planner import comparisons, differences, make_plan, verdicts
 from kbootstrap.engine.runner import Outcome, Runner
 from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
@@ -172,8 +172,11 @@ class Session:
         return self.access.kubeconfig.reveal()
 
     def check(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> tuple[KbError, ...]:
-        """Every reason not to begin."""
-        return tuple(verdicts(self.cluster, phases, nodes, self.view))
+        """Every reason not to begin, and what is worth knowing before."""
+        chosen = tuple(phases)
+        found = verdicts(self.cluster, chosen, nodes, self.view)
+        probed = {name: snapshot.facts for name, snapshot in self.snapshots.items()}
+        return (*found, *comparisons(self.cluster, chosen, probed))
 
     def differences(self, nodes: Iterable[Node]) -> tuple[Difference, ...]:
         """Where the live cluster is not as the inventory says, whatever phases are chosen."""

@@ -12,7 +12,7 @@ from kbootstrap.commands.seed import find_seed
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.targets import chosen_phases, kubeconfig_path, limited, named
 from kbootstrap.engine.plan import Plan
-from kbootstrap.errors import ExitCode, InventoryError, KbError
+from kbootstrap.errors import ExitCode, InventoryError, KbError, NoticeError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from phases import UP, init
@@ -107,8 +107,10 @@ def _confirm(options: Options, cluster: Cluster, plan: Plan) -> None:
 
 
 def stop_on(errors: Iterable[KbError], report: Report) -> None:
-    """Show every error and raise the first: nothing was changed yet."""
-    found = list(errors)
+    """Show every error and raise the first: nothing was changed yet. Notices stop nothing."""
+    every = list(errors)
+    found = [error for error in every if not isinstance(error, NoticeError)]
+    report.errors(error for error in every if isinstance(error, NoticeError))
     if found:
         report.errors(found[1:])
         raise found[0]

@@ -30,11 +30,13 @@ from phases import (
     cleanup,
     etcd_restore,
     etcd_snapshot,
+    fitness,
     host,
     identity,
     init,
     kubeadm_config,
     member,
+    kubelet,
     programs,
     reset,
     runtime,
@@ -50,6 +52,7 @@ NOW = 1_000_000
 NUMBERS = (0, NOW, 2 * 1024 * 1024)
 RUNS = ("none", "running", "ok", "failed", "lost")
 MAPS = ("kubeadm-config", "kubelet-config", "coredns", "kube-proxy")
+MACHINE = "5d0c7d4f"  # a machine-id
 WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
@@ -78,6 +81,15 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     ),
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
     (identity.Facts, "taken"): some(("6443", "10250")),
+    (fitness.Facts, "lost_resolver"): st.sampled_from(("", "/etc/resolv.conf")),
+    (fitness.Facts, "network"): some(("/etc/cni/net.d/10-flannel.conflist",)),
+    (fitness.Facts, "range"): st.sampled_from(("", "10.244.1.0/24")),
+    (fitness.Facts, "bridge"): some(("10.42.1.1/24", "10.244.1.1/24")),
+    (fitness.Facts, "machine_id"): st.sampled_from(("", MACHINE)),
+    (fitness.Facts, "boot_id"): st.sampled_from(("", "7a7b")),
+    (fitness.Facts, "blocked"): some(("192.0.2.11 6443 timed out", "192.0.2.13 2380 timed out")),
+    (kubelet.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
+    (runtime.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
     (host.Facts, "missing_module"): some(host.MODULES),
     (host.Facts, "wrong_sysctl"): some(
         ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
@@ -110,6 +122,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         for kind in (upgrade_facts.Facts, upgrade_facts.PlaneFacts)
         for name, words in (
             ("version", st.sampled_from(("", "1.6.20", "v2.1.0"))),
+            ("umask", st.sampled_from(("", "0022", "0027"))),
             ("flag", some(("container-runtime /etc/default/kubelet", "other /etc/other"))),
         )
     },

@@ -139,12 +139,13 @@ for path in /etc/containerd/certs.d/*/hosts.toml; do
   if [ -r "$path" ] && IFS= read -r line <"$path" && [ "$line" = '# Written by kbootstrap.' ]; then set -- "$@" "$path"; fi
 done
 kb_files file '' "$@"
-state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
+state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p UMask -p ExecMainStartTimestampMonotonic)
 started=0
 for line in $state; do
   case $line in
     ActiveState=active) kb_fact active 1 ;;
     UnitFileState=enabled) kb_fact enabled 1 ;;
+    UMask=*) kb_fact umask "${line#*=}" ;;
     ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
   esac
 done

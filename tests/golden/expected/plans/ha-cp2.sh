@@ -68,6 +68,60 @@ fi
 :
 )
 
+# ---- probe:fitness
+(
+# the file that the kubelet hands to pods; kubeadm names systemd-resolved's own where that runs
+resolver=/etc/resolv.conf
+if [ -r /var/lib/kubelet/config.yaml ]; then
+  while read -r key value; do
+    case $key in resolvConf:) value=${value#\"} resolver=${value%\"} ;; esac
+  done </var/lib/kubelet/config.yaml
+elif [ "$resolver" = /etc/resolv.conf ] && [ ! -e "$resolver" ] && [ -e /run/systemd/resolve/resolv.conf ]; then
+  resolver=/run/systemd/resolve/resolv.conf
+fi
+[ -z "$resolver" ] || [ -e "$resolver" ] || kb_fact lost_resolver "$resolver"
+[ -e /etc/kubernetes/kubelet.conf ] && kb_fact member 1
+for path in /etc/cni/net.d/*; do
+  case $path in
+    /etc/cni/net.d/10-kbootstrap.conflist) ;;
+    *.conf | *.conflist | *.json) [ -e "$path" ] && kb_fact network "$path" ;;
+  esac
+done
+if [ -r /etc/cni/net.d/10-kbootstrap.conflist ]; then
+  while read -r line; do
+    case $line in *'"subnet": "'*) line=${line#*'"subnet": "'}; kb_fact range "${line%%\"*}" ;; esac
+  done </etc/cni/net.d/10-kbootstrap.conflist
+fi
+if addresses=$(ip -o addr show 2>/dev/null); then
+  printf '%s\n' "$addresses" | while read -r _ link family address _; do
+    [ "${address%/*}" != 192.0.2.12 ] || kb_fact address 1
+    case $link/$family in cni0/inet) kb_fact bridge "$address" ;; esac
+  done
+else
+  kb_fact address 1 # without ip it cannot be told
+fi
+if [ -r /etc/machine-id ] && read -r id </etc/machine-id; then kb_fact machine_id "$id"; fi
+if read -r id </proc/sys/kernel/random/boot_id; then kb_fact boot_id "$id"; fi
+reach() { # HOST PORT: print why no answer comes; a refusal is an answer
+  words=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
+  case $?,$words in
+    124,* | 143,*) words='timed out' ;;
+    *refused*) return ;;
+  esac
+  kb_fact blocked "$1 $2 ${words##*: }"
+}
+if [ ! -e /etc/kubernetes/kubelet.conf ] && command -v bash >/dev/null 2>&1; then
+  reach api.example.org 6443 &
+  reach 192.0.2.11 2379 &
+  reach 192.0.2.11 2380 &
+  reach 192.0.2.13 2379 &
+  reach 192.0.2.13 2380 &
+  wait
+fi
+
+:
+)
+
 # ---- probe:host
 (
 while read -r device _; do
@@ -128,12 +182,13 @@ for path in /etc/containerd/certs.d/*/hosts.toml; do
   if [ -r "$path" ] && IFS= read -r line <"$path" && [ "$line" = '# Written by kbootstrap.' ]; then set -- "$@" "$path"; fi
 done
 kb_files file '' "$@"
-state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p ExecMainStartTimestampMonotonic)
+state=$(systemctl show containerd.service -p ActiveState -p UnitFileState -p UMask -p ExecMainStartTimestampMonotonic)
 started=0
 for line in $state; do
   case $line in
     ActiveState=active) kb_fact active 1 ;;
     UnitFileState=enabled) kb_fact enabled 1 ;;
+    UMask=*) kb_fact umask "${line#*=}" ;;
     ExecMainStartTimestampMonotonic=*) started=${line#*=} ;;
   esac
 done
@@ -176,12 +231,13 @@ fi
 
 # ---- probe:kubelet
 (
-kb_files file '' /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/crictl.yaml
-for line in $(systemctl show kubelet.service -p UnitFileState -p NeedDaemonReload -p FragmentPath); do
+kb_files file '' /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf /etc/crictl.yaml
+for line in $(systemctl show kubelet.service -p UnitFileState -p NeedDaemonReload -p FragmentPath -p UMask); do
   case $line in
     UnitFileState=enabled) kb_fact enabled 1 ;;
     NeedDaemonReload=yes) kb_fact reload 1 ;;
     FragmentPath=/lib/* | FragmentPath=/usr/lib/*) kb_fact packaged 1 ;;
+    UMask=*) kb_fact umask "${line#*=}" ;;
   esac
 done
 
@@ -542,6 +598,15 @@ EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
 EnvironmentFile=-/etc/default/kubelet
 ExecStart=
 ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+'
+kb_flush 0644 root:root
+)
+
+# ---- kubelet: write /etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf (101 bytes, 0644)
+(
+kb_write /etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf '# Written by kbootstrap: containers of other users read what the kubelet makes.
+[Service]
+UMask=0022
 '
 kb_flush 0644 root:root
 )
