@@ -1,4 +1,4 @@
-"""Codes KB312 to KB318: a node on which pods would not run, or that lacks a way to others."""
+"""Codes KB312 to KB318, KB325: a node that is not fit for pods, and pods that do not run."""
 
 from kbootstrap.errors import Code
 
@@ -42,4 +42,10 @@ CLONED = Code(
     "two machines have the same machine-id",
     "On all of them but one: `rm /etc/machine-id && systemd-machine-id-setup`, then reboot; DHCP "
     "servers and some pod networks take such machines for one.",
+)
+PODS_DOWN = Code(
+    "KB325",
+    "pods of Kubernetes itself do not run on the node",
+    "Look at `kubectl -n kube-system describe pod` of the pods named above and at "
+    "`journalctl -u kubelet -n 50` on {node}; then run the same command again.",
 )

@@ -15,6 +15,7 @@ from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import ExitCode, InventoryError, KbError, NoticeError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
+from kbootstrap.remote.kube import Asks
 from phases import UP, init
 from phases import join as joining
 
@@ -43,7 +44,7 @@ def join(options: Options, report: Report) -> ExitCode:
 def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, ...]) -> ExitCode:
     phases = chosen_phases(UP, options)
     read = tuple(phase for phase in UP if phase in phases or phase.shared)
-    session = Session(options, cluster, read, report.bus)
+    session = Session(options, cluster, read, report.bus, asks=Asks(own_pods=True))
     try:
         report.begin(session, nodes)
         session.survey(nodes)

@@ -148,9 +148,9 @@ class StepRunner:
         return tuple(phase.plan(self.view(phase)))
 
     def _compare(self, phase: AnyPhase, actions: tuple[Action, ...]) -> None:
-        """Only what was printed is done; less is fine."""
+        """Only what was printed is done; less is fine, and so is a wait, which changes nothing."""
         printed = self.planned[phase.id].keys if phase.id in self.planned else frozenset()
-        extra = [action for action in actions if action.key not in printed]
+        extra = [a for a in actions if a.key not in printed and not a.waits]
         if extra:
             raise RefusedError(
                 codes.PLAN_DRIFTED,

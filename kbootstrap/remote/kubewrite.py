@@ -35,6 +35,7 @@ from kbootstrap.remote.kubeobjects import (
     text_of,
     token_object,
 )
+from kbootstrap.remote.ownpods import await_own_pods
 from kbootstrap.wait import retry, until
 
 CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
@@ -66,6 +67,7 @@ class KubeWriter:
             act.AwaitRollout: self._await_rollout,
             act.AwaitPodCidr: self._await_pod_cidr,
             act.AwaitReady: self._await_ready,
+            act.AwaitPods: lambda action, _: await_own_pods(reader, action),
             act.Cordon: self._cordon,
             act.Drain: self._drain,
             act.Uncordon: self._uncordon,

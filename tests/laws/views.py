@@ -22,6 +22,7 @@ from kbootstrap.model.observed import (
     NOTHING,
     Observed,
     ObservedNode,
+    ObservedPod,
     manifest_ref,
 )
 from kbootstrap.runtime import containerd
@@ -35,8 +36,8 @@ from phases import (
     identity,
     init,
     kubeadm_config,
-    member,
     kubelet,
+    member,
     programs,
     reset,
     runtime,
@@ -57,6 +58,7 @@ WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
 FLAGS = st.booleans()
+_REASONS = st.sampled_from(("", "kube-proxy: ImagePullBackOff"))
 Place = tuple[str, str]  # names of a cluster and one of its nodes; cheap to hash
 
 
@@ -255,6 +257,12 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
         kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),
         kubelet_config=Document.of({"failCgroupV1": False} if draw(FLAGS) else {}),
+        own_pods=tuple(
+            ObservedPod(node=name, name=pod, pod=f"{pod}-{name}", reason=draw(_REASONS))
+            for name in names
+            for pod in ("kube-apiserver", "kube-proxy", "coredns")
+            if draw(FLAGS)
+        ),
         token_owners=frozenset(draw(some((*names, cleanup.INIT)))),
         certs_uploaded=draw(FLAGS),
         busy=frozenset(draw(some(names))),
