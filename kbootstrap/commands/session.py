@@ -25,6 +25,7 @@ from kbootstrap.engine.planner import comparisons, differences, make_plan, verdi
 from kbootstrap.engine.runner import Outcome, Runner
 from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.engine.watch import Watch
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
@@ -35,6 +36,22 @@ from kbootstrap.remote.meter import Meter
 from kbootstrap.remote.secretsource import Secrets
 from kbootstrap.remote.session import Connection, Hosts
 from phases import identity
+
+
+def _no_answer(seconds: int) -> str:
+    return f"no answer for {seconds} s (what does its login shell do?)"
+
+
+def _no_api(seconds: int) -> str:
+    return f"the API server has not answered for {seconds} s"
+
+
+def _not_gathered(seconds: int) -> str:
+    return f"binaries and manifests are not downloaded after {seconds} s"
+
+
+def _not_locked(seconds: int) -> str:
+    return f"the lock is not taken after {seconds} s"
 
 
 class Session:
@@ -76,6 +93,8 @@ class Session:
         self.lock = RunLock(self)
         self.lost: KbError | None = None
         self._stop = threading.Event()
+        self.watch = Watch(bus)
+        self.watch.start()
 
     def new_hosts(self) -> Hosts:
         """Connections of their own, with the same trust and logins."""
@@ -83,6 +102,7 @@ class Session:
 
     def close(self) -> None:
         """Close every connection; what runs on nodes goes on there."""
+        self.watch.close()
         self.access.close()
         self.hosts.close()
 
@@ -110,11 +130,13 @@ class Session:
     def _survey(self, node: Node) -> Snapshot:
         wire = self.hosts.connection(node.ssh, node.name)
         prober = Prober(self.cluster, node, self.phases, wire, self.run_id)
-        return prober.survey(self.lock.gate(node.name))
+        with self.watch.during(node.name, "connect", _no_answer):
+            return prober.survey(self.lock.gate(node.name))
 
     def gather(self, kubeconfig: Path | None) -> None:
         """Look at the operator's own files, for the architectures found."""
-        self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
+        with self.watch.during("", "", _not_gathered):
+            self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
         self.access.use_manifests(tuple(m for _, m in self.bits.manifests))
 
     @property
@@ -155,7 +177,8 @@ class Session:
     def _on_the_way(self) -> Iterator[None]:
         """What goes wrong here goes wrong at the control plane that leads to the API."""
         try:
-            yield
+            with self.watch.during(self.access.through, "connect", _no_api):
+                yield
         except KbError as error:
             error.at(self.access.through, "connect")
             raise
@@ -206,7 +229,9 @@ class Session:
             bus=self.bus,
             stopping=self._stop.is_set,
         )
-        with self._signals(), self.lock.held():
+        with self._signals(), contextlib.ExitStack() as held:
+            with self.watch.during("", "", _not_locked):
+                held.enter_context(self.lock.held())
             self.outcomes = Runner(world, plan, self.options.forks).run(self.snapshots)
         return self.outcomes
 

@@ -15,7 +15,7 @@ from kbootstrap import codes_phase as codes
 from kbootstrap.action import Action, ApiAction, HostAction, LocalAction
 from kbootstrap.engine import checkpoint
 from kbootstrap.engine.events import Bus, Event
-from kbootstrap.engine.parts import first_failure, groups, host_parts
+from kbootstrap.engine.parts import first_failure, groups, host_parts, longest
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Step
 from kbootstrap.engine.survey import Snapshot, probe_parts, read_reply
@@ -179,10 +179,10 @@ class StepRunner:
             raise problem
 
     def _group(self, phase: AnyPhase, host: str, group: tuple[Action, ...], changes: int) -> None:
+        name, slow = self.node.name, longest(group).text
         for action in group:
-            self.world.bus(
-                Event(kind="action", node=self.node.name, phase=phase.id, text=action.text)
-            )
+            text = action.text
+            self.world.bus(Event(kind="action", node=name, phase=phase.id, text=text, longest=slow))
             if action.waits:
                 self.world.bus.note(self.node.name, phase.id, action.text)
         if host == "api":
