@@ -53,7 +53,6 @@ fi
 
 # ---- probe:fitness
 (
-# the file that the kubelet hands to pods; kubeadm names systemd-resolved's own where that runs
 resolver=/etc/resolv.conf
 if [ -r /var/lib/kubelet/config.yaml ]; then
   while read -r key value; do
@@ -81,11 +80,11 @@ if addresses=$(ip -o addr show 2>/dev/null); then
     case $link/$family in cni0/inet) kb_fact bridge "$address" ;; esac
   done
 else
-  kb_fact address 1 # without ip it cannot be told
+  kb_fact address 1
 fi
 if [ -r /etc/machine-id ] && read -r id </etc/machine-id; then kb_fact machine_id "$id"; fi
 if read -r id </proc/sys/kernel/random/boot_id; then kb_fact boot_id "$id"; fi
-reach() { # HOST PORT: print why no answer comes; a refusal is an answer
+reach() {
   words=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
   case $?,$words in
     124,* | 143,*) words='timed out' ;;
@@ -779,3 +778,5 @@ kb_put /etc/cni/net.d/10-kbootstrap.conflist 0644 root:root 487 88ee56818af65b17
 # ---- labels: set on the node: topology.kubernetes.io/zone=rack1 [not on this machine]
 
 # ---- ready: wait until the node is Ready [not on this machine]
+
+# ---- ready: wait until the node's own pods run [not on this machine]
