@@ -7,7 +7,6 @@ aside before the join, through the ledger, because a runtime takes the first one
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface
-from itertools import combinations
 
 from kbootstrap import codes_fitness as codes
 from kbootstrap.action import Action, Run
@@ -122,16 +121,14 @@ def closes(umask: str) -> bool:
 
 def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
     """What only several nodes together show: one machine twice, and ports that are dropped."""
-    for one, other in combinations(facts, 2):
-        a, b = facts[one], facts[other]
-        if not a.machine_id or a.machine_id != b.machine_id:
-            continue
-        if a.boot_id == b.boot_id:
-            text = f"{one} and {other} lead to the same machine (machine-id and boot-id are equal)"
-            yield PhaseError(codes.SAME_MACHINE, text).at(other)
-        else:
-            text = f"{one} and {other} have the same /etc/machine-id"
-            yield NoticeError(codes.CLONED, text).at(other)
+    first: dict[str, str] = {}  # machine-id -> the first node that has it
+    for name, found in facts.items():
+        if found.machine_id:
+            one = first.setdefault(found.machine_id, name)
+            if one != name:
+                yield _twins(one, name, same_boot="" != found.boot_id == facts[one].boot_id).at(
+                    name
+                )
     alive = {cluster.node(name).advertise_address for name in facts}
     if any(facts[node.name].member for node in cluster.control_planes if node.name in facts):
         alive.add(_endpoint(cluster)[0])  # before init nobody may have that address yet
@@ -139,9 +136,16 @@ def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
         for line in found.blocked:
             host, port, why = line.split(" ", 2)
             if host in alive:
-                yield PhaseError(codes.UNREACHED, f"cannot reach {host}:{port} ({_hint(why)})").at(
-                    name
-                )
+                text = f"cannot reach {host}:{port} ({_hint(why)})"
+                yield PhaseError(codes.UNREACHED, text).at(name)
+
+
+def _twins(one: str, other: str, *, same_boot: bool) -> KbError:
+    """Two nodes with one machine-id; containers on one kernel differ in the machine-id."""
+    if same_boot:
+        text = f"{one} and {other} lead to the same machine (machine-id and boot-id are equal)"
+        return PhaseError(codes.SAME_MACHINE, text)
+    return NoticeError(codes.CLONED, f"{one} and {other} have the same /etc/machine-id")
 
 
 def _hint(why: str) -> str:
