@@ -126,9 +126,8 @@ def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
         if found.machine_id:
             one = first.setdefault(found.machine_id, name)
             if one != name:
-                yield _twins(one, name, same_boot="" != found.boot_id == facts[one].boot_id).at(
-                    name
-                )
+                same_boot = bool(found.boot_id) and found.boot_id == facts[one].boot_id
+                yield _twins(one, name, same_boot=same_boot).at(name)
     alive = {cluster.node(name).advertise_address for name in facts}
     if any(facts[node.name].member for node in cluster.control_planes if node.name in facts):
         alive.add(_endpoint(cluster)[0])  # before init nobody may have that address yet

@@ -19,7 +19,7 @@ from kbootstrap.engine.events import clean
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.secret import Secret
 from phases import RESET, RESET_ALL, fitness, join
-from tests.laws.views import MACHINE, PHASES, changed, views
+from tests.laws.views import BOOT, MACHINE, PHASES, changed, views
 
 LAW = settings(
     max_examples=40,
@@ -90,10 +90,10 @@ def verdict(phase: AnyPhase, view: View[Any]) -> object:
 
 def beside(phase: AnyPhase, view: View[Any]) -> dict[str, Any]:
     """The node's facts, and for every other node those of a member."""
-    names = [node.name for node in view.cluster.nodes]
-    facts = fitness.Facts(member=True, machine_id=MACHINE) if phase is fitness.PHASE else None
-    others = {name: facts for name in names if facts and phase.on(view.cluster, view.node)}
-    return {**others, view.node.name: view.facts}
+    if phase is not fitness.PHASE:
+        return {view.node.name: view.facts}
+    member = fitness.Facts(member=True, machine_id=MACHINE, boot_id=BOOT)
+    return {**{node.name: member for node in view.cluster.nodes}, view.node.name: view.facts}
 
 
 @each_fact

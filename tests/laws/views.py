@@ -53,7 +53,7 @@ NOW = 1_000_000
 NUMBERS = (0, NOW, 2 * 1024 * 1024)
 RUNS = ("none", "running", "ok", "failed", "lost")
 MAPS = ("kubeadm-config", "kubelet-config", "coredns", "kube-proxy")
-MACHINE = "5d0c7d4f"  # a machine-id
+MACHINE, BOOT = "5d0c7d4f", "7a7b"  # a machine-id and a boot-id
 WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
@@ -88,7 +88,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (fitness.Facts, "range"): st.sampled_from(("", "10.244.1.0/24")),
     (fitness.Facts, "bridge"): some(("10.42.1.1/24", "10.244.1.1/24")),
     (fitness.Facts, "machine_id"): st.sampled_from(("", MACHINE)),
-    (fitness.Facts, "boot_id"): st.sampled_from(("", "7a7b")),
+    (fitness.Facts, "boot_id"): st.sampled_from(("", BOOT)),
     (fitness.Facts, "blocked"): some(("192.0.2.11 6443 timed out", "192.0.2.13 2380 timed out")),
     (kubelet.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
     (runtime.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
