@@ -58,7 +58,6 @@ WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
 FLAGS = st.booleans()
-_REASONS = st.sampled_from(("", "kube-proxy: ImagePullBackOff"))
 Place = tuple[str, str]  # names of a cluster and one of its nodes; cheap to hash
 
 
@@ -239,6 +238,19 @@ def changed(draw: st.DrawFn, phase: AnyPhase, field: str) -> tuple[View[Any], Vi
     return view, replace(view, facts=replace(facts, **{field: other}))
 
 
+def _own_pods(names: list[str]) -> list[tuple[ObservedPod, ...]]:
+    """None, some that run, and one of each that does not."""
+    kinds = ("kube-apiserver", "kube-proxy", "coredns")
+    places = [(node, kind) for node in names for kind in kinds]
+    return [
+        (),
+        *(
+            tuple(ObservedPod(node=n, name=k, pod=f"{k}-{n}", reason=why) for n, k in places)
+            for why in ("", "kube-proxy: ImagePullBackOff")
+        ),
+    ]
+
+
 @st.composite
 def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
     """Nothing before there is a cluster; then nodes, and what joins and resets leave."""
@@ -257,12 +269,7 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
         kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),
         kubelet_config=Document.of({"failCgroupV1": False} if draw(FLAGS) else {}),
-        own_pods=tuple(
-            ObservedPod(node=name, name=pod, pod=f"{pod}-{name}", reason=draw(_REASONS))
-            for name in names
-            for pod in ("kube-apiserver", "kube-proxy", "coredns")
-            if draw(FLAGS)
-        ),
+        own_pods=draw(st.sampled_from(_own_pods(names))),
         token_owners=frozenset(draw(some((*names, cleanup.INIT)))),
         certs_uploaded=draw(FLAGS),
         busy=frozenset(draw(some(names))),
