@@ -24,6 +24,7 @@ CONFIGURATION = [
     "/etc/containerd/config.toml",
     "/etc/systemd/system/kubelet.service",
     "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
+    "/etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf",
     "/etc/crictl.yaml",
     "/var/lib/kbootstrap/cluster",
     "/var/lib/kbootstrap/before",

@@ -11,6 +11,7 @@ from kbootstrap import (
     codes,
     codes_drift,
     codes_etcd,
+    codes_fitness,
     codes_lock,
     codes_phase,
     codes_ssh,
@@ -41,7 +42,7 @@ _EXITS = {
     "KB6": ExitCode.INTERRUPTED,
     "KB9": ExitCode.INTERNAL,
 }
-_WARNINGS = ("KB15", "KB16")
+_WARNINGS = ("KB15", "KB16", "KB318")
 
 _MEANINGS = {
     ExitCode.DONE: "done; or the question was answered",
@@ -71,7 +72,16 @@ _SECTIONS = {
 }
 
 
-MODULES = (codes, codes_drift, codes_etcd, codes_lock, codes_phase, codes_ssh, codes_upgrade)
+MODULES = (
+    codes,
+    codes_drift,
+    codes_etcd,
+    codes_fitness,
+    codes_lock,
+    codes_phase,
+    codes_ssh,
+    codes_upgrade,
+)
 
 
 def all_codes() -> tuple[Code, ...]:

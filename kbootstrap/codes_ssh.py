@@ -66,7 +66,8 @@ NOT_A_SHELL = Code(
     "KB209",
     "the host does not answer like a POSIX shell",
     "Try `ssh USER@HOST sh -c true`: it must end silently; look for a forced command, a"
-    " restricted shell, or missing sh or dd on {node}.",
+    " restricted shell, a start-up file or session recorder that redirects stdin or stderr, or"
+    " missing sh or dd on {node}.",
 )
 NO_COMMON_WAY = Code(
     "KB210",

@@ -11,6 +11,7 @@
     +-- PhaseError        KB3xx  a step ran and failed, or a host is not fit for it
     +-- RefusedError      KB4xx  we will not: foreign cluster, lock, data at risk, plan drift
     +-- TrustError        KB5xx  a hash, certificate or checksum is not what it must be
+    +-- NoticeError       KB318  worth knowing; the run goes on
     +-- InterruptedRunError KB6xx  Ctrl-C or a signal ended this run; nothing is lost
     +-- InternalError     KB9xx  a bug of ours
 
@@ -129,6 +130,12 @@ class TrustError(KbError):
     """A CA hash, certificate or checksum is not what it must be."""
 
     exit_code = ExitCode.TRUST
+
+
+class NoticeError(KbError):
+    """Worth knowing before anything changes; the run goes on."""
+
+    exit_code = ExitCode.DONE
 
 
 class InterruptedRunError(KbError):

@@ -9,6 +9,7 @@ from phases import (
     etcd_restore,
     etcd_snapshot,
     files,
+    fitness,
     host,
     identity,
     images,
@@ -30,6 +31,7 @@ from phases import (
 
 UP: tuple[AnyPhase, ...] = (
     identity.PHASE,
+    fitness.PHASE,
     host.PHASE,
     files.PHASE,
     runtime.PHASE,

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Unit
+from kbootstrap.codes_fitness import UMASK
 from kbootstrap.engine.phase import Phase, View
+from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render, sha256
+from phases import fitness
 from phases.placed import lacking
 
 UNIT = "/etc/systemd/system/kubelet.service"
 DROP_IN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
+LAST = "/etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf"  # after those for all services
 CRICTL = "/etc/crictl.yaml"
 
 
@@ -21,18 +25,21 @@ class Facts:
     file: tuple[str, ...] = ()  # "sha256 path"
     packaged: bool = False  # a package brought its own unit
     enabled: bool = False
+    umask: str = ""  # the unit's, as drop-ins leave it
     reload: bool = False  # systemd runs an older unit than the one on disk
 
 
 def texts(cluster: Cluster, *, packaged: bool) -> tuple[tuple[str, str], ...]:
     """Path and content of each file; a packaged kubelet keeps its own unit."""
     crictl = (CRICTL, render("kubelet/crictl.yaml.j2", socket=cluster.runtime.socket))
+    last = (LAST, render("kubelet/zz-kbootstrap.conf.j2"))
     if packaged:
-        return (crictl,)
+        return (last, crictl)
     folder = cluster.programs.bin_dir
     return (
         (UNIT, render("kubelet/kubelet.service.j2", bin_dir=folder)),
         (DROP_IN, render("kubelet/10-kubeadm.conf.j2", bin_dir=folder)),
+        last,
         crictl,
     )
 
@@ -40,7 +47,7 @@ def texts(cluster: Cluster, *, packaged: bool) -> tuple[tuple[str, str], ...]:
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only; three forks."""
     del cluster, node
-    return render("kubelet/probe.sh.j2", paths=(UNIT, DROP_IN, CRICTL))
+    return render("kubelet/probe.sh.j2", paths=(UNIT, DROP_IN, LAST, CRICTL))
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -75,4 +82,12 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-PHASE = Phase(id="kubelet", title="Kubelet unit", facts=Facts, probe=probe, plan=plan)
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """A drop-in that sorts even after ours decides the umask."""
+    facts = view.facts
+    placed = any(line.endswith(f" {LAST}") for line in facts.file)
+    if placed and not facts.reload and fitness.closes(facts.umask):
+        yield PhaseError(UMASK, f"kubelet.service has UMask={facts.umask}, in spite of {LAST}")
+
+
+PHASE = Phase(id="kubelet", title="Kubelet unit", facts=Facts, probe=probe, plan=plan, check=check)

@@ -1,25 +1,55 @@
-"""The node is Ready and the API server's /readyz answers."""
+"""The node is Ready, the API server's /readyz answers, and the pods kubeadm makes run."""
 
 from collections.abc import Iterator
 
-from kbootstrap.action import Action, AwaitReady
+from kbootstrap.action import Action, AwaitPods, AwaitReady
 from kbootstrap.engine.phase import NoFacts, Phase, View
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import Observed, ObservedPod
+
+PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
     """Wait, if it is not so; without a pod network only for the node's registration."""
-    node = view.api.node(view.node.name)
-    network = view.cluster.cni.type != "none"
-    settled = node is not None and (node.ready or (not network and "cni" in node.reason.lower()))
+    cluster, node = view.cluster, view.node
+    seen = view.api.node(node.name)
+    network = cluster.cni.type != "none"
+    settled = seen is not None and (seen.ready or (not network and "cni" in seen.reason.lower()))
     if not settled or not view.api.ready:
         yield AwaitReady(
             why="workloads can run only then",
-            node=view.node.name,
+            node=node.name,
             network=network,
-            effect={
-                "api": {"ready": True, "nodes": view.api.with_node(view.node.name, ready=True)}
-            },
+            effect={"api": {"ready": True, "nodes": view.api.with_node(node.name, ready=True)}},
         )
+    down = pods_down(cluster, node, view.api)
+    if down:
+        names = _wanted(cluster, node)
+        yield AwaitPods(
+            why="without them the node does not do its work",
+            node=node.name,
+            pods=names,
+            also=_also(cluster),
+            down=tuple(f"{pod.name}: {pod.reason}" for pod in down if pod.pod),
+            effect={"api": {"own_pods": view.api.with_pods(node.name, names)}},
+        )
+
+
+def pods_down(cluster: Cluster, node: Node, api: Observed) -> tuple[ObservedPod, ...]:
+    """The pods of kubeadm's that should run on the node and do not."""
+    return api.pods_down(node.name, _wanted(cluster, node), _also(cluster))
+
+
+def _wanted(cluster: Cluster, node: Node) -> tuple[str, ...]:
+    plane = PLANE if node.is_control_plane else ()
+    etcd = ("etcd",) if node.is_control_plane and cluster.etcd.external is None else ()
+    return (*plane, *etcd, *(("kube-proxy",) if cluster.addons.kube_proxy else ()))
+
+
+def _also(cluster: Cluster) -> tuple[str, ...]:
+    """CoreDNS is the cluster's, and waits for a pod network."""
+    return ("coredns",) if cluster.addons.dns and cluster.cni.type != "none" else ()
 
 
 PHASE = Phase(id="ready", title="Node Ready", facts=NoFacts, plan=plan, api=True)

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
+from kbootstrap.codes_fitness import UMASK
 from kbootstrap.engine.phase import Phase, View
+from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 from kbootstrap.render import render, sha256
 from kbootstrap.runtime import config_files, config_paths, containerd
+from phases import fitness
 from phases.placed import lacking, unwanted
 
 RECORD = "/var/lib/kbootstrap/runtime"
@@ -34,6 +37,7 @@ class Facts:
     active: bool = False
     enabled: bool = False
     answers: bool = False  # its CRI socket accepts connections
+    umask: str = ""  # the unit's, as drop-ins leave it
     stale: bool = False  # the process recorded in OUTDATED still runs
 
     @property
@@ -118,4 +122,17 @@ def _running(view: View[Facts], *, restart: bool) -> Iterator[Action]:
         )
 
 
-PHASE = Phase(id="runtime", title="Container runtime", facts=Facts, probe=probe, plan=plan)
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """The runtime makes the root directories of containers."""
+    if fitness.closes(view.facts.umask):
+        yield PhaseError(UMASK, f"{view.cluster.runtime.unit} has UMask={view.facts.umask}")
+
+
+PHASE = Phase(
+    id="runtime",
+    title="Container runtime",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+)

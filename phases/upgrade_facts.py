@@ -77,6 +77,7 @@ def running(view: View[Facts]) -> str:
 def check(view: View[Any]) -> Iterator[KbError]:
     """The node is the cluster's, and the new kubelet would start on it."""
     node, wanted = view.node, view.cluster.version
+    yield from runtime.check(view)
     if view.api.reachable and view.api.node(node.name) is None:
         yield RefusedError(codes.NOT_MEMBER, f"the API knows no node {node.name}")
     refused = view.facts.cgroup_v1 and wanted.minor >= skew.CGROUP_V2_ONLY

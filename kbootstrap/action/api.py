@@ -173,6 +173,34 @@ class AwaitReady(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitPods(ApiAction):
+    """Wait until the pods that kubeadm makes run on a node.
+
+    Attributes:
+        pods: those that have to be there.
+        also: those that have to run where there are any.
+        down: what is known now of those that do not run, for the plan.
+
+    """
+
+    node: str
+    pods: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    down: tuple[str, ...] = ()
+    waits: bool = True
+    seconds: int = 300
+
+    @property
+    def key(self) -> str:
+        return f"pods of {self.node}"
+
+    @property
+    def text(self) -> str:
+        now = f" (now {'; '.join(self.down)})" if self.down else ""
+        return f"wait until the node's own pods run{now}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cordon(ApiAction):
     """Mark a node unschedulable; with ``mark`` say on the Node who did, in the same request."""
 

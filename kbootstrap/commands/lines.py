@@ -8,7 +8,7 @@ from kbootstrap.codes import INV_BROKEN
 from kbootstrap.engine.events import Event
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.engine.runner import Outcome
-from kbootstrap.errors import KbError
+from kbootstrap.errors import KbError, NoticeError
 
 
 def step_record(step: Step) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def event_record(event: Event) -> dict[str, Any]:
 def error_record(error: KbError) -> dict[str, Any]:
     """An error as one JSON object."""
     return {
-        "event": "error",
+        "event": "warning" if isinstance(error, NoticeError) else "error",
         "code": error.code.id,
         "node": error.where.node,
         "phase": error.where.phase,
@@ -59,7 +59,8 @@ def error_lines(error: KbError) -> list[str]:
     if error.code is INV_BROKEN:
         return [*error.message.splitlines(), f"  next: {error.hint}"]
     place = ", ".join(filter(None, [error.where.node, error.where.phase]))
-    lines = [f"error {error.code.id}{f' [{place}]' if place else ''}: {error.message}"]
+    kind = "warning" if isinstance(error, NoticeError) else "error"
+    lines = [f"{kind} {error.code.id}{f' [{place}]' if place else ''}: {error.message}"]
     lines += [f"    {line}" for line in error.detail.splitlines()]
     lines.append(f"  next: {error.hint}")
     return lines

@@ -21,8 +21,7 @@ class PlainScreen:
         elif event.kind == "step" and event.state in {"changed", "failed", "blocked"}:
             self.line(f"{event.node}: {event.phase}: {event.state} ({event.seconds:.1f} s)")
         elif event.kind == "note" or (event.kind == "output" and self._verbose > 1):
-            place = f"{event.node}: {event.phase}: " if event.node else ""
-            self.line(f"{place}{event.text}")
+            self.line(_placed(event))
 
     def line(self, text: str) -> None:
         """Print one line at once."""
@@ -51,7 +50,7 @@ class LiveScreen:
             phase, start, _ = self._busy[event.node]
             self._busy[event.node] = (phase, start, event.text)
         elif event.kind == "note":
-            self.line(event.text)
+            self.line(_placed(event))
 
     def _step(self, event: Event) -> None:
         if event.state in {"running", "waiting"}:
@@ -101,6 +100,11 @@ class LiveScreen:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+
+def _placed(event: Event) -> str:
+    place = f"{event.node}: {event.phase}: " if event.node else ""
+    return f"{place}{event.text}"
 
 
 def _short(text: str) -> str:

@@ -20,10 +20,11 @@ from kbootstrap.commands.signals import letting_go
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Plan
-from kbootstrap.engine.planner import differences, make_plan, verdicts
+from kbootstrap.engine.planner import comparisons, differences, make_plan, verdicts
 from kbootstrap.engine.runner import Outcome, Runner
 from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.engine.watch import Watch
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
@@ -35,6 +36,22 @@ from kbootstrap.remote.meter import Meter
 from kbootstrap.remote.secretsource import Secrets
 from kbootstrap.remote.session import Connection, Hosts
 from phases import identity
+
+
+def _no_answer(seconds: int) -> str:
+    return f"no answer for {seconds} s (what does its login shell do?)"
+
+
+def _no_api(seconds: int) -> str:
+    return f"the API server has not answered for {seconds} s"
+
+
+def _not_gathered(seconds: int) -> str:
+    return f"binaries and manifests are not downloaded after {seconds} s"
+
+
+def _not_locked(seconds: int) -> str:
+    return f"the lock is not taken after {seconds} s"
 
 
 class Session:
@@ -82,6 +99,8 @@ class Session:
         self.lock = RunLock(self)
         self.lost: KbError | None = None
         self._stop = threading.Event()
+        self.watch = Watch(bus)
+        self.watch.start()
 
     def new_hosts(self) -> Hosts:
         """Connections of their own, with the same trust and logins."""
@@ -90,6 +109,7 @@ class Session:
 
     def close(self) -> None:
         """Close every connection; what runs on nodes goes on there."""
+        self.watch.close()
         self.access.close()
         self.hosts.close()
 
@@ -117,11 +137,13 @@ class Session:
     def _survey(self, node: Node) -> Snapshot:
         wire = self.hosts.connection(node.ssh, node.name)
         prober = Prober(self.cluster, node, self.phases, wire, self.run_id)
-        return prober.survey(self.lock.gate(node.name))
+        with self.watch.during(node.name, "connect", _no_answer):
+            return prober.survey(self.lock.gate(node.name))
 
     def gather(self, kubeconfig: Path | None) -> None:
         """Look at the operator's own files, for the architectures found."""
-        self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
+        with self.watch.during("", "", _not_gathered):
+            self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
 
     @property
     def arches(self) -> list[str]:
@@ -161,7 +183,8 @@ class Session:
     def _on_the_way(self) -> Iterator[None]:
         """What goes wrong here goes wrong at the control plane that leads to the API."""
         try:
-            yield
+            with self.watch.during(self.access.through, "connect", _no_api):
+                yield
         except KbError as error:
             error.at(self.access.through, "connect")
             raise
@@ -178,8 +201,11 @@ class Session:
         return self.access.kubeconfig.reveal()
 
     def check(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> tuple[KbError, ...]:
-        """Every reason not to begin."""
-        return tuple(verdicts(self.cluster, phases, nodes, self.view))
+        """Every reason not to begin, and what is worth knowing before."""
+        chosen = tuple(phases)
+        found = verdicts(self.cluster, chosen, nodes, self.view)
+        probed = {name: snapshot.facts for name, snapshot in self.snapshots.items()}
+        return (*found, *comparisons(self.cluster, chosen, probed))
 
     def differences(self, nodes: Iterable[Node]) -> tuple[Difference, ...]:
         """Where the live cluster is not as the inventory says, whatever phases are chosen."""
@@ -209,7 +235,9 @@ class Session:
             bus=self.bus,
             stopping=self._stop.is_set,
         )
-        with self._signals(), self.lock.held():
+        with self._signals(), contextlib.ExitStack() as held:
+            with self.watch.during("", "", _not_locked):
+                held.enter_context(self.lock.held())
             self.outcomes = Runner(world, plan, self.options.forks).run(self.snapshots)
         return self.outcomes
 

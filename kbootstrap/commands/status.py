@@ -13,13 +13,14 @@ from kbootstrap.errors import ExitCode, KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
-from phases import UP
+from kbootstrap.remote.kube import Asks
+from phases import UP, ready
 
 
 def status(options: Options, report: Report) -> ExitCode:
     """What is, what is still to do, and what each node's record says was done last."""
     cluster = load(options.inventory)
-    session = Session(options, cluster, UP, report.bus)
+    session = Session(options, cluster, UP, report.bus, asks=Asks(own_pods=True))
     nodes = limited(cluster, options.limit)
     try:
         session.survey(nodes)
@@ -51,6 +52,12 @@ def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbErr
         return NOTHING, error
 
 
+def _pods(cluster: Cluster, node: Node, observed: Observed) -> str:
+    """Why pods of Kubernetes itself do not run there; empty if they do."""
+    down = ready.pods_down(cluster, node, observed)
+    return "; ".join(f"{pod.name}: {pod.reason}" for pod in down)
+
+
 Row = dict[str, str]
 
 
@@ -67,6 +74,7 @@ def _row(session: Session, node: Node, observed: Observed) -> Row:
         "role": node.role_text,
         "state": state + (", cordoned" if seen and seen.unschedulable else ""),
         "kubelet": seen.kubelet_version if seen else "",
+        "pods": _pods(session.cluster, node, observed) if seen else "",
         "to do": _todo(session, node) if snapshot else "",
         "last phase": f"{last[0]} {last[1]['at']}".strip(),
     }
@@ -87,6 +95,10 @@ def _show(
         return
     api = "ready" if observed.ready else "reachable" if observed.reachable else "not there"
     report.line(f"cluster {cluster.name}, Kubernetes {cluster.version}, API {api}")
-    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
+    keys = [key for key in rows[0] if key != "pods"]
+    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in keys}
     for row in [{key: key for key in widths}, *rows]:
         report.line("  ".join(f"{row[key]:<{widths[key]}}" for key in widths).rstrip())
+    for row in rows:
+        if row["pods"]:
+            report.line(f"{row['node']}: not running: {row['pods']}")

@@ -12,9 +12,10 @@ from kbootstrap.commands.seed import find_seed
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.targets import chosen_phases, kubeconfig_path, limited, named
 from kbootstrap.engine.plan import Plan
-from kbootstrap.errors import ExitCode, InventoryError, KbError
+from kbootstrap.errors import ExitCode, InventoryError, KbError, NoticeError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
+from kbootstrap.remote.kube import Asks
 from phases import UP, init
 from phases import join as joining
 
@@ -43,7 +44,7 @@ def join(options: Options, report: Report) -> ExitCode:
 def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, ...]) -> ExitCode:
     phases = chosen_phases(UP, options)
     read = tuple(phase for phase in UP if phase in phases or phase.shared)
-    session = Session(options, cluster, read, report.bus)
+    session = Session(options, cluster, read, report.bus, asks=Asks(own_pods=True))
     try:
         report.begin(session, nodes)
         session.survey(nodes)
@@ -107,8 +108,10 @@ def _confirm(options: Options, cluster: Cluster, plan: Plan) -> None:
 
 
 def stop_on(errors: Iterable[KbError], report: Report) -> None:
-    """Show every error and raise the first: nothing was changed yet."""
-    found = list(errors)
+    """Show every error and raise the first: nothing was changed yet. Notices stop nothing."""
+    every = list(errors)
+    found = [error for error in every if not isinstance(error, NoticeError)]
+    report.errors(error for error in every if isinstance(error, NoticeError))
     if found:
         report.errors(found[1:])
         raise found[0]

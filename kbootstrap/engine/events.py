@@ -32,6 +32,7 @@ class Event:
         kind: ``run``, ``surveyed``, ``step``, ``action``, ``output`` or ``note``.
         node: empty when it is about the whole run.
         text: for people; one line, but for an error's detail.
+        longest: of an action, the one that may take longest of those that begin with it.
 
     """
 
@@ -40,6 +41,7 @@ class Event:
     phase: str = ""
     state: StepState | None = None
     text: str = ""
+    longest: str = ""
     seconds: float = 0.0
     error: KbError | None = None
     at: float = field(default_factory=time.time)
@@ -57,6 +59,16 @@ class Bus:
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
         self._lock = threading.Lock()
+
+    def add(self, observer: Observer) -> None:
+        """Have one more observer."""
+        with self._lock:
+            self._observers = (*self._observers, observer)
+
+    def remove(self, observer: Observer) -> None:
+        """Have it no more."""
+        with self._lock:
+            self._observers = tuple(one for one in self._observers if one is not observer)
 
     def __call__(self, event: Event) -> None:
         with self._lock:

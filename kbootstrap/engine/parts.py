@@ -11,6 +11,7 @@ from pathlib import Path
 from kbootstrap.action import (
     Action,
     ApiAction,
+    Detached,
     FetchFile,
     HostAction,
     PutFile,
@@ -35,6 +36,11 @@ def groups(actions: Sequence[Action], node: str) -> Iterator[tuple[str, tuple[Ac
 
     for where, group in groupby(actions, key=place):
         yield where, tuple(group)
+
+
+def longest(group: Sequence[Action]) -> Action:
+    """The action that a group which takes long is most likely at."""
+    return next((a for a in group if a.waits or isinstance(a, Detached)), group[-1])
 
 
 def host_parts(actions: Sequence[HostAction], slots: Mapping[str, str]) -> tuple[Made, ...]:

@@ -101,6 +101,12 @@ class View(Generic[F]):
     now: int = 0  # the operator's clock when the facts were read, seconds since 1970
 
 
+def nothing_compared(cluster: Cluster, facts: Mapping[str, F]) -> Iterator[KbError]:
+    """What a phase finds that compares no nodes."""
+    del cluster, facts
+    yield from ()
+
+
 class Wait(Enum):
     """Which nodes' steps of another phase a step waits for."""
 
@@ -164,6 +170,8 @@ class Phase(Generic[F]):
         check: pure; yields the reasons not to touch this node, before anything changes.
         drift: pure; yields the settings in which the live node is not as the inventory says
             and which ``plan`` does not change.
+        compare: pure; yields what only several nodes together show, from the facts of every
+            node that was probed, by name. An error is stamped with its node.
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
         api: its plan reads the API's view, which is refreshed first.
@@ -183,6 +191,7 @@ class Phase(Generic[F]):
     probe: Callable[[Cluster, Node], str] | None = None
     check: Callable[[View[F]], Iterator[KbError]] = nothing_wrong
     drift: Callable[[View[F]], Iterator[Difference]] = no_difference
+    compare: Callable[[Cluster, Mapping[str, F]], Iterator[KbError]] = nothing_compared
     on: Callable[[Cluster, Node], bool] = everywhere
     waits: tuple[tuple[str, Wait], ...] = ()
     api: bool = False

@@ -1,6 +1,7 @@
 """From snapshots to a plan; pure but for the views it is handed."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from kbootstrap.drift import of_cluster, of_node
 from kbootstrap.engine.phase import AnyPhase, View
@@ -61,3 +62,13 @@ def differences(
                 own += phase.drift(views(phase, node))
         found += (d for d in own if not any(d.key == k or d.key.startswith(f"{k}.") for k in known))
     return tuple(dict.fromkeys(found))
+
+
+def comparisons(
+    cluster: Cluster, phases: Iterable[AnyPhase], probed: Mapping[str, Mapping[str, Any]]
+) -> Iterator[KbError]:
+    """What the phases find when they compare the nodes; ``probed``: node -> phase id -> facts."""
+    for phase in phases:
+        facts = {name: found[phase.id] for name, found in probed.items() if phase.id in found}
+        for error in phase.compare(cluster, facts):
+            yield error.at("", phase.id)

@@ -20,7 +20,7 @@ from kbootstrap.engine.drift import (
     unprinted,
 )
 from kbootstrap.engine.events import Bus, Event
-from kbootstrap.engine.parts import first_failure, groups, host_parts
+from kbootstrap.engine.parts import first_failure, groups, host_parts, longest
 from kbootstrap.engine.phase import AnyPhase, Bits, View
 from kbootstrap.engine.plan import Step
 from kbootstrap.engine.recovery import once_back
@@ -183,10 +183,10 @@ class StepRunner:
             raise problem
 
     def _group(self, phase: AnyPhase, host: str, group: tuple[Action, ...], changes: int) -> None:
+        name, slow = self.node.name, longest(group).text
         for action in group:
-            self.world.bus(
-                Event(kind="action", node=self.node.name, phase=phase.id, text=action.text)
-            )
+            text = action.text
+            self.world.bus(Event(kind="action", node=name, phase=phase.id, text=text, longest=slow))
             if action.waits:
                 self.world.bus.note(self.node.name, phase.id, action.text)
         if host == "api":

@@ -45,6 +45,25 @@ class StaticPod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedPod:
+    """A pod that kubeadm makes, or should have made.
+
+    Attributes:
+        name: kube-proxy, coredns, or a static pod's component.
+        pod: the pod's own name; empty if there is none.
+        reason: why it does not run; empty if it does.
+        lasting: the reason does not pass by itself.
+
+    """
+
+    node: str
+    name: str
+    pod: str = ""
+    reason: str = ""
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What the API server answered."""
 
@@ -57,6 +76,7 @@ class Observed:
     kubelet_config: Document = EMPTY  # KubeletConfiguration as stored
     kube_proxy_config: Document = EMPTY  # KubeProxyConfiguration as stored
     static_pods: tuple[StaticPod, ...] = ()
+    own_pods: tuple[ObservedPod, ...] = ()  # only for up, join and status
     token_owners: frozenset[str] = frozenset()  # nodes our bootstrap tokens were made for
     certs_uploaded: bool = False  # secret kubeadm-certs is there
     busy: frozenset[str] = frozenset()  # nodes with pods a drain would move; only for reset
@@ -78,12 +98,27 @@ class Observed:
                 return pod
         return None
 
+    def pods_down(
+        self, node: str, wanted: tuple[str, ...], also: tuple[str, ...] = ()
+    ) -> tuple[ObservedPod, ...]:
+        """What of ``wanted`` does not run on a node, and of ``also`` what is there all the same."""
+        here = [pod for pod in self.own_pods if pod.node == node]
+        have = {pod.name for pod in here}
+        missing = (ObservedPod(node=node, name=n, reason=NO_POD) for n in wanted if n not in have)
+        return (*missing, *(p for p in here if p.reason and p.name in (*wanted, *also)))
+
+    def with_pods(self, node: str, names: tuple[str, ...]) -> tuple[ObservedPod, ...]:
+        """The pods once those of a node run."""
+        others = tuple(pod for pod in self.own_pods if pod.node != node)
+        return (*others, *(ObservedPod(node=node, name=name) for name in names))
+
     def with_node(self, name: str, **changes: Any) -> tuple[ObservedNode, ...]:
         """The nodes after one of them changed, or was added."""
         old = self.node(name) or ObservedNode(name=name, ready=False)
         return (*(n for n in self.nodes if n.name != name), replace(old, **changes))
 
 
+NO_POD = "there is no pod of it"
 NOTHING = Observed()
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons

@@ -6,6 +6,7 @@ whether it is still there, so that a dead peer is noticed within 45 s.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,8 +15,13 @@ from kbootstrap.remote.frames import ReplyReader
 
 _SEND_SECONDS = 0.5  # then look whether the other side wants to be read first
 _QUIET_SECONDS = 15
+MUTE_SECONDS = 120  # without a word from our script: nothing of ours runs there
 _READ_BYTES = 64 * 1024
 _STALLS = int(_QUIET_SECONDS / _SEND_SECONDS)
+
+
+class Mute(Exception):  # noqa: N818  # never shown: the caller turns it into KB209
+    """Something runs there that is not what was started, or its stderr leads nowhere."""
 
 
 class Exchange:
@@ -34,6 +40,7 @@ class Exchange:
         self._wake = threading.Event()
         self.sent = 0
         self.received = 0
+        self._deadline = time.monotonic() + MUTE_SECONDS
         channel.settimeout(_SEND_SECONDS)
         # Both buffers set the event when something comes or the channel closes. Reading one
         # empty clears it, so both are looked at again before every wait.
@@ -63,7 +70,7 @@ class Exchange:
             if not self._send(chunk):
                 break
         while not self._reader.done and (self._drain() or self._wait()):
-            pass
+            self._must_speak()
         self._drain()
 
     def _open_sudo(self, password: bytes) -> bool:
@@ -75,7 +82,17 @@ class Exchange:
                 self._channel.shutdown_write()  # no second try; sudo ends now
             if not self._drain() and not self._wait():
                 return False
+            self._must_speak()
         return True
+
+    def _must_speak(self) -> None:
+        """Raise `Mute` when the script has said nothing for too long, or all but on stderr."""
+        reader = self._reader
+        if reader.started and not reader.complete:
+            self._deadline = time.monotonic() + MUTE_SECONDS
+        elif time.monotonic() > self._deadline and not reader.done:
+            where = "its stderr" if reader.complete else "it"
+            raise Mute(f"nothing of the script came on {where} for {MUTE_SECONDS} s")
 
     def _send(self, chunk: memoryview) -> bool:
         """Send a slice, reading meanwhile; False: nobody takes it."""

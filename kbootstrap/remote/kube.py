@@ -23,6 +23,7 @@ from kbootstrap.remote.kubeobjects import (
     kubeadm_config_of,
     kubelet_config_of,
     node_of,
+    own_pods_of,
     owner_of,
     static_pods_of,
     text_of,
@@ -38,11 +39,13 @@ class Asks:
 
     Attributes:
         pods: pods too, which only a drain needs.
+        own_pods: why those that kubeadm makes do not run.
         etcd: etcd's members, for who changes them or takes a control plane down.
 
     """
 
     pods: bool = False
+    own_pods: bool = False
     etcd: bool = False
 
 
@@ -109,6 +112,7 @@ class KubeReader:
         maps = self.http.request("GET", f"{SYSTEM}/configmaps")["items"]
         tokens = self.http.request("GET", TOKENS)["items"]
         words = [text_of(token, "description") for token in tokens]
+        pods = self._pods()
         return Observed(
             reachable=True,
             ready=self._ready(),
@@ -117,7 +121,8 @@ class KubeReader:
             kubeadm_config=kubeadm_config_of(maps),
             kubelet_config=kubelet_config_of(maps),
             kube_proxy_config=kube_proxy_config_of(maps),
-            static_pods=static_pods_of(self._control_plane()),
+            static_pods=static_pods_of(pods),
+            own_pods=own_pods_of(pods) if self._asks.own_pods else (),
             token_owners=frozenset(owner for w in words if (owner := owner_of(w))),
             certs_uploaded=PROXY_TOKEN in words,
             workloads=frozenset(self._workloads()),
@@ -132,9 +137,19 @@ class KubeReader:
             for item in self.http.request("GET", f"{SYSTEM_APPS}/{kind}")["items"]:
                 yield item["metadata"]["name"]
 
-    def _control_plane(self) -> list[dict[str, Any]]:
-        path = f"{SYSTEM}/pods?labelSelector=tier%3Dcontrol-plane"
-        items: list[dict[str, Any]] = self.http.request("GET", path)["items"]
+    def _pods(self) -> list[dict[str, Any]]:
+        """Of kube-system: those of the control plane, or all where their reasons are asked for."""
+        some = "" if self._asks.own_pods else "?labelSelector=tier%3Dcontrol-plane"
+        items: list[dict[str, Any]] = self.http.request("GET", f"{SYSTEM}/pods{some}")["items"]
+        return items
+
+    def events(self, pod: str) -> list[dict[str, Any]]:
+        """The warnings about a pod of kube-system; none where the API does not show them."""
+        path = f"{SYSTEM}/events?fieldSelector=involvedObject.name%3D{pod},type%3DWarning"
+        try:
+            items: list[dict[str, Any]] = self.http.request("GET", path)["items"]
+        except ApiError:
+            return []
         return items
 
     def _ready(self) -> bool:

@@ -15,13 +15,16 @@ from kbootstrap.model.observed import (
     OUR_LABELS,
     OUR_TAINTS,
     ObservedNode,
+    ObservedPod,
     StaticPod,
 )
+from kbootstrap.remote.podreasons import reason_of
 
 SYSTEM = "/api/v1/namespaces/kube-system"
 SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"
 TOKENS = f"{SYSTEM}/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
 PROXY_TOKEN = "Proxy for managing TTL for the kubeadm-certs secret"  # noqa: S105 - kubeadm's words
+_OWN = {"kube-proxy": "kube-proxy", "kube-dns": "coredns"}  # label k8s-app -> our name
 NOT_FOUND = 404
 CONFLICT = 409
 
@@ -117,7 +120,11 @@ def _document(maps: list[dict[str, Any]], name: str, key: str) -> Document:
 
 def static_pods_of(pods: list[dict[str, Any]]) -> tuple[StaticPod, ...]:
     """The control plane's pods, as the kubelets report them."""
-    return tuple(map(_static_pod, pods))
+    return tuple(map(_static_pod, filter(_is_static, pods)))
+
+
+def _is_static(pod: dict[str, Any]) -> bool:
+    return (pod["metadata"].get("labels") or {}).get("tier") == "control-plane"
 
 
 def _static_pod(pod: dict[str, Any]) -> StaticPod:
@@ -128,3 +135,27 @@ def _static_pod(pod: dict[str, Any]) -> StaticPod:
         version=container["image"].rpartition(":")[2],
         args=tuple([*(container.get("command") or ()), *(container.get("args") or ())][1:]),
     )
+
+
+def own_pods_of(pods: list[dict[str, Any]]) -> tuple[ObservedPod, ...]:
+    """The pods of kubeadm among kube-system's that are on a node; what is going away is not."""
+    found = []
+    for pod in pods:
+        meta, labels = pod["metadata"], pod["metadata"].get("labels") or {}
+        name = _OWN.get(labels.get("k8s-app", ""), "")
+        if _is_static(pod):
+            name = labels.get("component", "")
+        node = pod["spec"].get("nodeName", "")
+        ended = (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
+        if name and node and not ended and not meta.get("deletionTimestamp"):
+            why = reason_of(pod)
+            found.append(
+                ObservedPod(
+                    node=node,
+                    name=name,
+                    pod=meta["name"],
+                    reason=why.text if why else "",
+                    lasting=bool(why and why.lasting),
+                )
+            )
+    return tuple(found)

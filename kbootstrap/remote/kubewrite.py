@@ -33,6 +33,7 @@ from kbootstrap.remote.kubeobjects import (
     text_of,
     token_object,
 )
+from kbootstrap.remote.ownpods import await_own_pods
 from kbootstrap.remote.rollout import await_rollout
 from kbootstrap.wait import retry, until
 
@@ -67,6 +68,7 @@ class KubeWriter:
             act.AwaitRollout: self._await_rollout,
             act.AwaitPodCidr: self._await_pod_cidr,
             act.AwaitReady: self._await_ready,
+            act.AwaitPods: lambda action, _: await_own_pods(reader, action),
             act.Cordon: self._cordon,
             act.Drain: self._drain,
             act.Uncordon: self._uncordon,

@@ -17,7 +17,7 @@ from kbootstrap.codes_ssh import NOT_A_SHELL, SESSION_REFUSED, SUDO_PASSWORD, SU
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.capture import Capture
-from kbootstrap.remote.exchange import Exchange
+from kbootstrap.remote.exchange import Exchange, Mute
 from kbootstrap.remote.faults import PROMPT, Refusal, on_exchange, on_refusal
 from kbootstrap.remote.forward import LocalForward
 from kbootstrap.remote.frames import Garbled, ReplyReader
@@ -129,6 +129,9 @@ class Connection:
         except Garbled as error:
             words = f"{self.name} sent a broken answer"
             raise LoginError(NOT_A_SHELL, words, detail=str(error)) from error
+        except Mute as error:
+            words = f"{self.name} does not answer as a shell ({error})"
+            raise LoginError(NOT_A_SHELL, words, detail=reader.noise) from error
         except _ssh().LOSSES as error:
             raise self._lost(session.connection, error) from error
         finally:

@@ -18,8 +18,8 @@ from kbootstrap.action import Action, HostAction, Risk
 from kbootstrap.engine.events import clean
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.secret import Secret
-from phases import RESET, RESET_ALL, join
-from tests.laws.views import PHASES, changed, views
+from phases import RESET, RESET_ALL, fitness, join
+from tests.laws.views import BOOT, MACHINE, PHASES, changed, views
 
 LAW = settings(
     max_examples=40,
@@ -83,8 +83,17 @@ def any_prefix_resumes(phase: AnyPhase, view: View[Any]) -> None:
 
 
 def verdict(phase: AnyPhase, view: View[Any]) -> object:
-    errors = [(error.code, error.message, error.detail) for error in phase.check(view)]
+    found = [*phase.check(view), *phase.compare(view.cluster, beside(phase, view))]
+    errors = [(error.code, error.message, error.detail) for error in found]
     return deeds(planned(phase, view)), errors, tuple(phase.drift(view))
+
+
+def beside(phase: AnyPhase, view: View[Any]) -> dict[str, Any]:
+    """The node's facts, and for every other node those of a member."""
+    if phase is not fitness.PHASE:
+        return {view.node.name: view.facts}
+    member = fitness.Facts(member=True, machine_id=MACHINE, boot_id=BOOT)
+    return {**{node.name: member for node in view.cluster.nodes}, view.node.name: view.facts}
 
 
 @each_fact

@@ -17,7 +17,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.model.starters import LAYOUTS
-from phases import UP, cleanup, host, identity, init, kubeconfig, programs
+from phases import UP, cleanup, fitness, host, identity, init, kubeconfig, programs
 from tests.laws.clusters import CA, NAMES, bits, cluster
 
 NOW = 1_000_000
@@ -34,6 +34,12 @@ FIT = identity.Facts(
 )
 FACTS: dict[type, Any] = {
     identity.Facts: FIT,
+    fitness.Facts: fitness.Facts(
+        address=True,
+        network=("/etc/cni/net.d/10-flannel.conflist",),
+        machine_id="5d0c7d4f",
+        boot_id="7a7b",
+    ),
     host.Facts: host.Facts(
         swap=True, missing_module=host.MODULES, wrong_sysctl=("net.ipv4.ip_forward",)
     ),

@@ -22,6 +22,7 @@ from kbootstrap.model.observed import (
     NOTHING,
     Observed,
     ObservedNode,
+    ObservedPod,
     manifest_ref,
 )
 from kbootstrap.runtime import containerd
@@ -30,10 +31,12 @@ from phases import (
     cleanup,
     etcd_restore,
     etcd_snapshot,
+    fitness,
     host,
     identity,
     init,
     kubeadm_config,
+    kubelet,
     member,
     programs,
     reset,
@@ -50,6 +53,7 @@ NOW = 1_000_000
 NUMBERS = (0, NOW, 2 * 1024 * 1024)
 RUNS = ("none", "running", "ok", "failed", "lost")
 MAPS = ("kubeadm-config", "kubelet-config", "coredns", "kube-proxy")
+MACHINE, BOOT = "5d0c7d4f", "7a7b"  # a machine-id and a boot-id
 WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
@@ -79,6 +83,15 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
     (identity.Facts, "taken"): some(("6443", "10250")),
     (identity.Facts, "lacks"): some(("awk", "losetup", "conntrack")),
+    (fitness.Facts, "lost_resolver"): st.sampled_from(("", "/etc/resolv.conf")),
+    (fitness.Facts, "network"): some(("/etc/cni/net.d/10-flannel.conflist",)),
+    (fitness.Facts, "range"): st.sampled_from(("", "10.244.1.0/24")),
+    (fitness.Facts, "bridge"): some(("10.42.1.1/24", "10.244.1.1/24")),
+    (fitness.Facts, "machine_id"): st.sampled_from(("", MACHINE)),
+    (fitness.Facts, "boot_id"): st.sampled_from(("", BOOT)),
+    (fitness.Facts, "blocked"): some(("192.0.2.11 6443 timed out", "192.0.2.13 2380 timed out")),
+    (kubelet.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
+    (runtime.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
     (host.Facts, "missing_module"): some(host.MODULES),
     (host.Facts, "wrong_sysctl"): some(
         ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
@@ -111,6 +124,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         for kind in (upgrade_facts.Facts, upgrade_facts.PlaneFacts)
         for name, words in (
             ("version", st.sampled_from(("", "1.6.20", "v2.1.0"))),
+            ("umask", st.sampled_from(("", "0022", "0027"))),
             ("flag", some(("container-runtime /etc/default/kubelet", "other /etc/other"))),
         )
     },
@@ -225,6 +239,19 @@ def changed(draw: st.DrawFn, phase: AnyPhase, field: str) -> tuple[View[Any], Vi
     return view, replace(view, facts=replace(facts, **{field: other}))
 
 
+def _own_pods(names: list[str]) -> list[tuple[ObservedPod, ...]]:
+    """None, some that run, and one of each that does not."""
+    kinds = ("kube-apiserver", "kube-proxy", "coredns")
+    places = [(node, kind) for node in names for kind in kinds]
+    return [
+        (),
+        *(
+            tuple(ObservedPod(node=n, name=k, pod=f"{k}-{n}", reason=why) for n, k in places)
+            for why in ("", "kube-proxy: ImagePullBackOff")
+        ),
+    ]
+
+
 @st.composite
 def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
     """Nothing before there is a cluster; then nodes, and what joins and resets leave."""
@@ -243,6 +270,7 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
         kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),
         kubelet_config=Document.of({"failCgroupV1": False} if draw(FLAGS) else {}),
+        own_pods=draw(st.sampled_from(_own_pods(names))),
         token_owners=frozenset(draw(some((*names, cleanup.INIT)))),
         certs_uploaded=draw(FLAGS),
         busy=frozenset(draw(some(names))),

@@ -147,7 +147,7 @@ def test_phases_are_drawn(capsys: Captured) -> None:
     assert main(["phases", "--graph"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "graph TD"
-    assert "  identity --> host" in lines
+    assert "  identity --> fitness" in lines
     assert "  init -. first control plane .-> join-worker" in lines
     assert lines == files.graph(UP)
 

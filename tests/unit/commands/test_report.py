@@ -182,7 +182,7 @@ def test_phases_are_chosen_by_name_or_range(tmp_path: object) -> None:
         return [phase.id for phase in chosen_phases(UP, options)]
 
     assert ids(phase="host") == ["host"]
-    assert ids(until_phase="host") == ["identity", "host"]
+    assert ids(until_phase="host") == ["identity", "fitness", "host"]
     assert ids(from_phase="ready") == ["ready", "cleanup", "member"]
     assert ids(from_phase="host", until_phase="files") == ["host", "files"]
     assert ids() == [phase.id for phase in UP]

@@ -71,6 +71,59 @@ fi
 :
 )
 
+# ---- probe:fitness
+(
+resolver=/etc/resolv.conf
+if [ -r /var/lib/kubelet/config.yaml ]; then
+  while read -r key value; do
+    case $key in resolvConf:) value=${value#\"} resolver=${value%\"} ;; esac
+  done </var/lib/kubelet/config.yaml
+elif [ "$resolver" = /etc/resolv.conf ] && [ ! -e "$resolver" ] && [ -e /run/systemd/resolve/resolv.conf ]; then
+  resolver=/run/systemd/resolve/resolv.conf
+fi
+[ -z "$resolver" ] || [ -e "$resolver" ] || kb_fact lost_resolver "$resolver"
+[ -e /etc/kubernetes/kubelet.conf ] && kb_fact member 1
+for path in /etc/cni/net.d/*; do
+  case $path in
+    /etc/cni/net.d/10-kbootstrap.conflist) ;;
+    *.conf | *.conflist | *.json) [ -e "$path" ] && kb_fact network "$path" ;;
+  esac
+done
+if [ -r /etc/cni/net.d/10-kbootstrap.conflist ]; then
+  while read -r line; do
+    case $line in *'"subnet": "'*) line=${line#*'"subnet": "'}; kb_fact range "${line%%\"*}" ;; esac
+  done </etc/cni/net.d/10-kbootstrap.conflist
+fi
+if addresses=$(ip -o addr show 2>/dev/null); then
+  printf '%s\n' "$addresses" | while read -r _ link family address _; do
+    [ "${address%/*}" != 192.0.2.11 ] || kb_fact address 1
+    case $link/$family in cni0/inet) kb_fact bridge "$address" ;; esac
+  done
+else
+  kb_fact address 1
+fi
+if [ -r /etc/machine-id ] && read -r id </etc/machine-id; then kb_fact machine_id "$id"; fi
+if read -r id </proc/sys/kernel/random/boot_id; then kb_fact boot_id "$id"; fi
+reach() {
+  words=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
+  case $?,$words in
+    124,* | 143,*) words='timed out' ;;
+    *refused*) return ;;
+  esac
+  kb_fact blocked "$1 $2 ${words##*: }"
+}
+if [ ! -e /etc/kubernetes/kubelet.conf ] && command -v bash >/dev/null 2>&1; then
+  reach api.example.org 6443 &
+  reach 192.0.2.12 2379 &
+  reach 192.0.2.12 2380 &
+  reach 192.0.2.13 2379 &
+  reach 192.0.2.13 2380 &
+  wait
+fi
+
+:
+)
+
 # ---- probe:host
 (
 while read -r device _; do
@@ -133,10 +186,11 @@ done
 kb_files file '' "$@"
 outdated="" pid=0
 if [ -r /var/lib/kbootstrap/runtime-outdated ]; then IFS= read -r outdated </var/lib/kbootstrap/runtime-outdated || :; fi
-for line in $(systemctl show containerd.service -p ActiveState -p UnitFileState -p MainPID); do
+for line in $(systemctl show containerd.service -p ActiveState -p UnitFileState -p UMask -p MainPID); do
   case $line in
     ActiveState=active) kb_fact active 1 ;;
     UnitFileState=enabled) kb_fact enabled 1 ;;
+    UMask=*) kb_fact umask "${line#*=}" ;;
     MainPID=*) pid=${line#*=} ;;
   esac
 done
@@ -177,12 +231,13 @@ fi
 
 # ---- probe:kubelet
 (
-kb_files file '' /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/crictl.yaml
-for line in $(systemctl show kubelet.service -p UnitFileState -p NeedDaemonReload -p FragmentPath); do
+kb_files file '' /etc/systemd/system/kubelet.service /etc/systemd/system/kubelet.service.d/10-kubeadm.conf /etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf /etc/crictl.yaml
+for line in $(systemctl show kubelet.service -p UnitFileState -p NeedDaemonReload -p FragmentPath -p UMask); do
   case $line in
     UnitFileState=enabled) kb_fact enabled 1 ;;
     NeedDaemonReload=yes) kb_fact reload 1 ;;
     FragmentPath=/lib/* | FragmentPath=/usr/lib/*) kb_fact packaged 1 ;;
+    UMask=*) kb_fact umask "${line#*=}" ;;
   esac
 done
 
@@ -222,7 +277,7 @@ fi
 # ---- probe:init
 (
 kb_fact run "$(kb_run_state init)"
-for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
+for path in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
   [ -e "$path" ] && kb_fact here "$path"
 done
 if grep -qs kubelet-client-current.pem /etc/kubernetes/kubelet.conf; then kb_fact finalized 1; fi
@@ -284,7 +339,7 @@ esac
 # ---- probe:cleanup
 (
 kb_fact run "$(kb_run_state init)"
-for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
+for path in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
   [ -e "$path" ] && kb_fact here "$path"
 done
 if grep -qs kubelet-client-current.pem /etc/kubernetes/kubelet.conf; then kb_fact finalized 1; fi
@@ -577,6 +632,15 @@ ExecStart=/usr/local/bin/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $
 kb_flush 0644 root:root
 )
 
+# ---- kubelet: write /etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf (101 bytes, 0644)
+(
+kb_write /etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf '# Written by kbootstrap: containers of other users read what the kubelet makes.
+[Service]
+UMask=0022
+'
+kb_flush 0644 root:root
+)
+
 # ---- kubelet: write /etc/crictl.yaml (149 bytes, 0644)
 (
 kb_write /etc/crictl.yaml '# Written by kbootstrap.
@@ -776,5 +840,7 @@ kb_put /etc/cni/net.d/10-kbootstrap.conflist 0644 root:root 487 88ee56818af65b17
 # ---- labels: set on the node: topology.kubernetes.io/zone=rack1 [not on this machine]
 
 # ---- ready: wait until the node is Ready [not on this machine]
+
+# ---- ready: wait until the node's own pods run [not on this machine]
 
 # ---- cleanup: delete the bootstrap token of init [not on this machine]

@@ -86,10 +86,11 @@ done
 kb_files file '' "$@"
 outdated="" pid=0
 if [ -r /var/lib/kbootstrap/runtime-outdated ]; then IFS= read -r outdated </var/lib/kbootstrap/runtime-outdated || :; fi
-for line in $(systemctl show containerd.service -p ActiveState -p UnitFileState -p MainPID); do
+for line in $(systemctl show containerd.service -p ActiveState -p UnitFileState -p UMask -p MainPID); do
   case $line in
     ActiveState=active) kb_fact active 1 ;;
     UnitFileState=enabled) kb_fact enabled 1 ;;
+    UMask=*) kb_fact umask "${line#*=}" ;;
     MainPID=*) pid=${line#*=} ;;
   esac
 done

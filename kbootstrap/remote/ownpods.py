@@ -1,0 +1,60 @@
+"""The pods of kube-system that kubeadm makes: which they are, and waiting until they run."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from kbootstrap.action import AwaitPods
+from kbootstrap.codes_fitness import PODS_DOWN
+from kbootstrap.errors import PhaseError
+from kbootstrap.model.observed import ObservedPod
+from kbootstrap.remote.kube import KubeReader
+from kbootstrap.wait import until
+
+LASTING_SECONDS = 20  # how long a reason that does not pass by itself is given, all the same
+
+
+def await_own_pods(reader: KubeReader, action: AwaitPods) -> None:
+    """Wait until the pods run on the node.
+
+    Raises:
+        PhaseError: KB325, with each pod's reason; before the deadline if a reason lasts.
+
+    """
+    start = time.monotonic()
+    down: tuple[ObservedPod, ...] = ()
+    since: float | None = None
+
+    def settled() -> bool:
+        nonlocal down, since
+        down = reader.observe().pods_down(action.node, action.pods, action.also)
+        if not any(pod.lasting for pod in down):
+            since = None
+            return not down
+        since = since or time.monotonic()
+        return time.monotonic() - since > LASTING_SECONDS
+
+    until(settled, action.seconds)
+    if down:
+        names = ", ".join(pod.name for pod in down)
+        seconds = int(time.monotonic() - start)
+        raise PhaseError(
+            PODS_DOWN,
+            f"not running on {action.node} after {seconds} s: {names}",
+            detail="\n".join(_lines(reader, down)),
+        )
+
+
+def _lines(reader: KubeReader, down: Iterable[ObservedPod]) -> Iterator[str]:
+    for pod in down:
+        yield f"{pod.name}: {pod.reason}"
+        yield from (f"  last event: {text}" for text in _last_event(reader, pod))
+
+
+def _last_event(reader: KubeReader, pod: ObservedPod) -> Iterator[str]:
+    """What the kubelet reported: of a sandbox that cannot be made the pod itself says nothing."""
+    if pod.pod:
+        events: list[dict[str, Any]] = reader.events(pod.pod)
+        events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")))
+        for event in events[-1:]:
+            yield " ".join(str(event.get("message", "")).split())

@@ -1,0 +1,162 @@
+"""Would pods run on this node, and does it reach the cluster? Found before anything changes.
+
+What cannot work is refused with a code of its own. Other pod networks' configurations are moved
+aside before the join, through the ledger, because a runtime takes the first one by name.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_interface
+
+from kbootstrap import codes_fitness as codes
+from kbootstrap.action import Action, Run
+from kbootstrap.engine.phase import Phase, View
+from kbootstrap.errors import KbError, NoticeError, PhaseError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render
+from phases.cni_bridge import CONFLIST
+
+KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+MEMBER = "/etc/kubernetes/kubelet.conf"
+RESOLVED = "/run/systemd/resolve/resolv.conf"
+OTHERS = 0o005  # what containers of other users need of a service's files: to read and to enter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What templates/fitness/probe.sh.j2 prints."""
+
+    lost_resolver: str = ""  # the kubelet's resolv.conf, if there is no such file
+    member: bool = False  # kubelet.conf is there
+    network: tuple[str, ...] = ()  # CNI configurations that are not ours; only with cni.type bridge
+    range: str = ""  # the pod CIDR in our own CNI configuration
+    bridge: tuple[str, ...] = ()  # IPv4 addresses of cni0, such as 10.244.1.1/24
+    address: bool = False  # an interface has the advertise_address
+    machine_id: str = ""
+    boot_id: str = ""
+    blocked: tuple[str, ...] = ()  # "HOST PORT why"; only asked on a node that is no member
+
+
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only; on a node that is no member up to 5 s, where a firewall drops a port."""
+    return render(
+        "fitness/probe.sh.j2",
+        resolver=_resolver(cluster, node),
+        resolved=RESOLVED,
+        kubelet_config=KUBELET_CONFIG,
+        member=MEMBER,
+        conflist=CONFLIST if _bridges(cluster) else "",
+        address=node.advertise_address,
+        targets=tuple(_targets(cluster, node)),
+    )
+
+
+def _resolver(cluster: Cluster, node: Node) -> str:
+    named = {arg.name: arg.value for arg in node.kubelet_args}.get("resolv-conf")
+    return str(named or cluster.kubelet.data.get("resolvConf", "/etc/resolv.conf"))
+
+
+def _bridges(cluster: Cluster) -> bool:
+    return cluster.cni.type == "bridge"
+
+
+def _targets(cluster: Cluster, node: Node) -> Iterator[tuple[str, int]]:
+    """What a join needs: the endpoint, and every other etcd member of a control plane."""
+    yield _endpoint(cluster)
+    if node.is_control_plane and cluster.etcd.external is None:
+        for other in cluster.control_planes:
+            if other != node:
+                yield from ((other.advertise_address, port) for port in (2379, 2380))
+
+
+def _endpoint(cluster: Cluster) -> tuple[str, int]:
+    host, _, port = cluster.api.endpoint.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def plan(view: View[Facts]) -> Iterator[Action]:
+    """Move other networks' configurations aside, as long as no pod uses them."""
+    if view.facts.network and not view.facts.member:
+        yield Run(
+            why="the runtime takes the first configuration by name, and until ours is there any",
+            title=f"move aside, until reset: {', '.join(view.facts.network)}",
+            body=render("fitness/aside.sh.j2", paths=view.facts.network),
+            effect={"network": ()},
+        )
+
+
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """Everything that would leave a node on which pods cannot run."""
+    facts, node = view.facts, view.node
+    if facts.lost_resolver:
+        yield PhaseError(codes.NO_RESOLVER, f"there is no file {facts.lost_resolver}")
+    if not facts.address:
+        yield PhaseError(
+            codes.NO_ADDRESS, f"no interface has the advertise_address {node.advertise_address}"
+        )
+    if _bridges(view.cluster):
+        yield from _other_network(facts)
+
+
+def _other_network(facts: Facts) -> Iterator[KbError]:
+    first = [path for path in facts.network if path < CONFLIST]
+    if facts.member and first:
+        yield PhaseError(
+            codes.OTHER_NETWORK, f"the runtime takes {first[0]} in place of {CONFLIST}"
+        )
+    for address in facts.bridge:
+        if str(ip_interface(address).network) != facts.range:
+            ours = f"not of {facts.range}" if facts.range else "and is not ours"
+            yield PhaseError(
+                codes.OTHER_NETWORK,
+                f"the bridge cni0 has address {address}, {ours}",
+                detail="where nothing uses it: ip link delete cni0",
+            )
+
+
+def closes(umask: str) -> bool:
+    """Whether files made with it, as `systemctl show` prints it, are closed to other users."""
+    return bool(umask) and set(umask) <= set("01234567") and bool(int(umask, 8) & OTHERS)
+
+
+def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
+    """What only several nodes together show: one machine twice, and ports that are dropped."""
+    first: dict[str, str] = {}  # machine-id -> the first node that has it
+    for name, found in facts.items():
+        if found.machine_id:
+            one = first.setdefault(found.machine_id, name)
+            if one != name:
+                same_boot = bool(found.boot_id) and found.boot_id == facts[one].boot_id
+                yield _twins(one, name, same_boot=same_boot).at(name)
+    alive = {cluster.node(name).advertise_address for name in facts}
+    if any(facts[node.name].member for node in cluster.control_planes if node.name in facts):
+        alive.add(_endpoint(cluster)[0])  # before init nobody may have that address yet
+    for name, found in facts.items():
+        for line in found.blocked:
+            host, port, why = line.split(" ", 2)
+            if host in alive:
+                text = f"cannot reach {host}:{port} ({_hint(why)})"
+                yield PhaseError(codes.UNREACHED, text).at(name)
+
+
+def _twins(one: str, other: str, *, same_boot: bool) -> KbError:
+    """Two nodes with one machine-id; containers on one kernel differ in the machine-id."""
+    if same_boot:
+        text = f"{one} and {other} lead to the same machine (machine-id and boot-id are equal)"
+        return PhaseError(codes.SAME_MACHINE, text)
+    return NoticeError(codes.CLONED, f"{one} and {other} have the same /etc/machine-id")
+
+
+def _hint(why: str) -> str:
+    return f"{why}; firewall?" if why == "timed out" else why
+
+
+PHASE = Phase(
+    id="fitness",
+    title="Fit for pods",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    compare=compare,
+)

@@ -1,0 +1,67 @@
+"""What phase ready waits for on a node: Ready, and the pods kubeadm makes."""
+
+from kbootstrap.action import AwaitPods, AwaitReady
+from kbootstrap.engine.phase import NoFacts, View
+from kbootstrap.model.observed import Observed, ObservedNode, ObservedPod
+from phases import ready
+from tests.laws.clusters import cluster
+
+PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+def seen(name: str, *pods: ObservedPod) -> Observed:
+    node = ObservedNode(name=name, ready=True)
+    return Observed(reachable=True, ready=True, nodes=(node,), own_pods=pods)
+
+
+def planned(site: str, name: str, *pods: ObservedPod) -> list[object]:
+    known = cluster(site)
+    view = View(cluster=known, node=known.node(name), facts=NoFacts(), api=seen(name, *pods))
+    return list(ready.plan(view))
+
+
+def running(node: str, *names: str) -> tuple[ObservedPod, ...]:
+    return tuple(ObservedPod(node=node, name=name, pod=f"{name}-{node}") for name in names)
+
+
+def test_a_node_whose_pods_run_is_done() -> None:
+    assert planned("ha", "cp1", *running("cp1", *PLANE, "etcd", "kube-proxy")) == []
+    assert planned("ha", "w1", *running("w1", "kube-proxy")) == []
+
+
+def test_a_ready_node_without_kube_proxy_is_not_done() -> None:
+    (action,) = planned("ha", "w1", *running("cp1", "kube-proxy"))
+    assert isinstance(action, AwaitPods)
+    assert (action.node, action.pods) == ("w1", ("kube-proxy",))
+
+
+def test_the_plan_says_why_one_does_not_run() -> None:
+    broken = ObservedPod(node="w1", name="kube-proxy", pod="p", reason="CreateContainerError: no")
+    (action,) = planned("ha", "w1", broken)
+    assert isinstance(action, AwaitPods)
+    assert "kube-proxy: CreateContainerError: no" in action.text
+
+
+def test_only_what_the_inventory_asks_for_is_waited_for() -> None:
+    """No kube-proxy, and an etcd that others run."""
+    assert planned("dual-stack", "w1") == []
+    pods = running("cp1", *PLANE, "kube-proxy")
+    assert planned("external-etcd", "cp1", *pods) == []
+    (action,) = planned("external-etcd", "cp1", *pods[1:])
+    assert isinstance(action, AwaitPods)
+
+
+def test_coredns_counts_where_it_is_once_there_is_a_pod_network() -> None:
+    pending = ObservedPod(node="w1", name="coredns", pod="c", reason="ContainerCreating")
+    proxy = running("w1", "kube-proxy")
+    assert planned("cri-o", "w1", *proxy, pending) == []  # cni.type none
+    assert len(planned("ha", "w1", *proxy, pending)) == 1
+    assert planned("ha", "w1", *proxy, *running("w1", "coredns")) == []
+
+
+def test_an_empty_cluster_waits_for_both() -> None:
+    known = cluster("ha")
+    view = View(cluster=known, node=known.first, facts=NoFacts())
+    first, second = ready.plan(view)
+    assert isinstance(first, AwaitReady)
+    assert second.text == "wait until the node's own pods run"
