@@ -146,6 +146,12 @@ DRAIN_BLOCKED = Code(
     "Give the pods named above room elsewhere or relax their PodDisruptionBudget, then run the "
     "same command again; the node stays cordoned meanwhile.",
 )
+DRAIN_REFUSED = Code(
+    "KB353",
+    "a drain would lose pods or their data",
+    "Save the data, or delete the pods named above yourself; or run the same command with the flag "
+    "named beside each pod. The node stays cordoned meanwhile.",
+)
 NOT_SETTLED = Code(
     "KB340",
     "a phase ran well, yet its probe does not agree",

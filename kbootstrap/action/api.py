@@ -189,7 +189,8 @@ class Drain(ApiAction):
 
     Attributes:
         seconds: deadline; the error names the blocking pods and budgets.
-        force: pods without a controller and with local data go too.
+        force: pods without a controller go too, which nobody makes anew.
+        empty_dirs: pods with emptyDir volumes go too, and the data in them is lost.
         mark: noted on the Node once it is empty, so that nobody drains it again.
 
     """
@@ -198,6 +199,7 @@ class Drain(ApiAction):
     mark: str = ""
     seconds: int = 600
     force: bool = False
+    empty_dirs: bool = False
 
     @property
     def text(self) -> str:

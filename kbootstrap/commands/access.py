@@ -16,6 +16,7 @@ from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed
+from kbootstrap.remote.drain import Held
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader
 from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
@@ -42,6 +43,10 @@ class Api:
     def observe(self) -> Observed:
         """The cluster now."""
         return self._reader.observe()
+
+    def held_pods(self) -> tuple[Held, ...]:
+        """The pods that a drain would refuse to evict."""
+        return self._reader.held_pods()
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
         """Carry out an action; the writer is made on the first one."""

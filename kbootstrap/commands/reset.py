@@ -13,7 +13,7 @@ from kbootstrap.commands.seed import find_remaining
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.snapshot_first import probed, snapshot_first
 from kbootstrap.commands.targets import kubeconfig_path, limited, named
-from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.commands.up import carry_out, say_held_pods, stop_on
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
@@ -55,6 +55,7 @@ def _go(
         session.bits = dataclasses.replace(
             session.bits,
             force_drain=options.force_drain,
+            delete_emptydir_data=options.delete_emptydir_data,
             restore_host=options.restore_host,
             destroy=options.destroy_cluster,
             kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
@@ -65,6 +66,7 @@ def _go(
         stop_on((*_alive(session, nodes, options), *session.check(nodes, phases)), report)
         plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)
+        say_held_pods(session, plan)
         if plan.changes and not options.dry_run:
             _confirm(options, cluster, nodes)
         left = {node: tuple(_kept(session, node)) for node in nodes} if plan.changes else {}

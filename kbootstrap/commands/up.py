@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from kbootstrap import codes_phase as codes
-from kbootstrap.action import Risk
+from kbootstrap.action import Drain, Risk
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.drift import Differences, refusals, unapplied
 from kbootstrap.commands.options import Options
@@ -15,6 +15,7 @@ from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import ExitCode, InventoryError, KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
+from kbootstrap.remote.drain import is_allowed
 from phases import UP, init
 from phases import join as joining
 
@@ -104,6 +105,19 @@ def _confirm(options: Options, cluster: Cluster, plan: Plan) -> None:
         return
     nodes = (s.node for s in plan.changes if any(a.risk is Risk.DESTROY for a in s.actions))
     ask(f"this runs kubeadm reset on {', '.join(dict.fromkeys(nodes))}", cluster.name)
+
+
+def say_held_pods(session: Session, plan: Plan) -> None:
+    """Name the pods that the plan's drains will refuse to evict; nothing is changed yet."""
+    drains = [(s, a) for s in plan.changes for a in s.actions if isinstance(a, Drain)]
+    api = session.access.api() if drains else None
+    if api is None:
+        return
+    held = api.held_pods()
+    for step, action in drains:
+        for pod in held:
+            if pod.node == action.node and not is_allowed(pod, action):
+                session.bus.note(step.node, step.phase.id, f"the drain will stop at pod {pod.text}")
 
 
 def stop_on(errors: Iterable[KbError], report: Report) -> None:

@@ -10,7 +10,7 @@ from kbootstrap.commands.seed import find_seed
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.snapshot_first import probed, snapshot_first
 from kbootstrap.commands.targets import limited
-from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.commands.up import carry_out, say_held_pods, stop_on
 from kbootstrap.commands.upgrade_chain import chain, with_programs
 from kbootstrap.commands.upgrade_notes import further, notes, table
 from kbootstrap.engine.phase import AnyPhase, Window
@@ -102,7 +102,10 @@ def _hop(
         stop_on(session.errors, report)
         session.gather(None)
         session.bits = dataclasses.replace(
-            session.bits, force_drain=options.force_drain, drain=not options.no_drain
+            session.bits,
+            force_drain=options.force_drain,
+            delete_emptydir_data=options.delete_emptydir_data,
+            drain=not options.no_drain,
         )
         stop_on(session.check(nodes, (identity.PHASE, *phases)), report)
         _all_there(session, later)
@@ -111,6 +114,7 @@ def _hop(
             plan = session.plan(nodes, snapshot_first(session, nodes, phases, label))
             _show(session, report, nodes, later)
         report.plan(plan, session.lock.text)
+        say_held_pods(session, plan)
         ends = carry_out(session, plan, report)
         _left_cordoned(session)
         return ends

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from kbootstrap import codes_phase as codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import MANIFEST_SUM, Observed, manifest_ref
-from kbootstrap.remote.drain import busy_nodes
+from kbootstrap.remote.drain import Held, busy_nodes, held_pods
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.remote.kubeobjects import (
@@ -50,6 +51,16 @@ class Asks:
 NOTHING_MORE = Asks()
 
 
+@contextmanager
+def _looking() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        raise PhaseError(
+            codes.API_REFUSED, f"looking at the cluster: {error}", detail=str(error.status)
+        ) from error
+
+
 class KubeReader:
     """Looks at a cluster through one API server."""
 
@@ -71,14 +82,15 @@ class KubeReader:
         with self._lock:
             if self._seen and time.monotonic() - self._seen[0] < FRESH:
                 return self._seen[1]
-            try:
+            with _looking():
                 observed = self._observe()
-            except ApiError as error:
-                raise PhaseError(
-                    codes.API_REFUSED, f"looking at the cluster: {error}", detail=str(error.status)
-                ) from error
             self._seen = (time.monotonic(), observed)
             return observed
+
+    def held_pods(self) -> tuple[Held, ...]:
+        """The pods that a drain would refuse to evict."""
+        with _looking():
+            return held_pods(self.http)
 
     def forget(self) -> None:
         """Look anew next time: something was changed."""
