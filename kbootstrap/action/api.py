@@ -48,6 +48,17 @@ class DropCerts(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundCerts(ApiAction):
+    """Let the uploaded certificates end sooner than kubeadm's 2 hours: a killed run leaves them."""
+
+    ttl: int  # seconds from now
+
+    @property
+    def text(self) -> str:
+        return f"let the uploaded certificates end after {self.ttl // 60} min"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MintKey(ApiAction):
     """Make a fresh AES key for the uploaded certificates; slot ``certificate_key``."""
 

@@ -35,10 +35,17 @@ def status(options: Options, report: Report) -> ExitCode:
     report.differences(left)
     for place, seen in locks:
         report.holder(place.name, seen)
+    show_leftovers(report, observed, "kept for a run at work, or left by one that was killed")
     report.errors([*session.errors, *([api_error] if api_error else [])])
     if session.errors:
         return session.errors[0].exit_code
     return api_error.exit_code if api_error else with_differences(ExitCode.DONE, left)
+
+
+def show_leftovers(report: Report, observed: Observed, words: str) -> None:
+    """Name the bootstrap tokens and uploaded certificates of ours that the cluster has."""
+    for leftover in observed.leftovers:
+        report.note(f"{leftover}: {words}; `kbootstrap unlock` deletes it")
 
 
 def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbError | None]:

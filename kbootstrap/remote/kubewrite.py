@@ -3,7 +3,6 @@
 import base64
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
@@ -29,6 +28,7 @@ from kbootstrap.remote.kubeobjects import (
     PROXY_TOKEN,
     SYSTEM,
     TOKENS,
+    expiration,
     find_path,
     owner_of,
     rolled_out,
@@ -58,6 +58,7 @@ class KubeWriter:
         self._does: dict[type[act.ApiAction], Callable[[Any, dict[str, str]], None]] = {
             act.MakeToken: self._make_token,
             act.DropTokens: self._drop_tokens,
+            act.BoundCerts: self._bound_certs,
             act.DropCerts: self._drop_certs,
             act.MintKey: _mint_key,
             act.SetNodeMeta: self._set_node_meta,
@@ -89,8 +90,7 @@ class KubeWriter:
     def _make_token(self, action: act.MakeToken, slots: dict[str, str]) -> None:
         self._drop_tokens(act.DropTokens(why="", node=action.node), slots)
         token_id, token_secret = _random(6), _random(16)
-        expires = datetime.now(UTC) + timedelta(seconds=action.ttl)
-        token = token_object(action.node, token_id, token_secret, expires)
+        token = token_object(action.node, token_id, token_secret, action.ttl)
         try:
             self._http.request("POST", f"{SYSTEM}/secrets", token)
         except ApiError as error:
@@ -136,6 +136,16 @@ class KubeWriter:
         for token in self._http.request("GET", TOKENS)["items"]:
             if text_of(token, "description") == PROXY_TOKEN:
                 self._delete(f"{SYSTEM}/secrets/{token['metadata']['name']}")
+
+    def _bound_certs(self, action: act.BoundCerts, slots: dict[str, str]) -> None:
+        """The Secret kubeadm-certs belongs to this token: with it, it is deleted."""
+        del slots
+        end = base64.b64encode(expiration(action.ttl).encode()).decode()
+        for token in self._http.request("GET", TOKENS)["items"]:
+            if text_of(token, "description") == PROXY_TOKEN:
+                path = f"{SYSTEM}/secrets/{token['metadata']['name']}"
+                body = {"data": {"expiration": end}}
+                self._http.request("PATCH", path, body, content_type=_MERGE)
 
     def _delete(self, path: str) -> None:
         try:

@@ -19,12 +19,12 @@ HELD = (
 )
 
 
-def said(**flags: bool) -> list[str]:
+def said(*, force: bool = False, empty_dirs: bool = False) -> list[str]:
     notes: list[str] = []
     api = SimpleNamespace(held_pods=lambda: HELD)
     bus = SimpleNamespace(note=lambda node, phase, text: notes.append(f"{node} {phase}: {text}"))
     session: Any = SimpleNamespace(access=SimpleNamespace(api=lambda: api), bus=bus)
-    drain = Drain(why="it leaves", node="node2", **flags)
+    drain = Drain(why="it leaves", node="node2", force=force, empty_dirs=empty_dirs)
     say_held_pods(cast("Session", session), Plan((Step("node2", reset.DRAIN, (drain,)),)))
     return notes
 
