@@ -6,7 +6,7 @@ are made as for an empty cluster.
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from kbootstrap import codes_etcd
@@ -23,7 +23,7 @@ from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
 from kbootstrap.remote.kubewrite import KubeWriter
 from kbootstrap.remote.session import Hosts
 from kbootstrap.secret import Secret
-from phases import identity, init, join
+from phases import certificates, identity, init, join
 
 ETCD_NAME = "localhost"  # in the certificate kubeadm makes for every member
 
@@ -148,7 +148,7 @@ class Access:
         One whose init was cut short does not count unless it answers: its phase goes on
         with it.
         """
-        found = [(n, s) for n, s in self._candidates() if s.kubeconfig is not None]
+        found = _with_valid_login(self._candidates())
         found.sort(key=lambda one: not _came_to_its_end(one[1]))
         patient = [node for node, snapshot in found if _came_to_its_end(snapshot)]
         for node, snapshot in found:
@@ -213,6 +213,26 @@ class Access:
 def _serves(snapshot: Snapshot) -> bool:
     facts = snapshot.facts.get(identity.PHASE.id)
     return facts is not None and facts.control_plane
+
+
+def _with_valid_login(candidates: list[tuple[Node, Snapshot]]) -> list[tuple[Node, Snapshot]]:
+    """Those whose admin.conf the API would accept.
+
+    Raises:
+        PhaseError: KB352, there are some and none is valid now.
+
+    """
+    found = [(node, s) for node, s in candidates if s.kubeconfig is not None]
+    ended = {node: [*_ended_login(snapshot)] for node, snapshot in found}
+    valid = [(node, snapshot) for node, snapshot in found if not ended[node]]
+    if found and not valid:
+        first = found[0][0]
+        raise ended[first][0].at(first.name, certificates.PHASE.id)
+    return valid
+
+
+def _ended_login(snapshot: Snapshot) -> Iterator[KbError]:
+    return certificates.ended(certificates.of(snapshot.facts), snapshot.at, certificates.ADMIN)
 
 
 def _came_to_its_end(snapshot: Snapshot) -> bool:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from kbootstrap import codes_phase as codes
+from kbootstrap.commands import certificates as certificate_notes
 from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.options import Options
@@ -20,7 +21,7 @@ from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
-from phases import RESET, RESET_ALL, RESET_GONE, identity
+from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity
 from phases.reset import CLEAN, LEAVE, kept
 
 
@@ -46,11 +47,12 @@ def _go(
     nodes: tuple[Node, ...],
     phases: tuple[AnyPhase, ...],
 ) -> ExitCode:
-    known = (identity.PHASE, *probed(LABEL), *phases)
+    known: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE, *probed(LABEL), *phases)
     session = Session(options, cluster, known, report.bus, nodes, asks=_ASKS)
     try:
         report.begin(session, nodes)
         _look(session, nodes, phases)
+        certificate_notes.note(session, near=False)
         stop_on(session.errors, report)
         session.bits = dataclasses.replace(
             session.bits,

@@ -2,6 +2,7 @@
 
 import json
 
+from kbootstrap.commands.certificates import ended, note
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import ask_others
@@ -13,13 +14,13 @@ from kbootstrap.errors import ExitCode, KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
-from phases import UP
+from phases import UP, certificates
 
 
 def status(options: Options, report: Report) -> ExitCode:
     """What is, what is still to do, and what each node's record says was done last."""
     cluster = load(options.inventory)
-    session = Session(options, cluster, UP, report.bus)
+    session = Session(options, cluster, (certificates.PHASE, *UP), report.bus)
     nodes = limited(cluster, options.limit)
     try:
         session.survey(nodes)
@@ -36,10 +37,10 @@ def status(options: Options, report: Report) -> ExitCode:
     for place, seen in locks:
         report.holder(place.name, seen)
     show_leftovers(report, observed, "kept for a run at work, or left by one that was killed")
-    report.errors([*session.errors, *([api_error] if api_error else [])])
-    if session.errors:
-        return session.errors[0].exit_code
-    return api_error.exit_code if api_error else with_differences(ExitCode.DONE, left)
+    note(session, near=True)
+    errors = [*session.errors, *ended(session), *([api_error] if api_error else [])]
+    report.errors(errors)
+    return errors[0].exit_code if errors else with_differences(ExitCode.DONE, left)
 
 
 def show_leftovers(report: Report, observed: Observed, words: str) -> None:

@@ -12,7 +12,7 @@ from kbootstrap.model.load import load
 from kbootstrap.model.lock import Seen
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.lock import Lease, Place
-from phases import identity
+from phases import certificates, identity
 
 
 def unlock(options: Options, report: Report) -> ExitCode:
@@ -23,12 +23,13 @@ def unlock(options: Options, report: Report) -> ExitCode:
 
     """
     cluster = load(options.inventory)
-    session = Session(options, cluster, (identity.PHASE,), report.bus)
+    session = Session(options, cluster, (identity.PHASE, certificates.PHASE), report.bus)
     try:
         session.survey(cluster.control_planes)
         if not session.snapshots:
             raise session.errors[0]
-        observed, found = _find(session)
+        found = _find(session)
+        observed = _look(session)
         for place, seen in found:
             report.holder(place.name, seen)
         for leftover in observed.leftovers:
@@ -52,12 +53,24 @@ def _does(found: list[tuple[Place, Seen]], observed: Observed) -> Iterator[str]:
         yield "the tokens and certificates named above are deleted, and a join that uses them fails"
 
 
-def _find(session: Session) -> tuple[Observed, list[tuple[Place, Seen]]]:
+def _find(session: Session) -> list[tuple[Place, Seen]]:
     try:
-        return session.observe(), session.lock.found()
+        session.access.api()
+        return session.lock.found()
     except KbError as error:
         session.errors.append(error.at(Lease.name))
-        return NOTHING, session.lock.found(lease=False)
+        return session.lock.found(lease=False)
+
+
+def _look(session: Session) -> Observed:
+    """The cluster, unless its API has just failed us."""
+    if any(error.where.node == Lease.name for error in session.errors):
+        return NOTHING
+    try:
+        return session.observe()
+    except KbError as error:
+        session.errors.append(error)
+        return NOTHING
 
 
 def _delete(session: Session, observed: Observed) -> list[KbError]:

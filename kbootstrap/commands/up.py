@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import Drain, Risk
+from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.drift import Differences, refusals, unapplied
 from kbootstrap.commands.options import Options
@@ -16,7 +17,7 @@ from kbootstrap.errors import ExitCode, InventoryError, KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.drain import is_allowed
-from phases import UP, init
+from phases import UP, certificates, init
 from phases import join as joining
 
 # Asked whatever phases are chosen: a single `--phase programs` must not change a version either.
@@ -44,10 +45,11 @@ def join(options: Options, report: Report) -> ExitCode:
 def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, ...]) -> ExitCode:
     phases = chosen_phases(UP, options)
     read = tuple(phase for phase in UP if phase in phases or phase.shared)
-    session = Session(options, cluster, read, report.bus)
+    session = Session(options, cluster, (certificates.PHASE, *read), report.bus)
     try:
         report.begin(session, nodes)
         session.survey(nodes)
+        stop_on(ended(session), report)
         find_seed(session, nodes)
         session.lock.look_at_lease()
         stop_on(session.errors, report)

@@ -248,7 +248,7 @@ def test_unlock_shows_and_frees_what_a_dead_one_left(site: Site) -> None:
 def test_status_names_and_unlock_deletes_what_a_killed_join_left(site: Site) -> None:
     leave_token(site, "kbootstrap join node3", "abcdef")
     leave_token(site, "Proxy for managing TTL for the kubeadm-certs secret", "ghijkl")
-    site.kubectl("-n", "kube-system", "create", "secret", "generic", "kubeadm-certs")
+    leave_secret(site, "kubeadm-certs", "Opaque", {"ca.crt": "x"})
     named = ["bootstrap token of the join of node3", "Secret kubeadm-certs"]
 
     said = site.ok("status").out
@@ -274,9 +274,15 @@ def leave_token(site: Site, description: str, name: str) -> None:
         "description": description,
         "expiration": END,
     }
-    words = [f"--from-literal={key}={value}" for key, value in fields.items()]
-    kind = ("secret", "generic", f"bootstrap-token-{name}", "--type=bootstrap.kubernetes.io/token")
-    site.kubectl("-n", "kube-system", "create", *kind, *words)
+    leave_secret(site, f"bootstrap-token-{name}", "bootstrap.kubernetes.io/token", fields)
+
+
+def leave_secret(site: Site, name: str, kind: str, fields: dict[str, str]) -> None:
+    meta = {"name": name, "namespace": "kube-system"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": meta}
+    path = site.lab.nodes[0].root / "root/secret.json"
+    path.write_text(json.dumps(secret | {"stringData": fields}))
+    site.kubectl("create", "-f", "/root/secret.json")
 
 
 def test_unlock_stops_a_run_that_lives(site: Site) -> None:

@@ -27,6 +27,7 @@ from kbootstrap.model.observed import (
 from kbootstrap.runtime import containerd
 from phases import (
     ALL,
+    certificates,
     cleanup,
     etcd_restore,
     etcd_snapshot,
@@ -42,7 +43,7 @@ from phases import (
     upgrade_prepare,
     upgrade_repair,
 )
-from tests.laws.certificates import certificate
+from tests.laws.certificates import encoded
 from tests.laws.clusters import CA, NAMES, OTHER_CA, SNAPSHOT, bits, cluster
 
 PHASES: tuple[AnyPhase, ...] = tuple({phase.id: phase for phase in ALL}.values())
@@ -102,8 +103,8 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (upgrade_repair.Facts, "missing"): some(("/srv/copy/a.yaml etcd", "/srv/copy/b.yaml other")),
     (upgrade_repair.Facts, "lost"): some(("kube-apiserver",)),
     (upgrade_prepare.Facts, "arch"): st.sampled_from(("", "amd64", "arm64")),
-    (upgrade_repair.Facts, "certificate"): st.sampled_from(
-        ((), tuple(certificate(NOW - 9).splitlines()), tuple(certificate(2 * NOW).splitlines()))
+    (certificates.Facts, "certificate"): st.sampled_from(
+        ((), *((f"{certificates.ADMIN} {encoded(end)}",) for end in (NOW - 9, 99 * NOW)))
     ),
     **{
         (kind, name): words
