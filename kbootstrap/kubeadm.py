@@ -184,7 +184,7 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
         "name": node.name,
         "criSocket": cluster.runtime.socket,
         "imagePullPolicy": "IfNotPresent",
-        "kubeletExtraArgs": _args(cluster, _kubelet_args(node)),
+        "kubeletExtraArgs": _args(cluster, _kubelet_args(cluster, node)),
     }
     ignored = sorted({*cluster.kubeadm.ignore_preflight, *node.ignore_preflight})
     if ignored:
@@ -195,11 +195,17 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
     return doc
 
 
-def _kubelet_args(node: Node) -> tuple[Arg, ...]:
-    """The user's arguments, and the address to announce on machines with several NICs."""
+def _kubelet_args(cluster: Cluster, node: Node) -> tuple[Arg, ...]:
+    """The user's arguments, and the addresses to announce: of both families with dual stack.
+
+    https://kubernetes.io/docs/concepts/services-networking/dual-stack/: on machines without a
+    cloud provider the kubelet must be given both.
+    """
     if any(arg.name == "node-ip" for arg in node.kubelet_args):
         return node.kubelet_args
-    return (Arg("node-ip", node.advertise_address), *node.kubelet_args)
+    addresses = filter(None, (node.advertise_address, node.second_address))
+    own = ",".join(cluster.network.ordered(*addresses))
+    return (Arg("node-ip", own), *node.kubelet_args)
 
 
 def _taints(node: Node) -> list[Doc] | None:

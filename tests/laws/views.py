@@ -78,6 +78,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         ((), tuple(CA.splitlines()), tuple(OTHER_CA.splitlines()))
     ),
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
+    (identity.Facts, "address"): some(("192.0.2.11", "2001:db8::11", "2001:db8::21")),
     (identity.Facts, "taken"): some(("6443", "10250")),
     (host.Facts, "missing_module"): some(host.MODULES),
     (host.Facts, "wrong_sysctl"): some(
