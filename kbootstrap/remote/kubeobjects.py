@@ -1,6 +1,7 @@
 """Where API objects live and what is read from them; pure but for the discovery of paths."""
 
 import base64
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,12 @@ def token_object(node: str, token_id: str, secret: str, ttl: int) -> dict[str, A
             "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
         },
     }
+
+
+def random_text(length: int) -> str:
+    """So many letters and digits, as tokens are made of."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def text_of(secret: dict[str, Any], key: str) -> str:

@@ -209,7 +209,6 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
             known,
             kubeconfig_ca=draw(st.sampled_from(("", CA, OTHER_CA))),
             force_drain=draw(FLAGS),
-            delete_emptydir_data=draw(FLAGS),
             restore_host=draw(FLAGS),
             destroy=draw(FLAGS),
         ),
