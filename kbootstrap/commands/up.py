@@ -52,7 +52,7 @@ def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, .
         stop_on(ended(session), report)
         find_seed(session, nodes)
         session.lock.look_at_lease()
-        stop_on(session.errors, report)
+        stop_on((*session.errors, *ended(session)), report)
         session.gather(kubeconfig_path(options, cluster))
         checked = tuple(p for p in UP if p in phases or p in ALWAYS_CHECKED)
         found = session.differences(nodes)

@@ -101,7 +101,7 @@ def _hop(
         session.survey(nodes)
         stop_on(ended(session), report)
         find_seed(session, nodes)
-        stop_on(session.errors, report)
+        stop_on((*session.errors, *ended(session)), report)
         session.gather(None)
         session.bits = _with_drain(session.bits, options)
         stop_on(session.check(nodes, (identity.PHASE, *phases)), report)
