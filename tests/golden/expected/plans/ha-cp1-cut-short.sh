@@ -26,7 +26,7 @@ fi
 # ---- probe:init
 (
 kb_fact run "$(kb_run_state init)"
-for path in /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
+for path in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/kubernetes/manifests/kube-apiserver.yaml /var/lib/etcd/member; do
   [ -e "$path" ] && kb_fact here "$path"
 done
 if grep -qs kubelet-client-current.pem /etc/kubernetes/kubelet.conf; then kb_fact finalized 1; fi
