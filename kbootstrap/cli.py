@@ -63,6 +63,7 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
 def _reset_flags(reset: argparse.ArgumentParser) -> None:
     for name, words in (
         ("--force-drain", "also lose pods that nobody makes anew"),
+        ("--delete-emptydir-data", "also lose the data in emptyDir volumes of pods"),
         ("--restore-host", "also put back running values: sysctls, modules, swap"),
         ("--unreachable", "the machine is gone: have only the cluster forget it"),
         ("--without-api", "the cluster is gone: clean the machine without it"),
@@ -112,6 +113,7 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
     )
     add("--no-drain", action="store_true", help="leave pods where they are")
     add("--force-drain", action="store_true", help="also lose loose pods")
+    add("--delete-emptydir-data", action="store_true", help="also lose data in emptyDir volumes")
     add(
         "--programs",
         type=_path,

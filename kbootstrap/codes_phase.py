@@ -158,6 +158,18 @@ NOT_ROLLED_OUT = Code(
     "Read the pods' own words above; correct the image, the registry or the manifest, then run "
     "the same command again. `kubectl get events -A` shows more.",
 )
+DRAIN_REFUSED = Code(
+    "KB353",
+    "a drain would lose pods or their data",
+    "Save the data, or delete the pods named above yourself; or run the same command with the flag "
+    "named beside each pod. The node stays cordoned meanwhile.",
+)
+NO_SECOND_ADDRESS = Code(
+    "KB354",
+    "a node of a dual-stack cluster has no address of the second family",
+    "Write `second_address: ADDRESS` under {node} in the inventory, with one of its addresses that "
+    "the other nodes reach; or give the machine one; or name one family under `network`.",
+)
 NOT_SETTLED = Code(
     "KB340",
     "a phase ran well, yet its probe does not agree",

@@ -48,7 +48,14 @@ SUDO_REFUSED = Code(
 SUDO_PASSWORD = Code(
     "KB206",
     "sudo does not accept the password",
-    "Correct what ssh.become_password refers to; it was tried once only.",
+    "Correct what ssh.become_password refers to; it was sent once, and sudo was ended when it"
+    " asked again.",
+)
+SUDO_SILENT = Code(
+    "KB215",
+    "sudo does not ask for the password as it was told to",
+    "Run `sudo -S -k -p ASK -- true </dev/null` on {node}: it must print ASK; look for"
+    " `passprompt_override` in sudoers, a second factor, or a login shell that does not end.",
 )
 LOST = Code(
     "KB207",

@@ -13,11 +13,12 @@ MANIFEST_LOST = Code(
     "a static pod's manifest is missing, and kubeadm kept no copy",
     "Put it back on {node} from /var/lib/kbootstrap/backup, then run the same command again.",
 )
-CERTIFICATE_EXPIRED = Code(
+CERTIFICATE_ENDED = Code(
     "KB352",
-    "the API server's certificate has expired",
-    "Run `kubeadm certs renew all` on {node} and restart its static pods, then run the same "
-    "command again.",
+    "a certificate has ended, or is not valid yet",
+    "Run the command named above on {node}; a static pod restarts when its manifest is moved out "
+    "of /etc/kubernetes/manifests for 20 seconds and back. Then run the same command again. One "
+    "that is not valid yet: compare the clocks.",
 )
 
 OTHER_VERSION = Code(

@@ -15,6 +15,7 @@ from kbootstrap.model.document import merged
 
 INIT_TOKEN = "kbootstrap init"  # noqa: S105 - a description, not a token
 JOIN_TOKEN = "kbootstrap join "  # noqa: S105 - prefix of a description; the node's name follows
+_INIT_SECONDS = 300
 PATCHES = "/var/lib/kbootstrap/patches"
 CONFIG = "/var/lib/kbootstrap/kubeadm.yaml"
 PKI = "/etc/kubernetes/pki"
@@ -49,7 +50,7 @@ def init_config(cluster: Cluster, node: Node, certificate_key: str | None = None
     ``certificate_key`` may be a slot mark, for ``init phase upload-certs``.
     """
     init = _head(cluster, "InitConfiguration")
-    init["bootstrapTokens"] = [{"ttl": "5m0s", "description": INIT_TOKEN}]
+    init["bootstrapTokens"] = [{"ttl": _init_ttl(cluster), "description": INIT_TOKEN}]
     init["nodeRegistration"] = _registration(cluster, node)
     init["localAPIEndpoint"] = _local_endpoint(cluster, node)
     if certificate_key is not None:
@@ -60,6 +61,12 @@ def init_config(cluster: Cluster, node: Node, certificate_key: str | None = None
     if cluster.kube_proxy and cluster.addons.kube_proxy:
         documents.append(_kube_proxy(cluster))
     return dump(documents)
+
+
+def _init_ttl(cluster: Cluster) -> str:
+    """Nobody joins with the token kubeadm init always makes; the phase cleanup deletes it."""
+    minutes, seconds = divmod(min(cluster.token_ttl, _INIT_SECONDS), 60)
+    return f"{minutes}m{seconds}s"
 
 
 def join_config(cluster: Cluster, node: Node) -> str:
@@ -177,7 +184,7 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
         "name": node.name,
         "criSocket": cluster.runtime.socket,
         "imagePullPolicy": "IfNotPresent",
-        "kubeletExtraArgs": _args(cluster, _kubelet_args(node)),
+        "kubeletExtraArgs": _args(cluster, _kubelet_args(cluster, node)),
     }
     ignored = sorted({*cluster.kubeadm.ignore_preflight, *node.ignore_preflight})
     if ignored:
@@ -188,11 +195,17 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
     return doc
 
 
-def _kubelet_args(node: Node) -> tuple[Arg, ...]:
-    """The user's arguments, and the address to announce on machines with several NICs."""
+def _kubelet_args(cluster: Cluster, node: Node) -> tuple[Arg, ...]:
+    """The user's arguments, and the addresses to announce: of both families with dual stack.
+
+    https://kubernetes.io/docs/concepts/services-networking/dual-stack/: on machines without a
+    cloud provider the kubelet must be given both.
+    """
     if any(arg.name == "node-ip" for arg in node.kubelet_args):
         return node.kubelet_args
-    return (Arg("node-ip", node.advertise_address), *node.kubelet_args)
+    addresses = filter(None, (node.advertise_address, node.second_address))
+    own = ",".join(cluster.network.ordered(*addresses))
+    return (Arg("node-ip", own), *node.kubelet_args)
 
 
 def _taints(node: Node) -> list[Doc] | None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,11 +27,26 @@ def ca_hash(pem: str) -> str:
     return "sha256:" + hashlib.sha256(spki).hexdigest()
 
 
-def expiry(pem: str) -> int:
-    """When a PEM certificate ends, seconds since 1970; 0 if the text is none."""
-    if not pem:
-        return 0
-    return int(_certificate(pem).not_valid_after_utc.timestamp())
+def validity(encoded: str) -> tuple[int, int]:
+    """From when and until when a certificate is valid, seconds since 1970.
+
+    ``encoded`` is base64 of its DER or of its PEM. What is no certificate is never valid:
+    (0, 0).
+    """
+    from cryptography import x509  # noqa: PLC0415 - slow to import; most verbs read none
+
+    try:
+        data = base64.b64decode(encoded)
+        pem = data.startswith(b"-----")
+        found = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(data)
+    except ValueError:
+        return 0, 0
+    return int(found.not_valid_before_utc.timestamp()), int(found.not_valid_after_utc.timestamp())
+
+
+def stamp(at: int) -> str:
+    """A moment, seconds since 1970, as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _certificate(pem: str) -> "x509.Certificate":

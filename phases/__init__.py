@@ -3,6 +3,7 @@
 from kbootstrap.engine.phase import AnyPhase
 from phases import (
     addons,
+    certificates,
     cleanup,
     cni_bridge,
     cni_manifest,
@@ -85,4 +86,12 @@ UPGRADE: tuple[AnyPhase, ...] = (
     upgrade.WORKER,
 )
 
-ALL = (*UP, *RESET, upgrade_repair.PHASE, *UPGRADE, *ETCD_SNAPSHOT, *ETCD_RESTORE)
+ALL = (
+    *UP,
+    *RESET,
+    certificates.PHASE,
+    upgrade_repair.PHASE,
+    *UPGRADE,
+    *ETCD_SNAPSHOT,
+    *ETCD_RESTORE,
+)

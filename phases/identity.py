@@ -10,7 +10,7 @@ from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-from phases import tools
+from phases import dual_stack, tools
 
 MARKER = "/var/lib/kbootstrap/cluster"
 RESTORE = "/var/lib/kbootstrap/etcd-restore"  # what a restore of etcd works with
@@ -56,6 +56,7 @@ class Facts:
     runtime: bool = False  # its program is installed
     restoring: bool = False  # a restore of etcd holds the control plane's manifests
     lacks: tuple[str, ...] = ()  # tools of `phases.tools` that are not in PATH
+    address: tuple[str, ...] = ()  # its own; only asked if it needs a second one, as `taken` is
     taken: tuple[str, ...] = ()  # ports in use; only asked on a node without Kubernetes
 
     @property
@@ -81,6 +82,7 @@ def probe(cluster: Cluster, node: Node) -> str:
         binary="crio" if cluster.runtime.unit == "crio.service" else "containerd",
         ports=_ports(cluster, node),
         tools=sorted({name for tool in tools.tools(cluster, node) for name in tool.names}),
+        second=dual_stack.asks(cluster, node),
     )
 
 
@@ -185,6 +187,7 @@ def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
             )
     if facts.taken:
         yield PhaseError(codes.PORT_TAKEN, f"in use: port {', '.join(facts.taken)}")
+    yield from dual_stack.check(view.cluster, node, facts.address)
     ignored = {*node.ignore_preflight, *view.cluster.kubeadm.ignore_preflight}
     if node.is_control_plane and facts.mem_mib < MIN_CONTROL_PLANE_MIB and "Mem" not in ignored:
         yield PhaseError(

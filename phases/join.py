@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kbootstrap import codes_drift, kubeadm
 from kbootstrap.action import (
     Action,
+    BoundCerts,
     Detached,
     DropCerts,
     DropTokens,
@@ -143,6 +144,7 @@ def _upload_certs(view: View[Facts]) -> Iterator[Action]:
         body=render("kubeadm/upload_certs.sh.j2", config=UPLOAD),
         host=seed.name,
     )
+    yield BoundCerts(why="a run that is killed leaves them behind", ttl=view.cluster.token_ttl)
 
 
 def _kubeadm_join(view: View[Facts], why: str) -> Action:

@@ -71,6 +71,7 @@ def plan_drain(view: View[NoFacts]) -> Iterator[Action]:
             why="the node leaves the cluster",
             node=node.name,
             force=view.bits.force_drain,
+            empty_dirs=view.bits.delete_emptydir_data,
             risk=Risk.DISRUPT,
             effect={"api": {"busy": view.api.busy - {node.name}}},
         )

@@ -128,6 +128,7 @@ def _drain(view: View[Facts]) -> Iterator[Action]:
             node=node.name,
             mark=FOR_UPGRADE,
             force=view.bits.force_drain,
+            empty_dirs=view.bits.delete_emptydir_data,
             risk=Risk.DISRUPT,
             effect={"api": {"nodes": nodes}},
         )

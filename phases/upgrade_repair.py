@@ -1,4 +1,4 @@
-"""What may keep the API from answering: a manifest lost half-way, an expired certificate.
+"""What may keep the API from answering: a manifest that was lost half-way.
 
 ``kubeadm upgrade`` moves the old manifest to a folder of its own and the new one to its
 place (contract, section 8). A machine that died between the two has neither: its pod is
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap import codes_upgrade as codes
-from kbootstrap import pki
 from kbootstrap.action import Action, Risk, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
@@ -28,19 +27,12 @@ class Facts:
         underway: a kubeadm upgrade runs here; what is missing it will bring.
         missing: "copy name" of each manifest that is not in its place, but kept.
         lost: names of those of which there is no copy.
-        certificate: lines of the API server's certificate.
 
     """
 
     underway: bool = False
     missing: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
-    certificate: tuple[str, ...] = ()
-
-    @property
-    def expires(self) -> int:
-        """When the API server's certificate ends, seconds since 1970; 0 if there is none."""
-        return pki.expiry("".join(f"{line}\n" for line in self.certificate))
 
 
 def on_control_planes(cluster: Cluster, node: Node) -> bool:
@@ -87,8 +79,6 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     facts = view.facts
     if facts.lost and not facts.underway:
         yield PhaseError(codes.MANIFEST_LOST, f"missing: {', '.join(facts.lost)}")
-    if facts.certificate and facts.expires <= view.now:
-        yield PhaseError(codes.CERTIFICATE_EXPIRED, "no API server can be asked for anything")
 
 
 PHASE = Phase(

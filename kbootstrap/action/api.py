@@ -48,6 +48,17 @@ class DropCerts(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundCerts(ApiAction):
+    """Let the uploaded certificates end sooner than kubeadm's 2 hours: a killed run leaves them."""
+
+    ttl: int  # seconds from now
+
+    @property
+    def text(self) -> str:
+        return f"let the uploaded certificates end after {self.ttl // 60} min"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MintKey(ApiAction):
     """Make a fresh AES key for the uploaded certificates; slot ``certificate_key``."""
 
@@ -218,7 +229,8 @@ class Drain(ApiAction):
 
     Attributes:
         seconds: deadline; the error names the blocking pods and budgets.
-        force: pods without a controller and with local data go too.
+        force: pods without a controller go too, which nobody makes anew.
+        empty_dirs: pods with emptyDir volumes go too, and the data in them is lost.
         mark: noted on the Node once it is empty, so that nobody drains it again.
 
     """
@@ -227,6 +239,7 @@ class Drain(ApiAction):
     mark: str = ""
     seconds: int = 600
     force: bool = False
+    empty_dirs: bool = False
 
     @property
     def text(self) -> str:

@@ -7,7 +7,7 @@ are made as for an empty cluster.
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from kbootstrap import codes_etcd
 from kbootstrap.action import ApiAction, EtcdAction
@@ -18,13 +18,14 @@ from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed
+from kbootstrap.remote.drain import Held
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader, usable
 from kbootstrap.remote.kubehttp import KubeHttp, Target
 from kbootstrap.remote.kubewrite import KubeWriter
 from kbootstrap.remote.session import Hosts
 from kbootstrap.secret import Secret
-from phases import identity, init, join
+from phases import certificates, identity, init, join
 
 OTHER_SECONDS = 5  # for another control plane to answer when the one in use does not
 
@@ -44,6 +45,10 @@ class Api:
     def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
         """The cluster now, and how these objects are in it."""
         return self._reader.observe(manifests)
+
+    def held_pods(self) -> tuple[Held, ...]:
+        """The pods that a drain would refuse to evict."""
+        return self._reader.held_pods()
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
         """Carry out an action; the writer is made on the first one."""
@@ -167,7 +172,7 @@ class Access:
         with self._lock:
             if self._api is not None:
                 return
-            found = self._candidates()
+            found = _with_valid_login(self._candidates())
         found.sort(key=lambda one: (one[0].name != self._first, not _came_to_its_end(one[1])))
         patient = [(node, known) for node, known in found if _came_to_its_end(known)]
         for node, known in found:
@@ -244,6 +249,25 @@ class Access:
 def _serves(snapshot: Snapshot) -> bool:
     facts = snapshot.facts.get(identity.PHASE.id)
     return facts is not None and facts.control_plane
+
+
+def _with_valid_login(candidates: list[tuple[Node, Snapshot]]) -> list[tuple[Node, Snapshot]]:
+    """Those whose admin.conf the API would accept.
+
+    Raises:
+        PhaseError: KB352, there are some and none is valid now.
+
+    """
+    ended = {node: [*_ended_login(snapshot)] for node, snapshot in candidates}
+    valid = [(node, snapshot) for node, snapshot in candidates if not ended[node]]
+    if candidates and not valid:
+        first = candidates[0][0]
+        raise ended[first][0].at(first.name, certificates.PHASE.id)
+    return valid
+
+
+def _ended_login(snapshot: Snapshot) -> Iterator[KbError]:
+    return certificates.ended(certificates.of(snapshot.facts), snapshot.at, certificates.ADMIN)
 
 
 def _came_to_its_end(snapshot: Snapshot) -> bool:

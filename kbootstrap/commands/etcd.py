@@ -10,6 +10,7 @@ from pathlib import Path
 from kbootstrap import codes_etcd
 from kbootstrap import codes_phase as codes
 from kbootstrap.commands import snapshots
+from kbootstrap.commands.certificates import ended, note
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
@@ -20,7 +21,7 @@ from kbootstrap.engine.phase import AnyPhase, SnapshotFile
 from kbootstrap.errors import ExitCode, InventoryError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
-from phases import ETCD_RESTORE, etcd_restore, identity
+from phases import ETCD_RESTORE, certificates, etcd_restore, identity
 
 
 def etcd(options: Options, report: Report) -> ExitCode:
@@ -36,7 +37,7 @@ def _session(
     options: Options, cluster: Cluster, phases: tuple[AnyPhase, ...], report: Report
 ) -> Session:
     """One that goes through no control plane to the API."""
-    phases = (identity.PHASE, *phases)
+    phases = (identity.PHASE, certificates.PHASE, *phases)
     return Session(options, cluster, phases, report.bus, leaving=cluster.nodes)
 
 
@@ -50,6 +51,8 @@ def _snapshot(options: Options, report: Report, cluster: Cluster) -> ExitCode:
     try:
         nodes = (_one_that_answers(session, report),)
         report.begin(session, nodes)
+        note(session, near=False)
+        stop_on(ended(session, below=certificates.ETCD), report)
         stop_on(session.check(nodes, phases), report)
         plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)

@@ -9,13 +9,13 @@ from kbootstrap.commands.seed import find_seed
 from kbootstrap.commands.session import Session
 from kbootstrap.errors import ExitCode
 from kbootstrap.model.load import load
-from phases import identity
+from phases import certificates, identity
 
 
 def kubeconfig(options: Options, report: Report) -> ExitCode:
     """Print it, or write it to a file only its owner can read."""
     cluster = load(options.inventory)
-    session = Session(options, cluster, (identity.PHASE,), report.bus)
+    session = Session(options, cluster, (identity.PHASE, certificates.PHASE), report.bus)
     try:
         find_seed(session, ())
         text = session.kubeconfig()

@@ -26,6 +26,7 @@ class Options:
     known_hosts: Path | None = None
     accept_new: bool = False
     force_drain: bool = False
+    delete_emptydir_data: bool = False
     restore_host: bool = False  # reset: running values we changed go back too
     unreachable: bool = False  # reset: the machines are gone, only the cluster forgets them
     without_api: bool = False  # reset: the cluster is gone, only the machines are cleaned

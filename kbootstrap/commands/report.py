@@ -107,6 +107,10 @@ class Report:
             self._print_json({"event": "lock", "place": place, "age": seen.age, **fields})
         self.line(f"{place}: {seen.who}; {seen.life}")
 
+    def note(self, text: str) -> None:
+        """A line for people, and an event of its own in JSON."""
+        self.bus.note("", "", text)
+
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """The table at the end, then every error."""
         found = tuple(outcomes)

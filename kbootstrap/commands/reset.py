@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from kbootstrap import codes_phase as codes
+from kbootstrap.commands import certificates as certificate_notes
 from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.options import Options
@@ -13,14 +14,14 @@ from kbootstrap.commands.seed import find_remaining
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.snapshot_first import probed, snapshot_first
 from kbootstrap.commands.targets import kubeconfig_path, limited, named
-from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.commands.up import carry_out, say_held_pods, stop_on
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
-from phases import RESET, RESET_ALL, RESET_GONE, identity
+from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity
 from phases.reset import CLEAN, LEAVE, kept
 
 
@@ -46,15 +47,17 @@ def _go(
     nodes: tuple[Node, ...],
     phases: tuple[AnyPhase, ...],
 ) -> ExitCode:
-    known = (identity.PHASE, *probed(LABEL), *phases)
+    known: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE, *probed(LABEL), *phases)
     session = Session(options, cluster, known, report.bus, nodes, asks=_ASKS)
     try:
         report.begin(session, nodes)
         _look(session, nodes, phases)
+        certificate_notes.note(session, near=False)
         stop_on(session.errors, report)
         session.bits = dataclasses.replace(
             session.bits,
             force_drain=options.force_drain,
+            delete_emptydir_data=options.delete_emptydir_data,
             restore_host=options.restore_host,
             destroy=options.destroy_cluster,
             kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
@@ -65,6 +68,7 @@ def _go(
         stop_on((*_alive(session, nodes, options), *session.check(nodes, phases)), report)
         plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)
+        say_held_pods(session, plan)
         if plan.changes and not options.dry_run:
             _confirm(options, cluster, nodes)
         left = {node: tuple(_kept(session, node)) for node in nodes} if plan.changes else {}

@@ -2,6 +2,7 @@
 
 import json
 
+from kbootstrap.commands.certificates import ended, note
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import ask_others
@@ -14,13 +15,14 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.kube import Asks
-from phases import UP, ready
+from phases import UP, certificates, ready
 
 
 def status(options: Options, report: Report) -> ExitCode:
     """What is, what is still to do, and what each node's record says was done last."""
     cluster = load(options.inventory)
-    session = Session(options, cluster, UP, report.bus, asks=Asks(own_pods=True))
+    phases = (certificates.PHASE, *UP)
+    session = Session(options, cluster, phases, report.bus, asks=Asks(own_pods=True))
     nodes = limited(cluster, options.limit)
     try:
         session.survey(nodes)
@@ -36,10 +38,17 @@ def status(options: Options, report: Report) -> ExitCode:
     report.differences(left)
     for place, seen in locks:
         report.holder(place.name, seen)
-    report.errors([*session.errors, *([api_error] if api_error else [])])
-    if session.errors:
-        return session.errors[0].exit_code
-    return api_error.exit_code if api_error else with_differences(ExitCode.DONE, left)
+    show_leftovers(report, observed, "kept for a run at work, or left by one that was killed")
+    note(session, near=True)
+    errors = [*session.errors, *ended(session), *([api_error] if api_error else [])]
+    report.errors(errors)
+    return errors[0].exit_code if errors else with_differences(ExitCode.DONE, left)
+
+
+def show_leftovers(report: Report, observed: Observed, words: str) -> None:
+    """Name the bootstrap tokens and uploaded certificates of ours that the cluster has."""
+    for leftover in observed.leftovers:
+        report.note(f"{leftover}: {words}; `kbootstrap unlock` deletes it")
 
 
 def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbError | None]:

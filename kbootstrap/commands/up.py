@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from kbootstrap import codes_phase as codes
-from kbootstrap.action import Risk
+from kbootstrap.action import Drain, Risk
+from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.drift import Differences, refusals, unapplied
 from kbootstrap.commands.options import Options
@@ -15,8 +16,9 @@ from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import ExitCode, InventoryError, KbError, NoticeError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
+from kbootstrap.remote.drain import is_allowed
 from kbootstrap.remote.kube import Asks
-from phases import UP, init
+from phases import UP, certificates, init
 from phases import join as joining
 
 # Asked whatever phases are chosen: a single `--phase programs` must not change a version either.
@@ -44,13 +46,15 @@ def join(options: Options, report: Report) -> ExitCode:
 def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, ...]) -> ExitCode:
     phases = chosen_phases(UP, options)
     read = tuple(phase for phase in UP if phase in phases or phase.shared)
+    read = (certificates.PHASE, *read)
     session = Session(options, cluster, read, report.bus, asks=Asks(own_pods=True))
     try:
         report.begin(session, nodes)
         session.survey(nodes)
+        stop_on(ended(session), report)
         find_seed(session, nodes)
         session.lock.look_at_lease()
-        stop_on(session.errors, report)
+        stop_on((*session.errors, *ended(session)), report)
         session.gather(kubeconfig_path(options, cluster))
         checked = tuple(p for p in UP if p in phases or p in ALWAYS_CHECKED)
         found = session.differences(nodes)
@@ -105,6 +109,19 @@ def _confirm(options: Options, cluster: Cluster, plan: Plan) -> None:
         return
     nodes = (s.node for s in plan.changes if any(a.risk is Risk.DESTROY for a in s.actions))
     ask(f"this runs kubeadm reset on {', '.join(dict.fromkeys(nodes))}", cluster.name)
+
+
+def say_held_pods(session: Session, plan: Plan) -> None:
+    """Name the pods that the plan's drains will refuse to evict; nothing is changed yet."""
+    drains = [(s, a) for s in plan.changes for a in s.actions if isinstance(a, Drain)]
+    api = session.access.api() if drains else None
+    if api is None:
+        return
+    held = api.held_pods()
+    for step, action in drains:
+        for pod in held:
+            if pod.node == action.node and not is_allowed(pod, action):
+                session.bus.note(step.node, step.phase.id, f"the drain will stop at pod {pod.text}")
 
 
 def stop_on(errors: Iterable[KbError], report: Report) -> None:

@@ -4,16 +4,17 @@ import dataclasses
 
 from kbootstrap import codes_phase as codes
 from kbootstrap.commands import materials
+from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import find_seed
 from kbootstrap.commands.session import Session
 from kbootstrap.commands.snapshot_first import probed, snapshot_first
 from kbootstrap.commands.targets import limited
-from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.commands.up import carry_out, say_held_pods, stop_on
 from kbootstrap.commands.upgrade_chain import chain, with_programs
 from kbootstrap.commands.upgrade_notes import further, notes, table
-from kbootstrap.engine.phase import AnyPhase, Window
+from kbootstrap.engine.phase import AnyPhase, Bits, Window
 from kbootstrap.engine.runner import Outcome
 from kbootstrap.errors import ExitCode, KbError, RefusedError
 from kbootstrap.model import skew
@@ -22,11 +23,11 @@ from kbootstrap.model.load import load, load_at
 from kbootstrap.model.observed import FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.remote.kube import Asks
-from phases import UPGRADE, identity, upgrade_repair
+from phases import UPGRADE, certificates, identity, upgrade_repair
 from phases import upgrade as window
 
 _ASKS = Asks(etcd=True)
-LOOK: tuple[AnyPhase, ...] = (identity.PHASE, upgrade_repair.PHASE)
+LOOK: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE, upgrade_repair.PHASE)
 
 
 def upgrade(options: Options, report: Report) -> ExitCode:
@@ -63,7 +64,7 @@ def _look(
     try:
         report.begin(session, nodes)
         session.survey(planes)
-        stop_on(session.errors, report)
+        stop_on([*session.errors, *ended(session)], report)
         stop_on(session.check(planes, (upgrade_repair.PHASE,)), report)
         plan = session.plan(planes, (upgrade_repair.PHASE,))
         if plan.changes:
@@ -98,12 +99,11 @@ def _hop(
     try:
         report.begin(session, nodes)
         session.survey(nodes)
+        stop_on(ended(session), report)
         find_seed(session, nodes)
-        stop_on(session.errors, report)
+        stop_on((*session.errors, *ended(session)), report)
         session.gather(None)
-        session.bits = dataclasses.replace(
-            session.bits, force_drain=options.force_drain, drain=not options.no_drain
-        )
+        session.bits = _with_drain(session.bits, options)
         stop_on(session.check(nodes, (identity.PHASE, *phases)), report)
         _all_there(session, later)
         plan = session.plan(nodes, phases)
@@ -111,6 +111,7 @@ def _hop(
             plan = session.plan(nodes, snapshot_first(session, nodes, phases, label))
             _show(session, report, nodes, later)
         report.plan(plan, session.lock.text)
+        say_held_pods(session, plan)
         ends = carry_out(session, plan, report)
         _left_cordoned(session)
         return ends
@@ -118,6 +119,16 @@ def _hop(
         session.close()
         if not later or options.dry_run:
             report.end(session)
+
+
+def _with_drain(bits: Bits, options: Options) -> Bits:
+    """The user's words on draining."""
+    return dataclasses.replace(
+        bits,
+        force_drain=options.force_drain,
+        delete_emptydir_data=options.delete_emptydir_data,
+        drain=not options.no_drain,
+    )
 
 
 def _phases(options: Options, nodes: tuple[Node, ...]) -> tuple[AnyPhase, ...]:

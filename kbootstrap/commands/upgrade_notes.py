@@ -9,9 +9,8 @@ from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.observed import Observed
 from kbootstrap.model.versions import Version
-from phases import upgrade, upgrade_facts, upgrade_prepare, upgrade_repair
+from phases import certificates, upgrade, upgrade_facts, upgrade_prepare
 
-NEAR_SECONDS = 30 * 24 * 3600  # a certificate that ends within this is worth a word
 # What kubeadm keeps of the cluster's configuration through an upgrade, and the inventory says.
 _KEPT = (
     "imageRepository",
@@ -72,8 +71,7 @@ def notes(
         facts = _facts(node, snapshots[node.name])
         for note in skew.runtime_notes(cluster.version, kind, facts.version):
             yield node.name, note
-        if node.is_control_plane:
-            yield from _certificate(node, snapshots[node.name])
+        yield from _certificates(node, snapshots[node.name])
         if facts.cgroup_v1:
             yield node.name, "cgroup v1: Kubernetes will drop it; plan for cgroup v2"
         refused = set(skew.refused_flags(cluster.version.minor))
@@ -85,12 +83,11 @@ def notes(
                 )
 
 
-def _certificate(node: Node, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
-    ends: int = snapshot.facts[upgrade_repair.PHASE.id].expires
-    left = ends - snapshot.at
-    if ends and left < NEAR_SECONDS:
-        days = left // (24 * 3600)
-        yield node.name, f"the API server's certificate ends in {days} days; this renews it"
+def _certificates(node: Node, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    facts = snapshot.facts[certificates.PHASE.id]
+    for ending in certificates.endings(facts, snapshot.at):
+        remedy = "this upgrade renews it" if ending.renewed else ending.remedy
+        yield node.name, f"{ending.path} {ending.state}: {remedy}"
 
 
 def drift(cluster: Cluster, observed: Observed) -> Iterator[str]:

@@ -66,12 +66,15 @@ def _runtime(cluster: Cluster, node: Node, seen: ObservedNode) -> Iterator[Diffe
 
 
 def _address(node: Node, seen: ObservedNode) -> Iterator[Difference]:
-    """The kubelet announces the address it was joined with."""
-    if seen.addresses and node.advertise_address not in seen.addresses:
+    """The kubelet announces the addresses it was joined with."""
+    for key in ("advertise_address", "second_address"):
+        wanted = getattr(node, key)
+        if not seen.addresses or wanted in {"", *seen.addresses}:
+            continue
         yield Difference(
-            key=f"nodes.{node.name}.advertise_address",
+            key=f"nodes.{node.name}.{key}",
             live=shown(seen.addresses),
-            wanted=node.advertise_address,
+            wanted=wanted,
             node=node.name,
             fixed=True,
             remedy=_again(node),

@@ -68,6 +68,7 @@ class Bits:
         kubeconfig: the path to write.
         kubeconfig_ca: PEM of the CA the file there trusts now; empty if there is none.
         force_drain: the user lets pods without a controller go.
+        delete_emptydir_data: the user lets pods with emptyDir volumes go.
         restore_host: the user wants the running values back that were there before us.
         destroy: the user lets the cluster, or etcd's quorum, go.
         snapshot: the file to copy a snapshot of etcd to, or to restore it from.
@@ -81,6 +82,7 @@ class Bits:
     kubeconfig: str = ""
     kubeconfig_ca: str = ""
     force_drain: bool = False
+    delete_emptydir_data: bool = False
     restore_host: bool = False
     destroy: bool = False
     snapshot: SnapshotFile = SnapshotFile(path="")

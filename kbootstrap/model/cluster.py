@@ -6,7 +6,7 @@ Everything is hashable and compares by value, so plans are pure functions of it.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 
 from kbootstrap.model.document import EMPTY, Document
@@ -67,6 +67,7 @@ class Node:
     ssh: SshTarget
     roles: frozenset[Role]
     advertise_address: str  # what the API server and etcd announce; default: address
+    second_address: str = ""  # of the other family, in a dual-stack cluster
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[Taint, ...] | None = None  # None: what kubeadm does by default
     kubelet_args: tuple[Arg, ...] = ()
@@ -99,6 +100,16 @@ class Network:
     pod_cidrs: tuple[IpNetwork, ...]
     service_cidrs: tuple[IpNetwork, ...]
     dns_domain: str = "cluster.local"
+
+    @property
+    def dual_stack(self) -> bool:
+        """Whether pods and services have addresses of both families."""
+        return len(self.pod_cidrs) > 1
+
+    def ordered(self, *addresses: str) -> tuple[str, ...]:
+        """Addresses with those of the cluster's first family first."""
+        first = self.pod_cidrs[0].version
+        return tuple(sorted(addresses, key=lambda one: ip_address(one).version != first))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

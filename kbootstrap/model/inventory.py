@@ -52,7 +52,7 @@ class ApiWords(Section):
 
 
 class NetworkWords(Section):
-    """Address ranges. Two of each, one IPv4 and one IPv6, make a dual-stack cluster."""
+    """Address ranges. An IPv4 and an IPv6 one of each: dual stack, see `second_address`."""
 
     pod_cidr: f.Cidrs = Field(default=("10.244.0.0/16",), description="for pods; one range or two")
     service_cidr: f.Cidrs = Field(default=("10.96.0.0/12",), description="for services; one or two")

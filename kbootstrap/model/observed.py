@@ -79,6 +79,7 @@ class Observed:
     own_pods: tuple[ObservedPod, ...] = ()  # only for up, join and status
     token_owners: frozenset[str] = frozenset()  # nodes our bootstrap tokens were made for
     certs_uploaded: bool = False  # secret kubeadm-certs is there
+    leftovers: tuple[str, ...] = ()  # our tokens and uploaded certificates, for people
     busy: frozenset[str] = frozenset()  # nodes with pods a drain would move; only for reset
     applied: frozenset[str] = frozenset()  # manifests as we applied them, by `manifest_ref`
     rolled_out: frozenset[tuple[str, str, str]] = frozenset()  # kind, namespace, name

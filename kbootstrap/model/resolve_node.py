@@ -29,6 +29,7 @@ def node(member: Member, folder: Path) -> c.Node:
         ssh=_target(settings.ssh or Ssh(), entry.address, folder),
         roles=roles(settings),
         advertise_address=entry.advertise_address or entry.address,
+        second_address=entry.second_address or "",
         labels=_pairs(settings.labels),
         taints=_taints(settings),
         kubelet_args=tuple(c.Arg(name, value) for name, value in _pairs(settings.kubelet_args)),

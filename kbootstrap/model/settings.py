@@ -157,4 +157,9 @@ class NodeEntry(Settings):
         description="the IP address the API server, etcd and kubelet announce"
         "; default: the address",
     )
+    second_address: f.Address | None = Field(
+        default=None,
+        description="its IP address of the other family, in a dual-stack cluster; the kubelet "
+        "announces both",
+    )
     groups: tuple[str, ...] = Field(default=(), description="groups it belongs to; later ones win")

@@ -1,5 +1,7 @@
 """Drain a node as ``kubectl drain`` does: the eviction API, budgets respected, a deadline."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kbootstrap import codes_phase as codes
@@ -11,13 +13,38 @@ from kbootstrap.wait import until
 _NOT_FOUND = 404
 _MIRROR = "kubernetes.io/config.mirror"
 Pod = dict[str, Any]
+FORCE, EMPTY_DIRS = "--force-drain", "--delete-emptydir-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pod that a drain refuses to evict, as ``kubectl drain`` does.
+
+    Attributes:
+        node: where it runs.
+        pod: namespace/name.
+        why: what would be lost.
+        flag: the flag that allows it.
+
+    """
+
+    node: str
+    pod: str
+    why: str
+    flag: str
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.pod}: {self.why}; {self.flag} evicts it all the same"
 
 
 def drain(http: KubeHttp, action: Drain) -> None:
     """Evict every pod that has to go and wait until they are gone.
 
     Raises:
-        PhaseError: KB333, naming the pods that would not go, and why.
+        PhaseError: KB333, naming the pods that would not go, and why; KB353, naming those that
+            would lose something the action does not allow.
 
     """
     blocked: dict[str, str] = {}
@@ -29,7 +56,7 @@ def drain(http: KubeHttp, action: Drain) -> None:
             blocked[_name(pod)] = _evict(http, pod)
         return not pods
 
-    _refuse_loose(http, action)
+    _refuse(http, action)
     if not until(empty, action.seconds):
         lines = "\n".join(f"{name}: {why}" for name, why in sorted(blocked.items()))
         raise PhaseError(
@@ -43,19 +70,39 @@ def busy_nodes(http: KubeHttp) -> frozenset[str]:
     return frozenset(pod["spec"].get("nodeName", "") for pod in pods if _must_go(pod)) - {""}
 
 
-def _refuse_loose(http: KubeHttp, action: Drain) -> None:
-    """A pod nobody recreates is not deleted unless the user says so."""
-    loose = [
-        _name(pod)
-        for pod in _pods(http, action.node)
-        if _must_go(pod) and not pod["metadata"].get("ownerReferences")
-    ]
-    if loose and not action.force:
+def held_pods(http: KubeHttp) -> tuple[Held, ...]:
+    """Every pod of the cluster that a drain without flags would refuse to evict."""
+    return tuple(
+        held for pod in http.request("GET", "/api/v1/pods")["items"] for held in _holds(pod)
+    )
+
+
+def is_allowed(held: Held, action: Drain) -> bool:
+    """Whether the user's flags let this pod go."""
+    return {FORCE: action.force, EMPTY_DIRS: action.empty_dirs}[held.flag]
+
+
+def _refuse(http: KubeHttp, action: Drain) -> None:
+    """A pod that would be lost, or its data, is not evicted unless the user says so."""
+    found = [held for pod in _pods(http, action.node) for held in _holds(pod)]
+    refused = [held.text for held in found if not is_allowed(held, action)]
+    if refused:
         raise PhaseError(
-            codes.DRAIN_BLOCKED,
-            "pods without a controller would be lost; --force-drain deletes them",
-            detail="\n".join(loose),
+            codes.DRAIN_REFUSED,
+            f"a drain of {action.node} would lose pods or their data",
+            detail="\n".join(refused),
         )
+
+
+def _holds(pod: Pod) -> Iterator[Held]:
+    if not _must_go(pod):
+        return
+    node = pod["spec"].get("nodeName", "")
+    if not pod["metadata"].get("ownerReferences"):
+        yield Held(node, _name(pod), "no controller makes it anew", FORCE)
+    volumes = pod["spec"].get("volumes") or []
+    if any("emptyDir" in volume for volume in volumes):
+        yield Held(node, _name(pod), "the data of its emptyDir would be deleted", EMPTY_DIRS)
 
 
 def _pods(http: KubeHttp, node: str) -> list[Pod]:

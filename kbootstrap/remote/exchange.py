@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kbootstrap.remote.faults import PROMPT
 from kbootstrap.remote.frames import ReplyReader
 
 _SEND_SECONDS = 0.5  # then look whether the other side wants to be read first
 _QUIET_SECONDS = 15
 MUTE_SECONDS = 120  # without a word from our script: nothing of ours runs there
+_SUDO_SECONDS = 120  # a login shell or a directory may be slow before sudo asks
+_END_SECONDS = 5
 _READ_BYTES = 64 * 1024
 _STALLS = int(_QUIET_SECONDS / _SEND_SECONDS)
 
@@ -30,33 +31,39 @@ class Exchange:
     Attributes:
         sent: payload bytes.
         received: payload bytes.
+        ended: this side ended it, since sudo did not accept the password or asked for none.
 
     """
 
-    def __init__(self, channel: Any, reader: ReplyReader, answers: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        channel: Any,
+        reader: ReplyReader,
+        answers: Callable[[], bool],
+        kill: Callable[[Any], None],
+    ) -> None:
+        """``answers``: whether the server is there; ``kill`` ends a channel's command."""
         self._channel = channel
         self._reader = reader
         self._answers = answers
+        self._kill = kill
         self._wake = threading.Event()
         self.sent = 0
         self.received = 0
         self._deadline = time.monotonic() + MUTE_SECONDS
+        self.ended = False
         channel.settimeout(_SEND_SECONDS)
         # Both buffers set the event when something comes or the channel closes. Reading one
         # empty clears it, so both are looked at again before every wait.
         channel.in_buffer.set_event(self._wake)
         channel.in_stderr_buffer.set_event(self._wake)
 
-    @property
-    def asked(self) -> int:
-        """How often sudo has asked for a password."""
-        return self._reader.noise.count(PROMPT)
-
     def start(self, command: str, password: bytes | None = None) -> bool:
-        """Start the command that `run` will talk to; False: it lets us not in.
+        """Start the command that `run` will talk to; False: sudo did not start it.
 
-        With a ``password``, nothing else may be sent before sudo has accepted it, as sudo would
-        take the next lines for further tries and get the account locked.
+        A ``password`` is sent when sudo asks for it and not before: if sudo asks nobody, its log
+        of input (log_input) would record it. Nothing else is sent until the command runs: sudo
+        would take it for further passwords, and the account might be locked.
         """
         try:
             self._channel.exec_command(command)
@@ -74,15 +81,17 @@ class Exchange:
         self._drain()
 
     def _open_sudo(self, password: bytes) -> bool:
-        self._send(memoryview(password + b"\n"))
-        refused = False
+        deadline = time.monotonic() + _SUDO_SECONDS
+        given = 0
         while not self._reader.ready:
-            if self.asked > 1 and not refused:
-                refused = True
-                self._channel.shutdown_write()  # no second try; sudo ends now
+            if given == 0 < self._reader.asked:
+                given = 1
+                self._send(memoryview(password + b"\n"))
+            if self._reader.asked > 1 or time.monotonic() > deadline:
+                self._end()
+                return False
             if not self._drain() and not self._wait():
                 return False
-            self._must_speak()
         return True
 
     def _must_speak(self) -> None:
@@ -93,6 +102,18 @@ class Exchange:
         elif time.monotonic() > self._deadline and not reader.done:
             where = "its stderr" if reader.complete else "it"
             raise Mute(f"nothing of the script came on {where} for {MUTE_SECONDS} s")
+
+    def _end(self) -> None:
+        """End a sudo that waits for input, and read what it says to that.
+
+        For sudo-rs the end of input is an empty password, which fails like any other: it must be
+        killed, and can be. The original sudo belongs to root: it ends with its input.
+        """
+        self.ended = True
+        self._kill(self._channel)
+        self._channel.shutdown_write()
+        self._channel.status_event.wait(_END_SECONDS)
+        self._drain()
 
     def _send(self, chunk: memoryview) -> bool:
         """Send a slice, reading meanwhile; False: nobody takes it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kbootstrap import codes_ssh
 from kbootstrap.errors import Code, HostKeyError, KbError, LoginError, LostError, UnreachableError
+from kbootstrap.remote.frames import PROMPT
 
 _Kind = type[UnreachableError]
 
@@ -29,8 +30,6 @@ TABLE: dict[str, tuple[_Kind, Code, str]] = {
     "EOFError": (UnreachableError, codes_ssh.UNREACHABLE, "it closed the connection"),
     "OSError": (UnreachableError, codes_ssh.UNREACHABLE, "it cannot be reached"),
 }
-
-PROMPT = "KB-sudo-password:"  # what we have sudo ask, to see how often it does
 
 _TRANSIENT_WORDS = ("protocol banner", "Negotiation failed")
 
@@ -88,6 +87,7 @@ class Refusal:
         become: it went through sudo.
         asked: how often sudo asked for a password.
         password: we have one to give.
+        ended: this side ended it; there is no exit status.
 
     """
 
@@ -97,6 +97,7 @@ class Refusal:
     become: bool
     asked: int
     password: bool
+    ended: bool = False
 
 
 def on_refusal(refusal: Refusal, place: str) -> KbError:
@@ -107,6 +108,9 @@ def on_refusal(refusal: Refusal, place: str) -> KbError:
             return LoginError(
                 codes_ssh.SUDO_PASSWORD, f"{place}: sudo refuses the password", detail=said
             )
+        if refusal.ended:
+            message = f"{place}: sudo did not ask for the password within its time"
+            return LoginError(codes_ssh.SUDO_SILENT, message, detail=said)
         return LoginError(codes_ssh.SUDO_REFUSED, f"{place}: sudo does not let us in", detail=said)
     what = "the script did not arrive" if refusal.ready else "no shell started"
     message = f"{place}: {what} (exit status {refusal.status})"

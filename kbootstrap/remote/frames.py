@@ -23,7 +23,22 @@ from kbootstrap.remote.live import NOISE, Live, OnOutput
 from kbootstrap.remote.wire import PartResult, Reply, Request
 
 READY = b"\x1eKB1 ready\n"
+PROMPT = "KB-sudo-password:"  # what we have sudo ask
 _LONGEST_LINE = 512
+
+
+@dataclass(slots=True)
+class _Count:
+    """How often a text comes in a stream, whatever else comes and however it is cut."""
+
+    text: bytes
+    times: int = 0
+    _rest: bytes = b""
+
+    def feed(self, data: bytes) -> None:
+        data = self._rest + data
+        self.times += data.count(self.text)
+        self._rest = data[-(len(self.text) - 1) :]
 
 
 class Garbled(Exception):  # noqa: N818  # never shown: callers turn it into KB209
@@ -109,7 +124,8 @@ class ReplyReader:
         self._results: dict[str, _Result] = {}
         self._receiving: Capture | None = None
         self._noise = bytearray()
-        self.ready = False
+        self._ready = _Count(READY)
+        self._prompts = _Count(PROMPT.encode())
         self.started = False
         self._ended = False
 
@@ -117,6 +133,16 @@ class ReplyReader:
     def done(self) -> bool:
         """Both streams have ended properly."""
         return self._ended and self._live.ended
+
+    @property
+    def ready(self) -> bool:
+        """Stage 0 runs."""
+        return self.started or self._ready.times > 0
+
+    @property
+    def asked(self) -> int:
+        """How often sudo has asked for a password."""
+        return self._prompts.times
 
     @property
     def complete(self) -> bool:
@@ -150,6 +176,7 @@ class ReplyReader:
         """Take bytes of stderr."""
         for text, line in self._stderr.feed(data):
             if text:
+                self._prompts.feed(b"" if self.ready else text)
                 self._live.text(text)
             if line:
                 self._live.mark(line.decode(errors="replace").split(" "))
@@ -165,12 +192,12 @@ class ReplyReader:
 
     def _note(self, text: bytes) -> None:
         self._noise += text[: NOISE - len(self._noise)]
-        self.ready = self.ready or READY in self._noise
+        self._ready.feed(text)
 
     def _frame(self, line: bytes) -> None:
         match line.decode(errors="replace").split(" "):
             case ["H"]:
-                self.ready = self.started = True
+                self.started = True
             case ["R", part_id, rc, millis, length] if self._awaits(part_id):
                 result = self._results[part_id] = _Result(_number(rc), _number(millis))
                 self._stdout.body = _number(length)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from kbootstrap import codes_phase as codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, manifest_ref
-from kbootstrap.remote.drain import busy_nodes
+from kbootstrap.remote.drain import Held, busy_nodes, held_pods
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.remote.kubeobjects import (
@@ -22,6 +23,7 @@ from kbootstrap.remote.kubeobjects import (
     kube_proxy_config_of,
     kubeadm_config_of,
     kubelet_config_of,
+    leftovers_of,
     node_of,
     own_pods_of,
     owner_of,
@@ -62,6 +64,16 @@ def usable(http: KubeHttp, seconds: float | None = None) -> bool:
     return True
 
 
+@contextmanager
+def _looking() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        raise PhaseError(
+            codes.API_REFUSED, f"looking at the cluster: {error}", detail=str(error.status)
+        ) from error
+
+
 class KubeReader:
     """Looks at a cluster through one API server."""
 
@@ -87,14 +99,15 @@ class KubeReader:
             seen = self._seen.get(manifests)
             if seen and time.monotonic() - seen[0] < FRESH:
                 return seen[1]
-            try:
+            with _looking():
                 observed = self._observe(manifests)
-            except ApiError as error:
-                raise PhaseError(
-                    codes.API_REFUSED, f"looking at the cluster: {error}", detail=str(error.status)
-                ) from error
             self._seen[manifests] = (time.monotonic(), observed)
             return observed
+
+    def held_pods(self) -> tuple[Held, ...]:
+        """The pods that a drain would refuse to evict."""
+        with _looking():
+            return held_pods(self.http)
 
     def forget(self) -> None:
         """Look anew next time: something was changed."""
@@ -126,6 +139,7 @@ class KubeReader:
             token_owners=frozenset(owner for w in words if (owner := owner_of(w))),
             certs_uploaded=PROXY_TOKEN in words,
             workloads=frozenset(self._workloads()),
+            leftovers=leftovers_of(tokens),
             busy=busy_nodes(self.http) if self._asks.pods else frozenset(),
             applied=frozenset(manifest_ref(m) for m, there in live if is_applied(m, there)),
             rolled_out=frozenset(workload_of(there) for _, there in live if rolled_out(there)),

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ SERVER_NAME = "kubernetes"
 TRANSIENT_SECONDS = 60
 REQUEST_SECONDS = 20
 _FIRST_ERROR = 400  # HTTP statuses from here on are errors
+_REFUSALS = frozenset({401, 403})
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
 
 
@@ -37,11 +38,12 @@ class ApiError(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+        self.starting = False
 
     @property
     def passes(self) -> bool:
-        """Whether it may be gone in a moment: a server that is busy, an etcd that elects."""
-        return self.status in _TRANSIENT_STATUS
+        """Whether it may be gone soon: a server that is busy or starts, an etcd that elects."""
+        return self.starting or self.status in _TRANSIENT_STATUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +52,14 @@ class Login:
 
     Attributes:
         ca_pem: the CA that must have signed its certificate.
-        pair: our certificate and key, PEM.
+        pair: our certificate and key, PEM; None: nobody in particular.
         server_name: a name its certificate must have.
         down: the code of a server that does not answer.
 
     """
 
     ca_pem: str
-    pair: Secret
+    pair: Secret | None
     server_name: str
     down: Code
 
@@ -135,7 +137,7 @@ class TlsHttp:
         """The decoded answer; text for paths that do not speak JSON.
 
         ``patient`` retries what passes by itself: a server that restarts, an etcd that
-        elects a leader.
+        elects a leader, an API server that has just started and knows no roles yet.
 
         Raises:
             ApiError: the server refused; 404 and 409 are for the caller to judge.
@@ -212,6 +214,29 @@ class KubeHttp(TlsHttp):
             down=codes.API_DOWN,
         )
         super().__init__(login, host, port)
+        self._anybody = TlsHttp(replace(login, pair=None), host, port)
+
+    def _once(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
+    ) -> Any:
+        """A server that still starts refuses with 401 or 403: its roles are not there yet."""
+        try:
+            return super()._once(method, path, body, headers, seconds)
+        except ApiError as error:
+            if error.status not in _REFUSALS:
+                raise
+            error.starting = not self._is_ready()
+            if error.starting:
+                raise
+        # It may have become ready between the refusal and the question.
+        return super()._once(method, path, body, headers, seconds)
+
+    def _is_ready(self) -> bool:
+        """What the server says of itself; kubeadm's probes ask it as nobody, too."""
+        try:
+            return str(self._anybody.request("GET", "/readyz", patient=False)) == "ok"
+        except (ApiError, PhaseError):
+            return False
 
 
 def _text(encoded: str) -> str:
@@ -220,6 +245,8 @@ def _text(encoded: str) -> str:
 
 def _context(login: Login) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=login.ca_pem)
+    if login.pair is None:
+        return context
     handle = os.memfd_create("login")
     try:
         os.write(handle, login.pair.reveal().encode())

@@ -1,7 +1,8 @@
 """What is read from API objects, and the objects we make; pure."""
 
 import base64
-from datetime import datetime
+import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
@@ -29,7 +30,7 @@ NOT_FOUND = 404
 CONFLICT = 409
 
 
-def token_object(node: str, token_id: str, secret: str, expires: datetime) -> dict[str, Any]:
+def token_object(node: str, token_id: str, secret: str, ttl: int) -> dict[str, Any]:
     """A bootstrap token as `kubeadm token create` makes it (contract, section 6)."""
     return {
         "apiVersion": "v1",
@@ -40,12 +41,18 @@ def token_object(node: str, token_id: str, secret: str, expires: datetime) -> di
             "token-id": token_id,
             "token-secret": secret,
             "description": JOIN_TOKEN + node,
-            "expiration": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "expiration": expiration(ttl),
             "usage-bootstrap-signing": "true",
             "usage-bootstrap-authentication": "true",
             "auth-extra-groups": "system:bootstrappers:kubeadm:default-node-token",
         },
     }
+
+
+def random_text(length: int) -> str:
+    """So many letters and digits, as tokens are made of."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+    return "".join(secrets.choice(alphabet) for _ in range(length))
 
 
 def text_of(secret: dict[str, Any], key: str) -> str:
@@ -58,6 +65,26 @@ def owner_of(description: str) -> str:
     if description == INIT_TOKEN:
         return "init"
     return description.removeprefix(JOIN_TOKEN) if description.startswith(JOIN_TOKEN) else ""
+
+
+def leftovers_of(tokens: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Our tokens and the uploaded certificates, for people: whose they are and when they end."""
+    found = []
+    for token in tokens:
+        description = text_of(token, "description")
+        owner = owner_of(description)
+        what = f"the join of {owner}" if owner != "init" else "kubeadm init"
+        end = text_of(token, "expiration") or "never"
+        if owner:
+            found.append(f"bootstrap token of {what} (ends: {end})")
+        elif description == PROXY_TOKEN:
+            found.append(f"uploaded certificates, Secret kubeadm-certs (ends: {end})")
+    return tuple(sorted(found))
+
+
+def expiration(seconds: int) -> str:
+    """The value of a token's ``expiration`` so many seconds from now."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def node_of(node: dict[str, Any]) -> ObservedNode:

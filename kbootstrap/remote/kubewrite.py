@@ -3,7 +3,6 @@
 import base64
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
@@ -29,7 +28,9 @@ from kbootstrap.remote.kubeobjects import (
     PROXY_TOKEN,
     SYSTEM,
     TOKENS,
+    expiration,
     owner_of,
+    random_text,
     text_of,
     token_object,
 )
@@ -60,6 +61,7 @@ class KubeWriter:
         self._does: dict[type[act.ApiAction], Callable[[Any, dict[str, str]], None]] = {
             act.MakeToken: self._make_token,
             act.DropTokens: self._drop_tokens,
+            act.BoundCerts: self._bound_certs,
             act.DropCerts: self._drop_certs,
             act.MintKey: _mint_key,
             act.SetNodeMeta: self._set_node_meta,
@@ -91,9 +93,8 @@ class KubeWriter:
 
     def _make_token(self, action: act.MakeToken, slots: dict[str, str]) -> None:
         self._drop_tokens(act.DropTokens(why="", node=action.node), slots)
-        token_id, token_secret = _random(6), _random(16)
-        expires = datetime.now(UTC) + timedelta(seconds=action.ttl)
-        token = token_object(action.node, token_id, token_secret, expires)
+        token_id, token_secret = random_text(6), random_text(16)
+        token = token_object(action.node, token_id, token_secret, action.ttl)
         try:
             self._http.request("POST", f"{SYSTEM}/secrets", token)
         except ApiError as error:
@@ -135,10 +136,20 @@ class KubeWriter:
 
     def _drop_certs(self, action: act.DropCerts, slots: dict[str, str]) -> None:
         del action, slots
-        self._delete(f"{SYSTEM}/secrets/kubeadm-certs")
-        for token in self._http.request("GET", TOKENS)["items"]:
-            if text_of(token, "description") == PROXY_TOKEN:
-                self._delete(f"{SYSTEM}/secrets/{token['metadata']['name']}")
+        for path in (f"{SYSTEM}/secrets/kubeadm-certs", *self._proxy_tokens()):
+            self._delete(path)
+
+    def _bound_certs(self, action: act.BoundCerts, slots: dict[str, str]) -> None:
+        """The Secret kubeadm-certs belongs to this token: with it, it is deleted."""
+        del slots
+        end = base64.b64encode(expiration(action.ttl).encode()).decode()
+        for path in self._proxy_tokens():
+            self._http.request("PATCH", path, {"data": {"expiration": end}}, content_type=_MERGE)
+
+    def _proxy_tokens(self) -> list[str]:
+        tokens = self._http.request("GET", TOKENS)["items"]
+        found = [t["metadata"]["name"] for t in tokens if text_of(t, "description") == PROXY_TOKEN]
+        return [f"{SYSTEM}/secrets/{name}" for name in found]
 
     def _delete(self, path: str) -> None:
         try:
@@ -279,8 +290,3 @@ def _is_conflict(error: BaseException) -> bool:
 def _mint_key(action: act.MintKey, slots: dict[str, str]) -> None:
     del action
     slots["certificate_key"] = secrets.token_hex(32)
-
-
-def _random(length: int) -> str:
-    alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-    return "".join(secrets.choice(alphabet) for _ in range(length))

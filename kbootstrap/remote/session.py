@@ -13,14 +13,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kbootstrap.codes_ssh import NOT_A_SHELL, SESSION_REFUSED, SUDO_PASSWORD, SUDO_REFUSED
+from kbootstrap.codes_ssh import (
+    NOT_A_SHELL,
+    SESSION_REFUSED,
+    SUDO_PASSWORD,
+    SUDO_REFUSED,
+    SUDO_SILENT,
+)
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.capture import Capture
 from kbootstrap.remote.exchange import Exchange, Mute
-from kbootstrap.remote.faults import PROMPT, Refusal, on_exchange, on_refusal
+from kbootstrap.remote.faults import Refusal, on_exchange, on_refusal
 from kbootstrap.remote.forward import LocalForward
-from kbootstrap.remote.frames import Garbled, ReplyReader
+from kbootstrap.remote.frames import PROMPT, Garbled, ReplyReader
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.live import OnOutput
 from kbootstrap.remote.meter import Meter, Usage
@@ -122,7 +128,9 @@ class Connection:
         seen = {name: capture.size for name, capture in runs.items()}
         message = request(parts, run_id, **self._where, seen=seen)
         reader = ReplyReader(message, on_output, runs)
-        exchange = Exchange(session.channel, reader, lambda: self._answers(session.connection))
+        exchange = Exchange(
+            session.channel, reader, lambda: self._answers(session.connection), _ssh().kill
+        )
         try:
             if not session.fresh or exchange.start(self._command(), self._password()):
                 exchange.run(message.chunks())
@@ -233,18 +241,20 @@ class Connection:
         if reader.complete:
             return reader.reply()
         channel, connection = session.channel, session.connection
-        if reader.started or not session.fresh or channel.exit_status < 0:  # killed, or cut off
+        cut_off = channel.exit_status < 0 and not exchange.ended
+        if reader.started or not session.fresh or cut_off:
             raise self._lost(connection, connection.transport.get_exception())
         refusal = Refusal(
             status=channel.exit_status,
             said=reader.noise,
             ready=reader.ready,
             become=self._become,
-            asked=exchange.asked,
+            asked=reader.asked,
             password=self.target.become_password is not None,
+            ended=exchange.ended,
         )
         error = on_refusal(refusal, self.name)
-        if error.code in {SUDO_PASSWORD, SUDO_REFUSED}:
+        if error.code in {SUDO_PASSWORD, SUDO_REFUSED, SUDO_SILENT}:
             self._shared.fail(error)
         raise error
 

@@ -243,6 +243,18 @@ def is_refused_channel(error: BaseException) -> bool:
     return isinstance(error, paramiko.ChannelException)
 
 
+def kill(channel: Any) -> None:
+    """Kill what runs there (RFC 4254, section 6.9), if the account may; no answer is expected."""
+    message = paramiko.Message()
+    message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("signal")
+    message.add_boolean(False)  # noqa: FBT003  # paramiko's own signature
+    message.add_string("KILL")
+    with suppress(*FAULTS):
+        channel.transport._send_user_message(message)  # noqa: SLF001  # it has no public way
+
+
 def answers(transport: Any, seconds: float) -> bool:
     """Does the SSH server itself still answer? Also through a jump host, unlike TCP's timers."""
     answered = threading.Event()

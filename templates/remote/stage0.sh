@@ -4,9 +4,8 @@
 # It may pass through any login shell (bash, fish, csh) inside single quotes, so it holds no
 # single quote, exclamation mark, double backslash or newline that matters: kbootstrap drops
 # the comments and joins the lines with blanks (kbootstrap/remote/scripts.py, tested).
-# It reads "KB1 <nonce> <size>" from stdin, passing over at most one line before it (a password
-# that sudo did not ask for), then <size> bytes of script. The script must end with the nonce,
-# so a text cut short by a broken connection is never run. dd reads exactly; head may not.
+# It reads "KB1 <nonce> <size>" from stdin, then <size> bytes of script. The script must end with
+# the nonce, so a text cut short by a broken connection is never run. dd reads exactly; head may not.
 # Then it waits for the next request: each runs in a subshell, and finds nothing of the last one.
 # Not "( ... ) ||": that would switch set -e off in the parts.
 umask 077;
@@ -16,18 +15,9 @@ export LC_ALL;
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin;
 export PATH;
 printf "\036KB1 ready\n";
-kb_before=;
 kb_status=120;
 while read -r kb_magic kb_nonce kb_size; do
-case $kb_magic in
-KB1) ;;
-*)
-[ -z "$kb_before" ] || exit 121;
-kb_before=passed;
-continue
-;;
-esac;
-kb_before=passed;
+[ "$kb_magic" = KB1 ] || exit 121;
 kb_text=$(dd bs="$kb_size" count=1 iflag=fullblock 2>/dev/null);
 case $kb_text in
 *"KBEND $kb_nonce") ;;

@@ -96,6 +96,7 @@ CHANGES: dict[str, Change] = {
     "nodes.name": Change("node9", code=FIXED),
     "nodes.address": Change(FREE, code="KB201"),
     "nodes.advertise_address": Change(FREE, code=FIXED),
+    "nodes.second_address": Change("2001:db8::12", code="KB100"),  # one family here
     "nodes.role": Change("control-plane", code=FIXED),
     "nodes.roles": Change(["control-plane"], code=FIXED, key="role", beside={"role": None}),
     "nodes.labels": Change(

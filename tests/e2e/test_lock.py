@@ -291,6 +291,46 @@ def test_unlock_shows_and_frees_what_a_dead_one_left(site: Site) -> None:
     assert elsewhere(site, "up").status == 0
 
 
+def test_status_names_and_unlock_deletes_what_a_killed_join_left(site: Site) -> None:
+    leave_token(site, "kbootstrap join node3", "abcdef")
+    leave_token(site, "Proxy for managing TTL for the kubeadm-certs secret", "ghijkl")
+    leave_secret(site, "kubeadm-certs", "Opaque", {"ca.crt": "x"})
+    named = ["bootstrap token of the join of node3", "Secret kubeadm-certs"]
+
+    said = site.ok("status").out
+    assert all(words in said and END in said for words in named)
+    asked = elsewhere(site, "unlock")
+    assert (asked.status, code(asked)) == (7, "KB405")
+    assert all(words in asked.out for words in named)
+    assert site.leftovers()
+
+    assert elsewhere(site, "unlock", "--yes").status == 0
+    assert site.leftovers() == []
+    assert "kubeadm-certs" not in site.ok("status").out
+
+
+END = "2099-01-01T00:00:00Z"
+
+
+def leave_token(site: Site, description: str, name: str) -> None:
+    """A bootstrap token, as a run that was killed leaves it."""
+    fields = {
+        "token-id": name,
+        "token-secret": "0123456789abcdef",
+        "description": description,
+        "expiration": END,
+    }
+    leave_secret(site, f"bootstrap-token-{name}", "bootstrap.kubernetes.io/token", fields)
+
+
+def leave_secret(site: Site, name: str, kind: str, fields: dict[str, str]) -> None:
+    meta = {"name": name, "namespace": "kube-system"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": meta}
+    path = site.lab.nodes[0].root / "root/secret.json"
+    path.write_text(json.dumps(secret | {"stringData": fields}))
+    site.kubectl("create", "-f", "/root/secret.json")
+
+
 def test_unlock_stops_a_run_that_lives(site: Site) -> None:
     with working(site) as first:
         assert elsewhere(site, "unlock", "--yes").status == 0

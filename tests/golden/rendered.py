@@ -94,7 +94,12 @@ _VARIANTS = {
     "external-etcd": re.sub("(?m)^(etcd: .*|    etcd: .*)\n", "", _RICH) + _EXTERNAL,
     "no-addons": re.sub("(?m)^kube_proxy: .*\n", "", _RICH)
     + "addons: {dns: false, kube_proxy: false}\n",
-    "dual-stack": _RICH + _DUAL_STACK,
+    "dual-stack": re.sub(
+        r"address: 192\.0\.2\.([12]\d)(,|\n   )",
+        r'address: 192.0.2.\1\2 second_address: "2001:db8::\1"\2',
+        _RICH,
+    )
+    + _DUAL_STACK,
 }
 
 

@@ -1,5 +1,6 @@
 """A certificate that ends when a test wants it to."""
 
+import base64
 from datetime import UTC, datetime
 from functools import cache
 
@@ -10,8 +11,8 @@ from cryptography.x509.oid import NameOID
 
 
 @cache
-def certificate(ends: int) -> str:
-    """PEM of one that is valid until ``ends``, seconds since 1970."""
+def encoded(ends: int, begins: int = 0) -> str:
+    """Base64 of the PEM of one that is valid until ``ends``, seconds since 1970."""
     key = Ed25519PrivateKey.generate()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kube-apiserver")])
     made = (
@@ -20,8 +21,8 @@ def certificate(ends: int) -> str:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(datetime.fromtimestamp(0, UTC))
+        .not_valid_before(datetime.fromtimestamp(begins, UTC))
         .not_valid_after(datetime.fromtimestamp(ends, UTC))
         .sign(key, None)
     )
-    return made.public_bytes(Encoding.PEM).decode()
+    return base64.b64encode(made.public_bytes(Encoding.PEM)).decode()

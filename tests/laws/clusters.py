@@ -23,6 +23,11 @@ nodes:
   - {name: w1, address: 192.0.2.21, role: worker, labels: {disks: nvme}, kubelet_args: {v: "2"}}
   - {name: w2, address: 192.0.2.22, role: worker, taints: ["a=b:NoSchedule"]}
 """,
+    "dual": """\
+nodes:
+  - {name: cp1, address: 192.0.2.11, second_address: "2001:db8::11", role: control-plane}
+  - {name: w1, address: 192.0.2.21, second_address: "2001:db8::21", role: worker}
+""",
     "3+1": """\
 api: {endpoint: "api.example.org:6443"}
 nodes:
@@ -56,7 +61,7 @@ files:
     ),
     "dual-stack": (
         "v1.34.2",
-        "1+2",
+        "dual",
         """\
 network:
   pod_cidr: [10.244.0.0/16, "fd00:10:244::/56"]

@@ -31,6 +31,7 @@ FIT = identity.Facts(
     etc_kib=1024 * 1024,
     mem_mib=4096,
     runtime=True,
+    address=("2001:db8::11", "2001:db8::21"),
 )
 FACTS: dict[type, Any] = {
     identity.Facts: FIT,

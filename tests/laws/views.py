@@ -28,6 +28,7 @@ from kbootstrap.model.observed import (
 from kbootstrap.runtime import containerd
 from phases import (
     ALL,
+    certificates,
     cleanup,
     etcd_restore,
     etcd_snapshot,
@@ -45,7 +46,7 @@ from phases import (
     upgrade_prepare,
     upgrade_repair,
 )
-from tests.laws.certificates import certificate
+from tests.laws.certificates import encoded
 from tests.laws.clusters import CA, NAMES, OTHER_CA, SNAPSHOT, bits, cluster
 
 PHASES: tuple[AnyPhase, ...] = tuple({phase.id: phase for phase in ALL}.values())
@@ -81,6 +82,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         ((), tuple(CA.splitlines()), tuple(OTHER_CA.splitlines()))
     ),
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
+    (identity.Facts, "address"): some(("192.0.2.11", "2001:db8::11", "2001:db8::21")),
     (identity.Facts, "taken"): some(("6443", "10250")),
     (identity.Facts, "lacks"): some(("awk", "losetup", "conntrack")),
     (fitness.Facts, "lost_resolver"): st.sampled_from(("", "/etc/resolv.conf")),
@@ -116,8 +118,8 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (upgrade_repair.Facts, "missing"): some(("/srv/copy/a.yaml etcd", "/srv/copy/b.yaml other")),
     (upgrade_repair.Facts, "lost"): some(("kube-apiserver",)),
     (upgrade_prepare.Facts, "arch"): st.sampled_from(("", "amd64", "arm64")),
-    (upgrade_repair.Facts, "certificate"): st.sampled_from(
-        ((), tuple(certificate(NOW - 9).splitlines()), tuple(certificate(2 * NOW).splitlines()))
+    (certificates.Facts, "certificate"): st.sampled_from(
+        ((), *((f"{certificates.ADMIN} {encoded(end)}",) for end in (NOW - 9, 99 * NOW)))
     ),
     **{
         (kind, name): words

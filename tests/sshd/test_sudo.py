@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import LoginError
+from kbootstrap.remote import exchange
 from kbootstrap.remote.session import Connection
 from kbootstrap.remote.wire import Part
 from kbootstrap.secret import SecretRef
@@ -23,12 +24,15 @@ if [ "$1" = -n ]; then
 fi
 prompt=$4
 shift 5
-[ "$mode" != nopasswd ] || exec "$@"
+[ "$mode" != nopasswd ] || { tee "$0.input" | "$@"; exit; }  # as `Defaults log_input` does
+[ "$mode" != noisy ] || head -c 200000 /dev/zero | tr '\\0' x >&2
+[ "$mode" != mute ] || { echo "Smartcard PIN:" >&2; IFS= read -r line || :; exit 1; }
 [ "$mode" != denied ] || { echo "user is not in the sudoers file." >&2; exit 1; }
 echo "We trust you have received the usual lecture." >&2
 for try in 1 2 3; do
   printf '%s' "$prompt" >&2
-  IFS= read -r line || { echo "sudo: no password was provided" >&2; exit 1; }
+  # The end of input is an empty password for sudo-rs.
+  IFS= read -r line || [ "$mode" = rs ] || { echo "sudo: no password was provided" >&2; exit 1; }
   echo "$line" >>"$0.tries"
   [ "$line" != "open sesame" ] || exec "$@"
   echo "Leider falsch." >&2
@@ -54,6 +58,11 @@ class Sudo:
     def tries(self) -> list[str]:
         file = self.path.with_suffix(".tries")
         return file.read_text().splitlines() if file.exists() else []
+
+    @property
+    def input(self) -> str:
+        """All that came on stdin of what sudo ran."""
+        return self.path.with_suffix(".input").read_text()
 
     @property
     def calls(self) -> str:
@@ -95,9 +104,29 @@ def test_with_a_password(connection: Connection, sudo: Sudo) -> None:
     assert "sesame" not in sudo.calls
 
 
-def test_with_a_password_nobody_asks_for(connection: Connection, sudo: Sudo) -> None:
+def test_a_password_nobody_asks_for_is_not_sent(connection: Connection, sudo: Sudo) -> None:
     sudo.mode("nopasswd")
     assert connection.perform(STEP, run_id="r").output("a") == "in\n"
+    assert "KB1 " in sudo.input
+    assert "sesame" not in sudo.input
+
+
+def test_a_prompt_behind_a_lot_of_noise(connection: Connection, sudo: Sudo) -> None:
+    sudo.mode("noisy")
+    assert connection.perform(STEP, run_id="r").output("a") == "in\n"
+    assert sudo.tries == ["open sesame"]
+
+
+def test_a_prompt_that_is_not_ours_gets_no_password(
+    connection: Connection, sudo: Sudo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_SUDO_SECONDS", 0.5)
+    monkeypatch.setattr(exchange, "_QUIET_SECONDS", 0.1)
+    sudo.mode("mute")
+    with pytest.raises(LoginError) as caught:
+        connection.perform(STEP, run_id="r")
+    assert caught.value.code.id == "KB215"
+    assert "Smartcard PIN:" in caught.value.detail
 
 
 def test_a_wrong_password_is_tried_once(

@@ -93,6 +93,25 @@ def node_families(world: World) -> Iterator[Finding]:
         )
 
 
+def second_addresses(world: World) -> Iterator[Finding]:
+    """Only a dual-stack cluster has use for one, and it is of the other family."""
+    pods = _ranges(world, "pod")
+    for member in world.members:
+        entry = member.entry
+        if entry.second_address is None:
+            continue
+        version = ip_address(entry.second_address).version
+        if len(pods) < 2:  # noqa: PLR2004 - families
+            message, allowed = f"the cluster is {_families(pods)} only", "no second address"
+        elif version == ip_address(entry.advertise_address or entry.address).version:
+            message = f"{entry.second_address} is IPv{version}, as the first address is"
+            allowed = f"an IPv{10 - version} address"
+        else:
+            continue
+        path = (*member.path, "second_address")
+        yield Finding(code=codes.INV_FAMILY, path=path, message=message, allowed=allowed)
+
+
 def overlaps(world: World) -> Iterator[Finding]:
     """No range shares an address with another one."""
     everything = [*_ranges(world, "pod"), *_ranges(world, "service")]
@@ -125,6 +144,8 @@ def _taken(world: World) -> Iterator[tuple[str, str]]:
         yield entry.name, entry.address
         if entry.advertise_address not in {None, entry.address}:
             yield entry.name, entry.advertise_address or ""
+        if entry.second_address:
+            yield entry.name, entry.second_address
         if ssh and ssh.host not in {None, entry.address} and _is_ip(ssh.host or ""):
             yield f"ssh.host of {entry.name}", ssh.host or ""
     endpoint = world.inventory.api.endpoint
@@ -200,6 +221,7 @@ def bridge_is_ipv4(world: World) -> Iterator[Finding]:
 CHECKS = (
     families,
     node_families,
+    second_addresses,
     overlaps,
     machines_outside,
     pod_sizes,

@@ -37,6 +37,8 @@ def _addresses(member: Member) -> Iterator[tuple[str, str]]:
     yield "address", address
     if announced is not None and announced != address:
         yield "advertise_address", announced
+    if member.entry.second_address is not None:
+        yield "second_address", member.entry.second_address
 
 
 def unique_logins(world: World) -> Iterator[Finding]:

@@ -83,6 +83,14 @@ def test_another_runtime_or_address_is_fixed(runtime: str, address: str, key: st
     assert (one.key, one.fixed) == (key, True)
 
 
+def test_a_second_address_that_its_node_does_not_have_is_fixed() -> None:
+    node = dataclasses.replace(W1, second_address="2001:db8::21")
+
+    one = found(KNOWN, node, seen(node))
+
+    assert (one.key, one.fixed) == ("nodes.w1.second_address", True)
+
+
 def test_another_port_is_found_in_what_runs() -> None:
     known = dataclasses.replace(KNOWN, api=dataclasses.replace(KNOWN.api, bind_port=7443))
 

@@ -2,18 +2,22 @@
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import yaml
 
-from kbootstrap.action import MakeToken, SetNodeMeta
+from kbootstrap.action import BoundCerts, MakeToken, SetNodeMeta
 from kbootstrap.errors import PhaseError
+from kbootstrap.kubeadm import JOIN_TOKEN
 from kbootstrap.model.cluster import Taint
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
 from kbootstrap.remote import kubewrite
 from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubeobjects import PROXY_TOKEN, leftovers_of
 from kbootstrap.remote.kubewrite import CLUSTER_INFO, KubeWriter
 from kbootstrap.remote.workloads import Paths
 from tests.standin.common import pki
@@ -111,3 +115,46 @@ def test_a_taint_that_is_refused_is_told_at_once() -> None:
     with pytest.raises(PhaseError):
         KubeWriter(cast("KubeReader", api), "").perform(action, {})
     assert len(api.changes) == 1
+
+
+def test_uploaded_certificates_end_with_the_token_time() -> None:
+    """Kubeadm's own end is two hours away; the Secret goes with this token."""
+    http = Secrets()
+    writer = KubeWriter(cast("KubeReader", SimpleNamespace(http=http)), "")
+
+    writer.perform(BoundCerts(why="x", ttl=900), {})
+
+    ((path, body),) = http.patched
+    assert path.endswith("/secrets/bootstrap-token-proxy0")
+    end = datetime.fromisoformat(base64.b64decode(body["data"]["expiration"]).decode())
+    assert abs((end - datetime.now(UTC)).total_seconds() - 900) < 30
+
+
+def test_what_joins_left_is_named_with_its_owner_and_end() -> None:
+    lines = leftovers_of(Secrets().items)
+
+    assert lines == (
+        "bootstrap token of the join of node3 (ends: 2026-01-01T02:00:00Z)",
+        "uploaded certificates, Secret kubeadm-certs (ends: 2026-01-01T02:00:00Z)",
+    )
+
+
+class Secrets:
+    """A token for a join, kubeadm's for the certificates, and somebody else's."""
+
+    def __init__(self) -> None:
+        descriptions = {"node30": JOIN_TOKEN + "node3", "proxy0": PROXY_TOKEN, "other0": "mine"}
+        self.items = [self._token(name, words) for name, words in descriptions.items()]
+        self.patched: list[tuple[str, Any]] = []
+
+    def _token(self, name: str, description: str) -> dict[str, Any]:
+        data = {"description": description, "expiration": "2026-01-01T02:00:00Z"}
+        encoded = {key: base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        return {"metadata": {"name": f"bootstrap-token-{name}"}, "data": encoded}
+
+    def request(self, method: str, path: str, body: Any = None, **_: Any) -> Any:
+        """List them, or note a change."""
+        if method == "GET":
+            return {"items": self.items}
+        self.patched.append((path, body))
+        return {}

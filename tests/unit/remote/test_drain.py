@@ -1,5 +1,6 @@
-"""Draining through an API that is not well."""
+"""Draining through an API that is not well, and pods that a drain would lose."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -7,10 +8,10 @@ import pytest
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
-from kbootstrap.remote.drain import drain
+from kbootstrap.remote.drain import drain, held_pods
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 
-POD = {
+POD: dict[str, Any] = {
     "metadata": {"namespace": "shop", "name": "till-1", "ownerReferences": [{"kind": "Job"}]},
     "spec": {"nodeName": "node3"},
 }
@@ -20,14 +21,15 @@ ACTION = Drain(why="it leaves", node="node3", mark="us", seconds=20)
 class Http:
     """One pod, which goes with the first eviction that works."""
 
-    def __init__(self, *answers: Exception | None) -> None:
+    def __init__(self, *answers: Exception | None, pod: dict[str, Any] = POD) -> None:
         self._answers = list(answers)
+        self._pod = pod
         self.evictions = 0
 
     def request(self, method: str, path: str, body: Any = None, **how: bool) -> Any:
         del path, body, how
         if method == "GET":
-            return {"items": [POD] if self._answers else []}
+            return {"items": [self._pod] if self._answers else []}
         self.evictions += 1
         answer = self._answers.pop(0)
         if answer is not None:
@@ -35,8 +37,8 @@ class Http:
         return {}
 
 
-def run(http: Http) -> None:
-    drain(cast("KubeHttp", http), ACTION)
+def run(http: Http, action: Drain = ACTION) -> None:
+    drain(cast("KubeHttp", http), action)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,52 @@ def test_an_eviction_that_is_forbidden_ends_it_at_once() -> None:
         run(http)
 
     assert http.evictions == 1
+
+
+LOCAL: dict[str, Any] = POD | {
+    "spec": {"nodeName": "node3", "volumes": [{"name": "data", "emptyDir": {}}]}
+}
+BARE: dict[str, Any] = POD | {"metadata": {"namespace": "shop", "name": "till-1"}}
+LOST = [(LOCAL, "--delete-emptydir-data"), (BARE, "--force-drain")]
+
+
+@pytest.mark.parametrize(("pod", "flag"), LOST)
+def test_a_pod_that_would_lose_something_is_refused_and_named(
+    pod: dict[str, Any], flag: str
+) -> None:
+    http = Http(None, pod=pod)
+    other = replace(ACTION, force=flag != "--force-drain", empty_dirs=flag == "--force-drain")
+
+    with pytest.raises(PhaseError) as caught:
+        run(http, other)
+
+    assert caught.value.code.id == "KB353"
+    assert "shop/till-1" in caught.value.detail
+    assert flag in caught.value.detail
+    assert http.evictions == 0
+
+
+@pytest.mark.parametrize(("pod", "flag"), LOST)
+def test_the_flag_lets_it_go(pod: dict[str, Any], flag: str) -> None:
+    http = Http(None, pod=pod)
+
+    run(http, replace(ACTION, force=flag == "--force-drain", empty_dirs=flag != "--force-drain"))
+
+    assert http.evictions == 1
+
+
+@pytest.mark.parametrize(
+    ("pod", "held"),
+    [
+        (POD, 0),
+        (LOCAL, 1),
+        (BARE, 1),
+        (LOCAL | {"metadata": BARE["metadata"]}, 2),
+        (LOCAL | {"status": {"phase": "Succeeded"}}, 0),
+        (LOCAL | {"metadata": POD["metadata"] | {"ownerReferences": [{"kind": "DaemonSet"}]}}, 0),
+    ],
+)
+def test_what_a_drain_would_lose_is_known_before(pod: dict[str, Any], held: int) -> None:
+    found = held_pods(cast("KubeHttp", Http(None, pod=pod)))
+
+    assert [one.node for one in found] == ["node3"] * held

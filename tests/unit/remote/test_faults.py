@@ -105,6 +105,8 @@ def test_only_a_dropped_guest_may_knock_again(error: Exception, *, transient: bo
         (Refusal(1, "", ready=False, become=True, asked=0, password=False), "KB205"),
         (Refusal(1, "", ready=False, become=True, asked=1, password=True), "KB205"),
         (Refusal(1, "", ready=False, become=True, asked=2, password=True), "KB206"),
+        (Refusal(-1, "", ready=False, become=True, asked=2, password=True, ended=True), "KB206"),
+        (Refusal(-1, "", ready=False, become=True, asked=0, password=True, ended=True), "KB215"),
         (Refusal(127, "", ready=False, become=False, asked=0, password=False), "KB209"),
         (Refusal(122, "", ready=True, become=True, asked=0, password=True), "KB209"),
     ],

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.remote.capture import Capture
-from kbootstrap.remote.frames import Garbled, ReplyReader
+from kbootstrap.remote.frames import PROMPT, READY, Garbled, ReplyReader
 from kbootstrap.remote.wire import Part, Request
 
 NONCE = "0123456789abcdef0123456789abcdef"
@@ -97,6 +97,26 @@ def test_no_bytes_without_the_nonce_do_anything(out: bytes, err: bytes) -> None:
     assert not read.started
     assert not read.complete
     assert not read.done
+
+
+@given(noise, st.integers(min_value=0, max_value=3), cuts)
+def test_prompts_of_sudo_are_counted_in_any_chunking(
+    before: bytes, times: int, where: list[int]
+) -> None:
+    read = reader(Part("a", ""))
+    stream = (before + PROMPT.encode()) * times + b"KB-sudo"
+    for chunk in chunked(stream, where):
+        read.feed_stderr(chunk)
+    assert read.asked == times
+
+
+@given(cuts)
+def test_ready_is_seen_behind_any_noise(where: list[int]) -> None:
+    read = reader(Part("a", ""))
+    for chunk in chunked(b"x" * 10_000 + READY, where):
+        assert not read.ready
+        read.feed_stdout(chunk)
+    assert read.ready
 
 
 @given(st.binary(max_size=300))

@@ -4,6 +4,7 @@ import base64
 import socket
 import ssl
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from tests.standin.common.pki import Pair, Want, authority, issue
 
 CA = authority("kubernetes", algorithm="ECDSA-P256")
 OTHER = authority("kubernetes", algorithm="ECDSA-P256")
+SERVER = issue(
+    CA, Want("kube-apiserver", usages=("server",), sans=("kubernetes",), algorithm="ECDSA-P256")
+)
 ADMIN = issue(CA, Want("kubernetes-admin", usages=("client",), algorithm="ECDSA-P256"))
 
 
@@ -137,10 +141,7 @@ def test_an_etcd_without_quorum_is_waited_for_and_then_told_as_an_api_that_is_do
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 2)
-    pair = issue(
-        CA, Want("kube-apiserver", usages=("server",), sans=("kubernetes",), algorithm="ECDSA-P256")
-    )
-    http = client(Server(pair, tmp_path, NO_QUORUM).port)
+    http = client(Server(SERVER, tmp_path, NO_QUORUM).port)
 
     with pytest.raises(PhaseError, match="etcdserver: request timed out") as caught:
         http.request("GET", "/api/v1/nodes")
@@ -149,3 +150,76 @@ def test_an_etcd_without_quorum_is_waited_for_and_then_told_as_an_api_that_is_do
     assert http.requests > 1
     with pytest.raises(kubehttp.ApiError):
         http.request("GET", "/readyz", patient=False)
+
+
+class Starting(ThreadingHTTPServer):
+    """An API server whose RBAC bootstrap is not done for its first ``refusals`` answers.
+
+    Attributes:
+        ready: its /readyz says ok all the same.
+
+    """
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path, refusals: int, status: int, *, ready: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), StartingHandler)
+        self.left, self.status, self.ready = refusals, status, ready
+        self.asked: list[str] = []
+        self.socket = _context(SERVER, folder).wrap_socket(self.socket, server_side=True)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class StartingHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Starting
+
+    def do_GET(self) -> None:
+        """Answer, or refuse."""
+        self.server.asked.append(self.path)
+        if self.path == "/readyz":
+            ready = self.server.ready or not self.server.left
+            return self._answer(200 if ready else 500, b"ok" if ready else b"rbac not finished")
+        if not self.server.left:
+            return self._answer(200, b'{"items": []}')
+        self.server.left -= 1
+        return self._answer(self.server.status, b'{"message": "nodes is forbidden"}')
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_while_the_server_starts_is_waited_for(tmp_path: Path, status: int) -> None:
+    server = Starting(tmp_path, refusals=2, status=status)
+
+    assert client(server.server_port).request("GET", "/api/v1/nodes") == {"items": []}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_by_a_server_that_is_ready_is_told_at_once(tmp_path: Path, status: int) -> None:
+    server = Starting(tmp_path, refusals=99, status=status, ready=True)
+
+    with pytest.raises(kubehttp.ApiError) as caught:
+        client(server.server_port).request("GET", "/api/v1/nodes")
+
+    assert caught.value.status == status
+    assert server.asked == ["/api/v1/nodes", "/readyz", "/api/v1/nodes"]
+
+
+def test_a_server_that_never_gets_ready_is_told_with_its_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 1)
+    server = Starting(tmp_path, refusals=999, status=403)
+
+    with pytest.raises(PhaseError, match="nodes is forbidden") as caught:
+        client(server.server_port).request("GET", "/api/v1/nodes")
+
+    assert caught.value.code is codes.API_DOWN

@@ -38,9 +38,6 @@ if [ -e /etc/kubernetes/admin.conf ]; then
     if [ -n "$copy" ]; then kb_fact missing "$copy $name"; else kb_fact lost "$name"; fi
   done
 fi
-if [ -r /etc/kubernetes/pki/apiserver.crt ]; then
-  while IFS= read -r line; do kb_fact certificate "$line"; done </etc/kubernetes/pki/apiserver.crt
-fi
 
 :
 )

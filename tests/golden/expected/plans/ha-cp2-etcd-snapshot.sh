@@ -96,7 +96,12 @@ folder=/var/lib/kbootstrap/snapshots
 file=$folder/manual.db
 rm -f "$temporary" "$temporary.part"
 trap 'rm -f "$temporary" "$temporary.part" "$file.new" "$file.facts.new"' EXIT
-before=$(etcdctl endpoint status -w json | number revision)
+# Without it `snapshot save` waits for ever for an etcd that refuses its certificate.
+if ! status=$(etcdctl --dial-timeout 10s --command-timeout 10s endpoint status -w json); then
+  echo "KB-SNAPSHOT etcd does not answer its own etcdctl within 10 s"
+  exit 1
+fi
+before=$(printf '%s\n' "$status" | number revision)
 etcdctl snapshot save "$temporary"
 said=$(crictl exec "$etcd" etcdutl snapshot status "$temporary" -w json 2>/dev/null) ||
   said=$(etcdctl snapshot status "$temporary" -w json)

@@ -750,6 +750,8 @@ trap 'rm -f /run/kbootstrap/upload-certs.yaml' EXIT
 kubeadm init phase upload-certs --upload-certs --config /run/kbootstrap/upload-certs.yaml >/dev/null
 )
 
+# ---- join-control-plane: let the uploaded certificates end after 15 min [not on this machine]
+
 # ---- join-control-plane: write /run/kbootstrap/join.yaml (659 bytes, 0600)
 (
 kb_put /run/kbootstrap/join.yaml 0600 root:root 659 4be55770dca8fc4c6885f54f109f29b609041b4103bc5b559e1b34811db50968

@@ -140,6 +140,34 @@ MACHINES = (
         "is IPv6, pods and services are IPv4",
     ),
     Case(
+        "second address in a cluster of one family",
+        codes.INV_FAMILY,
+        "nodes[0].second_address",
+        NODE[:-2] + ', second_address: §"2001:db8::11"}\n',
+        "the cluster is IPv4 only",
+    ),
+    Case(
+        "second address of the first one's family",
+        codes.INV_FAMILY,
+        "nodes[0].second_address",
+        "network:\n  pod_cidr: 10.244.0.0/16,fd00:10:244::/56\n"
+        "  service_cidr: 10.96.0.0/12,fd00:10:96::/112\ncni: {type: none}\n"
+        + NODE[:-2]
+        + ", second_address: §192.0.2.12}\n",
+        "an IPv6 address",
+    ),
+    Case(
+        "second address of two nodes",
+        codes.INV_TWICE,
+        "nodes[1].second_address",
+        "network:\n  pod_cidr: 10.244.0.0/16,fd00:10:244::/56\n"
+        "  service_cidr: 10.96.0.0/12,fd00:10:96::/112\ncni: {type: none}\n"
+        + NODE[:-2]
+        + ', second_address: "2001:db8::11"}\n'
+        '  - {name: w1, address: 192.0.2.21, role: worker, second_address: §"2001:db8::11"}\n',
+        "address of cp1",
+    ),
+    Case(
         "pods too small",
         codes.INV_SIZE,
         "network.pod_cidr",

@@ -1,0 +1,147 @@
+"""Which certificates of a node have ended, or end soon; changes nothing.
+
+Each command surveys it and names what it finds (`kbootstrap.commands.certificates`). kubeadm's
+certificates last one year; ``kubeadm upgrade`` and ``kubeadm certs renew`` make new ones:
+https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kbootstrap import codes_upgrade as codes
+from kbootstrap import pki
+from kbootstrap.action import Action
+from kbootstrap.engine.phase import Phase, View
+from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render
+
+NEAR_SECONDS = 30 * 24 * 3600  # a certificate that ends within this is reported
+ETCD = "/etc/kubernetes/pki/etcd/"
+ADMIN = "/etc/kubernetes/admin.conf"
+_API, _ETCD = "kube-apiserver", "etcd"
+# File -> kubeadm's name of the certificate, and the static pod that has to be restarted.
+_RENEWED = {
+    "/etc/kubernetes/pki/apiserver.crt": ("apiserver", _API),
+    "/etc/kubernetes/pki/apiserver-kubelet-client.crt": ("apiserver-kubelet-client", _API),
+    "/etc/kubernetes/pki/apiserver-etcd-client.crt": ("apiserver-etcd-client", _API),
+    "/etc/kubernetes/pki/front-proxy-client.crt": ("front-proxy-client", _API),
+    f"{ETCD}server.crt": ("etcd-server", _ETCD),
+    f"{ETCD}peer.crt": ("etcd-peer", _ETCD),
+    f"{ETCD}healthcheck-client.crt": ("etcd-healthcheck-client", ""),
+    ADMIN: ("admin.conf", ""),
+    "/etc/kubernetes/super-admin.conf": ("super-admin.conf", ""),
+    "/etc/kubernetes/controller-manager.conf": (
+        "controller-manager.conf",
+        "kube-controller-manager",
+    ),
+    "/etc/kubernetes/scheduler.conf": ("scheduler.conf", "kube-scheduler"),
+}
+_KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What templates/certificates/probe.sh.j2 prints: "path base64" of each certificate.
+
+    The base64 text is that of the DER, or of the whole PEM as a kubeconfig has it.
+    """
+
+    certificate: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A certificate that is not valid now, or not for long.
+
+    Attributes:
+        path: the file.
+        state: such as "ended at 2026-11-29T10:00:00Z".
+        valid: it can still be used.
+
+    """
+
+    path: str
+    state: str
+    valid: bool
+
+    @property
+    def renewed(self) -> bool:
+        """Whether kubeadm renews it, in an upgrade too."""
+        return self.path in _RENEWED
+
+    @property
+    def remedy(self) -> str:
+        """What to run on the node."""
+        if self.path == _KUBELET:
+            return "the kubelet renews it while it runs and reaches the API; see docs/upgrade.md"
+        if not self.renewed:
+            return "kubeadm does not renew it: renew it by the way it was made"
+        name, pod = _RENEWED[self.path]
+        restart = f", then restart the static pod {pod}" if pod else ""
+        return f"kubeadm certs renew {name}{restart}"
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return f"{self.path} {self.state}: {self.remedy}"
+
+
+def probe(cluster: Cluster, node: Node) -> str:
+    """Read-only; one process, which prints no keys."""
+    del cluster
+    return render("certificates/probe.sh.j2", control_plane=node.is_control_plane)
+
+
+def endings(facts: Facts, now: int) -> tuple[Ending, ...]:
+    """The certificates that are not valid at ``now`` (seconds since 1970), or end soon after."""
+    return tuple(ending for line in facts.certificate if (ending := _ending(line, now)))
+
+
+def _ending(line: str, now: int) -> Ending | None:
+    path, _, encoded = line.partition(" ")
+    begins, ends = pki.validity(encoded)
+    if now < begins:
+        return Ending(path, f"is not valid before {pki.stamp(begins)}", valid=False)
+    if now >= ends:
+        return Ending(path, f"ended at {pki.stamp(ends)}", valid=False)
+    if ends - now < NEAR_SECONDS:
+        return Ending(path, f"ends in {(ends - now) // 86400} days", valid=True)
+    return None
+
+
+def ended(facts: Facts, now: int, below: str = "/") -> Iterator[KbError]:
+    """An error for each certificate that cannot be used, of those whose path begins so."""
+    for ending in endings(facts, now):
+        if not ending.valid and ending.path.startswith(below):
+            message = f"{ending.path} {ending.state}"
+            yield PhaseError(codes.CERTIFICATE_ENDED, message, detail=ending.remedy)
+
+
+def plan(view: View[Facts]) -> Iterator[Action]:
+    """Nothing: who renews a certificate decides when what uses it restarts."""
+    del view
+    yield from ()
+
+
+def check(view: View[Facts]) -> Iterator[KbError]:
+    """An ended certificate fails somewhere else later, with other words."""
+    yield from ended(view.facts, view.now)
+
+
+PHASE = Phase(
+    id="certificates",
+    title="Certificates",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    noted=False,
+)
+
+
+def of(facts: Mapping[str, Any]) -> Facts:
+    """The certificates among a node's facts, by phase; none if they were not probed."""
+    found: Facts = facts.get(PHASE.id) or Facts()
+    return found
