@@ -102,11 +102,14 @@ if [ -r /proc/sys/net/bridge/bridge-nf-call-ip6tables ]; then
   [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.bridge.bridge-nf-call-ip6tables
   values=${values#*"$KB_NL"}
 fi
-if awk -v name=node1 '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) found = 1 } END { exit !found }' /etc/hosts; then
-  kb_fact resolves 1
-elif timeout 2 getent ahosts node1 >/dev/null 2>&1; then
-  kb_fact resolves 1
-fi
+found=$(awk -v name=node1 '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == name) { print $1; exit } }' /etc/hosts 2>/dev/null) || found=
+[ -n "$found" ] || found=$(timeout 2 getent ahosts node1 2>/dev/null) || found=
+found=${found%%[% "$KB_NL"]*}
+case $found in
+  '') ;;
+  127.* | ::1 | 192.0.2.10) kb_fact resolves 1 ;;
+  *) if ip -o addr | grep -qF " $found/"; then kb_fact resolves 1; fi ;;
+esac
 
 :
 )
@@ -388,10 +391,8 @@ swapoff -a
 
 # ---- host: comment the swap lines of /etc/fstab out
 (
-kb_ledger /etc/fstab
-awk '!/^[ \t]*#/ && $3 == "swap" { print "# kbootstrap: " $0; next } { print }' /etc/fstab >/etc/.kb.fstab
-cat /etc/.kb.fstab >/etc/fstab
-rm -f /etc/.kb.fstab
+text=$(awk '!/^[ \t]*#/ && $3 == "swap" { print "# kbootstrap: " $0; next } { print }' /etc/fstab)
+kb_edit /etc/fstab "$text"
 )
 
 # ---- host: write /etc/modules-load.d/95-kbootstrap.conf (79 bytes, 0644)
@@ -441,8 +442,10 @@ fi
 
 # ---- host: add node1 to /etc/hosts
 (
-kb_ledger /etc/hosts
-printf '%s %s # kbootstrap\n' 192.0.2.10 node1 >>/etc/hosts
+text=
+[ ! -e /etc/hosts ] || text=$(cat /etc/hosts)
+# first, for the first line that has a name is the one that counts
+kb_edit /etc/hosts '192.0.2.10 node1 # kbootstrap'"${text:+$KB_NL$text}"
 )
 
 # ---- runtime: write /etc/containerd/config.toml (559 bytes, 0644)
@@ -514,6 +517,7 @@ if [ "${got%% *}" != "$want" ]; then
   exit 1
 fi
 kb_ledger "$target"
+kb_wrote "$target" "$want"
 chmod 0755 "$part"
 mv -f "$part" "$target"
 
