@@ -22,6 +22,7 @@ from phases import (
     programs,
     ready,
     reset,
+    reset_clean,
     runtime,
     upgrade,
     upgrade_prepare,
@@ -55,14 +56,14 @@ RESET: tuple[AnyPhase, ...] = (
     reset.MEMBER,
     reset.LEAVE,
     reset.NODE_OBJECT,
-    reset.CLEAN,
+    reset_clean.CLEAN,
 )
 
 # The machine is gone: nothing is asked of it.
 RESET_GONE: tuple[AnyPhase, ...] = (reset.MEMBER, reset.NODE_OBJECT)
 
 # The cluster is gone, or goes with its last control plane: nobody has to agree.
-RESET_ALL: tuple[AnyPhase, ...] = (reset.LEAVE, reset.CLEAN)
+RESET_ALL: tuple[AnyPhase, ...] = (reset.LEAVE, reset_clean.CLEAN)
 
 # The verb makes them anew with a label of its own.
 ETCD_SNAPSHOT: tuple[AnyPhase, ...] = (etcd_snapshot.take("manual"), etcd_snapshot.copy("manual"))

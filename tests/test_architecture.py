@@ -202,7 +202,7 @@ READS: dict[str, tuple[str, ...]] = {
     "crictl": ("images", "ps"),
     "kubectl": ("get --raw /readyz",),
     "crio": ("--version",),
-    "ip": ("-4 route show",),
+    "ip": ("-4 route show", "-o addr show"),
     "kubeadm": ("version", "config images list"),
     "kubelet": ("--version",),
     "systemctl": ("show",),

@@ -21,7 +21,8 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
 from phases import RESET, RESET_ALL, RESET_GONE, identity
-from phases.reset import CLEAN, LEAVE, kept
+from phases.reset import LEAVE
+from phases.reset_clean import CLEAN, kept
 
 
 def reset(options: Options, report: Report) -> ExitCode:

@@ -280,11 +280,10 @@ kb_rewrite() { # PATH TEXT: whole, or as it was; owner and mode stay
   [ ! -h "$1" ] || kb_path=$(readlink -f "$1") || return 1
   kb_fresh "${kb_path%/*}"
   if [ -e "$kb_path" ]; then cp -a "$kb_path" "$kb_new"; else (umask 022 && : >"$kb_new"); fi || return 1
-  printf '%s\n' "$2" | cat >"$kb_new" && sync "$kb_new" || {
+  if ! { printf '%s\n' "$2" | cat >"$kb_new" && sync "$kb_new"; }; then
     rm -f "$kb_new"
-    kb_fail "cannot write $1"
-    return 1
-  }
+    kb_fail "cannot write $1" || return 1
+  fi
   kb_move "$kb_path"
 }
 
@@ -352,7 +351,10 @@ kb_undo() { # created|replaced PATH [FOLDER]...
   shift
   kb_read
   case $kb_known in
-  *"${KB_NL}edited $1$KB_NL"*) kb_take_out "$1" "$kb_kind" && return || return 1 ;;
+  *"${KB_NL}edited $1$KB_NL"*)
+    kb_take_out "$1" "$kb_kind"
+    return
+    ;;
   esac
   if ! kb_keeps "$@"; then
     kb_set_aside "$1" "$kb_kind"

@@ -37,6 +37,7 @@ from phases import (
     member,
     programs,
     reset,
+    reset_clean,
     runtime,
     upgrade_facts,
     upgrade_prepare,
@@ -77,6 +78,8 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         ((), tuple(CA.splitlines()), tuple(OTHER_CA.splitlines()))
     ),
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
+    (identity.Facts, "older"): some(("file 1:2 /etc/kubernetes/mine.yaml", "link cni0")),
+    (identity.Facts, "orphan"): some(("init",)),
     (identity.Facts, "taken"): some(("6443", "10250")),
     (host.Facts, "missing_module"): some(host.MODULES),
     (host.Facts, "wrong_sysctl"): some(
@@ -90,7 +93,13 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (init.Progress, "here"): some(("/etc/kubernetes/kubelet.conf",)),
     (reset.Present, "marker"): st.sampled_from(("", "demo", "other")),
     (reset.Present, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
-    (reset.Left, "was"): some(("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")),
+    (reset.Present, "unit"): some(("init", "images")),
+    (reset.Present, "found"): some(("etcd data in /var/lib/etcd",)),
+    (reset_clean.Left, "marker"): st.sampled_from(("", "demo", "other")),
+    (reset_clean.Left, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
+    (reset_clean.Left, "changed"): some(("replaced /etc/one", "created /etc/two")),
+    (reset_clean.Left, "unrecorded"): some(("/etc/cni",)),
+    (reset_clean.Left, "was"): some(("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")),
     (etcd_snapshot.Kept, "sha256"): st.sampled_from(("", "other", SNAPSHOT.sha256)),
     (etcd_restore.Running, "restored"): st.sampled_from(("", "other", SNAPSHOT.sha256)),
     (etcd_restore.Running, "marker"): st.sampled_from(("", "demo", "other")),
@@ -117,7 +126,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (member.Facts, "arg"): st.sampled_from(((), ("kubelet", "--v=4"))),
     (member.Facts, "flags"): st.sampled_from(("", 'KUBELET_KUBEADM_ARGS="--v=2"')),
     (member.Facts, "config"): st.sampled_from(((), ("maxPods: 50",), ("maxPods: 60",))),
-    (reset.Left, "left"): some(("path /etc/kubernetes", "link cni0")),
+    (reset_clean.Left, "left"): some(("files in /etc/kubernetes", "path /var/lib/kbootstrap")),
 }
 
 _OLD = {  # files that the inventory no longer wants

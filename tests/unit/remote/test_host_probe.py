@@ -34,6 +34,8 @@ def test_a_name_counts_that_leads_to_the_node(
     known = cluster("single")
     script = host.probe(known, known.first).replace("/etc/hosts", str(hosts))
 
-    facts = machine.probe(IP + (DNS.replace("ADDRESS", dns) if dns else "timeout() { false; }\n") + script)
+    facts = machine.probe(
+        IP + (DNS.replace("ADDRESS", dns) if dns else "timeout() { false; }\n") + script
+    )
 
     assert ("resolves=1" in facts.splitlines()) is resolves

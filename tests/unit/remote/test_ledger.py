@@ -10,7 +10,6 @@ from kbootstrap.render import render
 from tests.unit.remote.conftest import Machine
 from tests.unit.remote.test_put import put, snapshot, write
 
-
 # ---- what somebody else changed since
 
 

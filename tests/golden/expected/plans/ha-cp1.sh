@@ -35,10 +35,24 @@ if [ -r /var/lib/kbootstrap/cluster ]; then
   IFS= read -r name </var/lib/kbootstrap/cluster || :
   kb_fact marker "$name"
 fi
-for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers; do
+for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes; do
   [ -d "$folder" ] && kb_fact folder "$folder"
 done
-[ -e /var/lib/kbootstrap/before ] && kb_fact noted 1
+for unit in /run/systemd/transient/kbootstrap-*.service; do # whose record is gone
+  name=${unit##*/kbootstrap-}
+  name=${name%.service}
+  [ ! -e "$unit" ] || [ -e "$KB_STATE/run/$name" ] || kb_fact orphan "$name"
+done
+if [ -e /var/lib/kbootstrap/before ]; then
+  kb_fact noted 1
+elif ! [ -e /etc/kubernetes/kubelet.conf ] && ! [ -e /etc/kubernetes/pki/ca.crt ]; then
+  for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd; do
+    [ ! -d "$folder" ] || find "$(cd "$folder" && pwd -P)" -xdev ! -type d ! -path "*$KB_NL*" -exec stat -c 'older=file %Y:%s %n' {} + || :
+  done
+  for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
+    [ ! -e "$path" ] || kb_fact older "link ${path##*/}"
+  done
+fi
 if [ -r /etc/kubernetes/pki/ca.crt ]; then
   while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
 fi
@@ -108,7 +122,7 @@ found=${found%%[% "$KB_NL"]*}
 case $found in
   '') ;;
   127.* | ::1 | 192.0.2.11) kb_fact resolves 1 ;;
-  *) if ip -o addr | grep -qF " $found/"; then kb_fact resolves 1; fi ;;
+  *) if ip -o addr show | grep -qF " $found/"; then kb_fact resolves 1; fi ;;
 esac
 
 :
