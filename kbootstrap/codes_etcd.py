@@ -63,6 +63,14 @@ HALF_RESTORED = Code(
     "They hold newer data than the snapshot. Take the others out with `kbootstrap reset NODE` and "
     "join them again; they get their data from those that run.",
 )
+LEARNER_LEFT = Code(
+    "KB436",
+    "etcd takes no new member, since one is still a learner",
+    "See why the member named above does not run: on its node `crictl ps -a --name etcd` and "
+    "`journalctl -u kubelet -n 50`; once it can, `kbootstrap up` finishes it. If that machine is "
+    "gone for good: `kbootstrap reset NODE --unreachable` with its name, then the same command "
+    "again.",
+)
 RESTORE_BEGUN = Code(
     "KB435",
     "a restore of etcd was begun and has not ended",

@@ -24,7 +24,7 @@ from kbootstrap.action import (
 from kbootstrap.engine.phase import NoFacts, Phase, View, Wait
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.model.etcd import EtcdMember, can_leave, unsettled
+from kbootstrap.model.etcd import EtcdMember, can_leave, node_of, unsettled
 from kbootstrap.render import render
 from phases import identity
 
@@ -153,7 +153,7 @@ def check_member(view: View[NoFacts]) -> Iterator[KbError]:
 
 
 def _members(view: View[NoFacts]) -> tuple[EtcdMember, ...]:
-    return tuple(m for m in view.api.etcd or () if m.name == view.node.name)
+    return tuple(m for m in view.api.etcd or () if node_of(m, view.cluster) == view.node)
 
 
 def plan_node(view: View[NoFacts]) -> Iterator[Action]:

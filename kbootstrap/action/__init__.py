@@ -24,7 +24,14 @@ from kbootstrap.action.api import (
     Uncordon,
 )
 from kbootstrap.action.base import Action, Effects, Risk, worst
-from kbootstrap.action.etcd import AwaitEtcd, EtcdAction, FetchFile, PutSnapshot, RemoveMember
+from kbootstrap.action.etcd import (
+    AwaitEtcd,
+    AwaitVoters,
+    EtcdAction,
+    FetchFile,
+    PutSnapshot,
+    RemoveMember,
+)
 from kbootstrap.action.host import (
     Detached,
     FetchProgram,
@@ -50,6 +57,7 @@ __all__ = [
     "AwaitPodCidr",
     "AwaitReady",
     "AwaitRollout",
+    "AwaitVoters",
     "Cordon",
     "DeleteNode",
     "Detached",

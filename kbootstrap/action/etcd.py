@@ -45,6 +45,26 @@ class AwaitEtcd(EtcdAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitVoters(EtcdAction):
+    """Wait until no other member is a learner, for etcd takes one at a time.
+
+    Attributes:
+        but: the member that does not count, by the host of its peer URL: the one that joins.
+        nodes: host and name of each node, to say whose a learner is.
+
+    """
+
+    but: str
+    nodes: tuple[tuple[str, str], ...]
+    waits: bool = True
+    seconds: int = 30
+
+    @property
+    def text(self) -> str:
+        return "wait until etcd can take a new member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FetchFile(HostAction):
     """Copy a file of a machine here, streamed; the machine says its sha256 first.
 

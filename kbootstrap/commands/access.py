@@ -15,6 +15,7 @@ from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
+from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import Observed
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader
@@ -42,6 +43,10 @@ class Api:
     def observe(self) -> Observed:
         """The cluster now."""
         return self._reader.observe()
+
+    def members(self) -> tuple[EtcdMember, ...]:
+        """Of etcd, now; none if it is not ours."""
+        return self._etcd.members() if self._etcd else ()
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
         """Carry out an action; the writer is made on the first one."""

@@ -107,6 +107,12 @@ class Report:
             self._print_json({"event": "lock", "place": place, "age": seen.age, **fields})
         self.line(f"{place}: {seen.who}; {seen.life}")
 
+    def member(self, label: str, why: str) -> None:
+        """A member of etcd that ought to be another way."""
+        if self._json:
+            self._print_json({"event": "etcd", "member": label, "why": why})
+        self.line(f"etcd member {label}: {why}")
+
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """The table at the end, then every error."""
         found = tuple(outcomes)

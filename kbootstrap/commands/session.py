@@ -28,6 +28,7 @@ from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
+from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
@@ -150,6 +151,12 @@ class Session:
         with self._on_the_way():
             api = self.access.api()
             return api.observe() if api else NOTHING
+
+    def members(self) -> tuple[EtcdMember, ...]:
+        """Of the cluster's own etcd; none while there is no API."""
+        with self._on_the_way():
+            api = self.access.api()
+            return api.members() if api else ()
 
     @contextlib.contextmanager
     def _on_the_way(self) -> Iterator[None]:

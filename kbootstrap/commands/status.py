@@ -11,6 +11,7 @@ from kbootstrap.commands.up import with_differences
 from kbootstrap.engine import checkpoint
 from kbootstrap.errors import ExitCode, KbError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.etcd import EtcdMember, strays
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from phases import UP
@@ -24,6 +25,7 @@ def status(options: Options, report: Report) -> ExitCode:
     try:
         session.survey(nodes)
         observed, api_error = _observe(session, nodes)
+        members, etcd_error = _members(session) if observed.reachable else ((), None)
         locks = [found for found in session.lock.found(lease=observed.reachable) if found[1].held]
         session.gather(None)
         rows = [_row(session, node, observed) for node in nodes]
@@ -33,12 +35,15 @@ def status(options: Options, report: Report) -> ExitCode:
         session.close()
     _show(options, report, cluster, rows, observed)
     report.differences(left)
+    for member, why in strays(members, cluster, {node.name for node in observed.nodes}):
+        report.member(member.label, why)
     for place, seen in locks:
         report.holder(place.name, seen)
-    report.errors([*session.errors, *([api_error] if api_error else [])])
+    report.errors([*session.errors, *filter(None, [api_error or etcd_error])])
     if session.errors:
         return session.errors[0].exit_code
-    return api_error.exit_code if api_error else with_differences(ExitCode.DONE, left)
+    failed = api_error or etcd_error
+    return failed.exit_code if failed else with_differences(ExitCode.DONE, left)
 
 
 def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbError | None]:
@@ -49,6 +54,13 @@ def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbErr
         return session.observe(), None
     except KbError as error:
         return NOTHING, error
+
+
+def _members(session: Session) -> tuple[tuple[EtcdMember, ...], KbError | None]:
+    try:
+        return session.members(), None
+    except KbError as error:
+        return (), error
 
 
 Row = dict[str, str]

@@ -267,7 +267,7 @@ def _etcd(draw: st.DrawFn, known: Cluster) -> tuple[EtcdMember, ...] | None:
     return tuple(
         EtcdMember(
             id=str(number),
-            name=node.name,
+            name=draw(st.sampled_from((node.name, ""))),
             peer_url=f"https://{node.address}:2380",
             healthy=draw(FLAGS),
             learner=draw(FLAGS),

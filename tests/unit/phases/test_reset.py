@@ -6,8 +6,10 @@ import pytest
 
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import Detached, PutFile, Risk, Run
-from kbootstrap.engine.phase import View
+from kbootstrap.engine.phase import NoFacts, View
 from kbootstrap.errors import ExitCode
+from kbootstrap.model.etcd import EtcdMember
+from kbootstrap.model.observed import Observed
 from phases import identity, reset, reset_clean
 from tests.laws.clusters import CA, OTHER_CA, bits, cluster
 
@@ -116,3 +118,22 @@ def test_a_run_without_its_record_is_named_by_up() -> None:
     assert error.code is codes.ORPHAN_RUN
     assert error.exit_code is ExitCode.REFUSED
     assert error.detail == "systemctl stop kbootstrap-init.service"
+
+
+def test_a_member_that_never_started_is_found_by_its_address() -> None:
+    known = cluster("ha")
+    learner = EtcdMember(id="9", name="", peer_url="https://192.0.2.12:2380", learner=True)
+    voters = tuple(
+        EtcdMember(id=str(at), name=f"cp{at}", peer_url=f"https://192.0.2.1{at}:2380", healthy=True)
+        for at in (1, 3)
+    )
+    gone = View(
+        cluster=known,
+        node=known.node("cp2"),
+        facts=NoFacts(),
+        api=Observed(reachable=True, etcd=(*voters, learner)),
+    )
+    assert [a.text for a in reset.plan_member(gone)] == [
+        "remove etcd member https://192.0.2.12:2380 (9)"
+    ]
+    assert list(reset.check_member(gone)) == []

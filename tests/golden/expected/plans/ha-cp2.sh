@@ -678,6 +678,8 @@ done
 KB_DETACHED
 )
 
+# ---- join-control-plane: wait until etcd can take a new member [not on this machine]
+
 # ---- join-control-plane: create a bootstrap token (valid 15 min) [not on this machine]
 
 # ---- join-control-plane: make a certificate key [not on this machine]
