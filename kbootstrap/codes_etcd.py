@@ -71,6 +71,19 @@ LEARNER_LEFT = Code(
     "gone for good: `kbootstrap reset NODE --unreachable` with its name, then the same command "
     "again.",
 )
+HOLDS_CLUSTER = Code(
+    "KB437",
+    "the external etcd holds a cluster already",
+    "Name an empty etcd, or another `etcd-prefix` in `kubeadm.api_server_args`, for `kubeadm init` "
+    "would take the Nodes and objects over under another CA. If that data may go: `kbootstrap "
+    "reset --destroy-cluster --wipe-external-etcd`.",
+)
+NOT_WIPED = Code(
+    "KB438",
+    "the external etcd cannot be wiped",
+    "Take the whole cluster down with it, while the client certificate of `etcd.external` is on "
+    "the first control plane; or run `etcdctl del --prefix PREFIX/` yourself.",
+)
 RESTORE_BEGUN = Code(
     "KB435",
     "a restore of etcd was begun and has not ended",

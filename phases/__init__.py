@@ -23,6 +23,7 @@ from phases import (
     ready,
     reset,
     reset_clean,
+    reset_etcd,
     runtime,
     upgrade,
     upgrade_prepare,
@@ -63,7 +64,7 @@ RESET: tuple[AnyPhase, ...] = (
 RESET_GONE: tuple[AnyPhase, ...] = (reset.MEMBER, reset.NODE_OBJECT)
 
 # The cluster is gone, or goes with its last control plane: nobody has to agree.
-RESET_ALL: tuple[AnyPhase, ...] = (reset.LEAVE, reset_clean.CLEAN)
+RESET_ALL: tuple[AnyPhase, ...] = (reset.LEAVE, reset_etcd.PHASE, reset_clean.CLEAN)
 
 # The verb makes them anew with a label of its own.
 ETCD_SNAPSHOT: tuple[AnyPhase, ...] = (etcd_snapshot.take("manual"), etcd_snapshot.copy("manual"))
@@ -84,4 +85,4 @@ UPGRADE: tuple[AnyPhase, ...] = (
     upgrade.WORKER,
 )
 
-ALL = (*UP, *RESET, upgrade_repair.PHASE, *UPGRADE, *ETCD_SNAPSHOT, *ETCD_RESTORE)
+ALL = (*UP, *RESET, reset_etcd.PHASE, upgrade_repair.PHASE, *UPGRADE, *ETCD_SNAPSHOT, *ETCD_RESTORE)

@@ -70,9 +70,11 @@ def probe_leave(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     del node
     data = (
-        ("/etc/kubernetes/manifests", "static pod manifests"),
-        ("/var/lib/kubelet", "kubelet data"),
-        (cluster.etcd.data_dir, "etcd data"),
+        ("static pod manifests", "/etc/kubernetes/manifests"),
+        ("kubelet data", "/var/lib/kubelet/pods"),
+        ("kubelet data", "/var/lib/kubelet/pki"),
+        ("kubelet data", "/var/lib/kubelet/config.yaml"),
+        ("etcd data", cluster.etcd.data_dir),
     )
     return render("reset/leave_probe.sh.j2", run=RUN, marker=identity.MARKER, data=data)
 

@@ -29,8 +29,10 @@ from kbootstrap.action.etcd import (
     AwaitVoters,
     EtcdAction,
     FetchFile,
+    ProveEmpty,
     PutSnapshot,
     RemoveMember,
+    WipeEtcd,
 )
 from kbootstrap.action.host import (
     Detached,
@@ -74,6 +76,7 @@ __all__ = [
     "LocalAction",
     "MakeToken",
     "MintKey",
+    "ProveEmpty",
     "PutFile",
     "PutProgram",
     "PutSlots",
@@ -86,6 +89,7 @@ __all__ = [
     "SwapRecord",
     "Uncordon",
     "Unit",
+    "WipeEtcd",
     "WriteKubeconfig",
     "bundles",
     "put_command",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kbootstrap.action.api import ApiAction
 from kbootstrap.action.host import HostAction, put_command
+from kbootstrap.action.local import LocalAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,43 @@ class AwaitVoters(EtcdAction):
     @property
     def text(self) -> str:
         return "wait until etcd can take a new member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveEmpty(LocalAction):
+    """See that an external etcd holds no cluster yet.
+
+    Attributes:
+        prefix: of kube-apiserver's keys.
+        endpoint: for people.
+
+    """
+
+    prefix: str
+    endpoint: str
+    waits: bool = True
+
+    @property
+    def text(self) -> str:
+        return f"see that {self.endpoint} holds nothing below {self.prefix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WipeEtcd(LocalAction):
+    """Remove a cluster's keys from an external etcd.
+
+    Attributes:
+        prefix: of kube-apiserver's keys.
+        endpoint: for people.
+
+    """
+
+    prefix: str
+    endpoint: str
+
+    @property
+    def text(self) -> str:
+        return f"remove everything below {self.prefix} from {self.endpoint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,18 +6,19 @@ are made as for an empty cluster.
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 from kbootstrap import codes_etcd
 from kbootstrap.action import ApiAction, EtcdAction
-from kbootstrap.engine.survey import Snapshot
+from kbootstrap.engine.survey import EtcdLogin, Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
-from kbootstrap.model.etcd import EtcdMember
+from kbootstrap.model.etcd import EtcdMember, prefix
 from kbootstrap.model.observed import Observed
 from kbootstrap.remote.etcd import Etcd
+from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader
 from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
 from kbootstrap.remote.kubewrite import KubeWriter
@@ -191,23 +192,49 @@ class Access:
 
     def _etcd(self, node: Node, snapshot: Snapshot) -> Etcd | None:
         """Every member is reached through this node, so no other one is logged in to."""
-        known = snapshot.etcd
-        if known is None:
+        if snapshot.etcd is None or self._cluster.etcd.external is not None:
             return None
+        return Etcd(node.advertise_address, self._reach(node, snapshot.etcd, ETCD_NAME))
+
+    def external_etcd(self) -> ExternalEtcd | None:
+        """The etcd somebody else runs, if the first control plane has the way to log in."""
+        external, node = self._cluster.etcd.external, self._cluster.first
+        snapshot = self._snapshots.get(node.name)
+        if external is None or snapshot is None or snapshot.etcd is None:
+            return None
+        return ExternalEtcd(external.endpoints, self._reach(node, snapshot.etcd))
+
+    def prove_empty(self) -> None:
+        """See that the external etcd holds no cluster, if there is a way to log in.
+
+        Raises:
+            RefusedError: KB437, it does.
+
+        """
+        etcd, external = self.external_etcd(), self._cluster.etcd.external
+        if etcd is None or external is None:
+            return
+        held = etcd.held(prefix(self._cluster))
+        if held.keys:
+            words = f"{external.endpoints[0]} holds {held.text}, below {prefix(self._cluster)}"
+            raise RefusedError(codes_etcd.HOLDS_CLUSTER, words)
+
+    def _reach(self, node: Node, known: EtcdLogin, name: str = "") -> Callable[[str, int], TlsHttp]:
+        """Requests through this node; without ``name`` a server's certificate names its host."""
         connection = self._hosts.connection(node.ssh, node.name)
-        login = Login(
-            ca_pem=known.ca_pem,
-            pair=known.pair,
-            server_name=ETCD_NAME,
-            down=codes_etcd.ETCD_DOWN,
-        )
 
         @cache
         def reach(host: str, port: int) -> TlsHttp:
+            login = Login(
+                ca_pem=known.ca_pem,
+                pair=known.pair,
+                server_name=name or host,
+                down=codes_etcd.ETCD_DOWN,
+            )
             tunnel = self._open.enter_context(connection.forward(host, port))
             return TlsHttp(login, *tunnel.address)
 
-        return Etcd(node.advertise_address, reach)
+        return reach
 
 
 def _serves(snapshot: Snapshot) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 from kbootstrap import codes_phase as codes
-from kbootstrap.action import KeepSnapshot, LocalAction, WriteKubeconfig
+from kbootstrap.action import KeepSnapshot, LocalAction, ProveEmpty, WipeEtcd, WriteKubeconfig
+from kbootstrap.codes_etcd import NOT_WIPED
 from kbootstrap.codes_lock import LOCKED
 from kbootstrap.commands import materials, snapshots
 from kbootstrap.commands.access import Access
@@ -30,6 +31,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import NOTHING, Observed
+from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
 from kbootstrap.remote.meter import Meter
@@ -76,6 +78,7 @@ class Session:
         self.access = Access(cluster, self.hosts, without=self.leaving, asks=asks)
         self.lock = RunLock(self)
         self.lost: KbError | None = None
+        self._external: ExternalEtcd | None = None
         self._stop = threading.Event()
 
     def new_hosts(self) -> Hosts:
@@ -197,6 +200,7 @@ class Session:
             RefusedError: KB410, somebody else holds it.
 
         """
+        self._external = self.access.external_etcd()  # kubeadm reset may take the certificate
         world = World(
             cluster=self.cluster,
             phases=self.phases,
@@ -246,9 +250,20 @@ class Session:
                 raise PhaseError(codes.OWN_DISK, f"{action.path}: {why}") from error
             ca = materials.trusted_ca(Path(action.path))
             self.bits = dataclasses.replace(self.bits, kubeconfig_ca=ca)
+        elif isinstance(action, ProveEmpty):
+            self.access.prove_empty()
+        elif isinstance(action, WipeEtcd):
+            self._wipe(action)
         elif isinstance(action, KeepSnapshot):
             kept = snapshots.keep(Path(action.path))
             self.bits = dataclasses.replace(self.bits, snapshot=kept)
+
+    def _wipe(self, action: WipeEtcd) -> None:
+        etcd = self._external
+        if etcd is None:
+            raise RefusedError(NOT_WIPED, "the way to log in is not known")
+        etcd.wipe(action.prefix)
+        self.bits = dataclasses.replace(self.bits, wipe=None)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

@@ -52,6 +52,31 @@ class EtcdMember:
         return "it is a learner still" if self.learner else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What an external etcd holds below our prefix.
+
+    Attributes:
+        keys: how many.
+        nodes: the names of some Nodes.
+
+    """
+
+    keys: int
+    nodes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.keys} keys" + (f", Nodes {', '.join(self.nodes)}" if self.nodes else "")
+
+
+def prefix(cluster: Cluster) -> str:
+    """Where kube-apiserver keeps its keys: --etcd-prefix of the inventory, or its default."""
+    said = (arg.value for arg in cluster.kubeadm.api_server_args if arg.name == "etcd-prefix")
+    return "/" + next(said, "/registry").strip("/")
+
+
 def node_of(member: EtcdMember, cluster: Cluster) -> Node | None:
     """The node a member runs on: by its name, or else by the address of its peer URL."""
     for node in cluster.nodes:

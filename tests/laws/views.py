@@ -15,7 +15,7 @@ from kbootstrap import kubeadm
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
-from kbootstrap.model.etcd import EtcdMember
+from kbootstrap.model.etcd import EtcdMember, Held
 from kbootstrap.model.observed import (
     CONTROL_PLANE_LABEL,
     FOR_UPGRADE,
@@ -218,6 +218,7 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
             force_drain=draw(FLAGS),
             restore_host=draw(FLAGS),
             destroy=draw(FLAGS),
+            wipe=draw(st.sampled_from((None, Held(keys=0), Held(keys=298, nodes=("cp1",))))),
         ),
         now=NOW,
     )

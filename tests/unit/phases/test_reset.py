@@ -13,7 +13,7 @@ from kbootstrap.model.observed import Observed
 from phases import identity, reset, reset_clean
 from tests.laws.clusters import CA, OTHER_CA, bits, cluster
 
-FOUND = ("etcd data in /var/lib/etcd", "static pod manifests in /etc/kubernetes/manifests")
+FOUND = ("etcd data, /var/lib/etcd", "static pod manifests, /etc/kubernetes/manifests")
 
 
 def view(facts: Any, node: str = "cp1", *, ca: str = "", kubeconfig_ca: str = "") -> View[Any]:

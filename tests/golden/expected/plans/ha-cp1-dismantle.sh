@@ -52,9 +52,11 @@ for path in kubelet.conf bootstrap-kubelet.conf admin.conf manifests/kube-apiser
   fi
 done
 # what may be somebody else's, if this machine is not known
-[ -z "$(find /etc/kubernetes/manifests/ ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'static pod manifests in /etc/kubernetes/manifests'
-[ -z "$(find /var/lib/kubelet/ ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data in /var/lib/kubelet'
-[ -z "$(find /var/lib/etcd/ ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'etcd data in /var/lib/etcd'
+[ -z "$(find -H /etc/kubernetes/manifests ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'static pod manifests, /etc/kubernetes/manifests'
+[ -z "$(find -H /var/lib/kubelet/pods ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/pods'
+[ -z "$(find -H /var/lib/kubelet/pki ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/pki'
+[ -z "$(find -H /var/lib/kubelet/config.yaml ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/config.yaml'
+[ -z "$(find -H /var/lib/etcd ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'etcd data, /var/lib/etcd'
 if [ -r /var/lib/kbootstrap/cluster ]; then
   IFS= read -r name </var/lib/kbootstrap/cluster || :
   kb_fact marker "$name"
