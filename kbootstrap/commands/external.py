@@ -8,7 +8,7 @@ from kbootstrap.commands.access import Access
 from kbootstrap.commands.session import Session
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.errors import KbError, RefusedError
-from kbootstrap.model.cluster import Node
+from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.etcd import Held, prefix
 from phases import init
 
@@ -29,18 +29,28 @@ def before_init(
         yield error.at(first.name, init.PHASE.id)
 
 
+def check_wipe(cluster: Cluster, *, ends: bool) -> None:
+    """See that --wipe-external-etcd means something here.
+
+    Raises:
+        RefusedError: KB438, it does not.
+
+    """
+    if cluster.etcd.external is None:
+        raise RefusedError(codes.NOT_WIPED, "this cluster's etcd is its own; it goes with its data")
+    if not ends:
+        raise RefusedError(codes.NOT_WIPED, "a control plane stays, and needs what etcd holds")
+
+
 def before_reset(session: Session, *, ends: bool) -> Held | None:
     """What the external etcd holds; with --wipe-external-etcd it is put into the plan.
 
     Raises:
-        RefusedError: KB438, it is to be wiped and cannot be.
+        RefusedError: KB438, it is to be wiped and there is no way to log in.
         KbError: it is to be wiped and does not answer.
 
     """
     wipe, external = session.options.wipe_external_etcd, session.cluster.etcd.external
-    if wipe and (external is None or not ends):
-        why = "only with the whole cluster" if external else "this cluster's etcd is its own"
-        raise RefusedError(codes.NOT_WIPED, why)
     if external is None or not ends:
         return None
     held = _held(session.access, prefix(session.cluster), strict=wipe)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from kbootstrap import codes_phase as codes
 from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask
-from kbootstrap.commands.external import before_reset, stays
+from kbootstrap.commands.external import before_reset, check_wipe, stays
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import find_remaining
@@ -31,6 +31,8 @@ def reset(options: Options, report: Report) -> ExitCode:
     cluster = load(options.inventory)
     nodes = named(cluster, options.nodes) if options.nodes else limited(cluster, options.limit)
     ends = _ends(cluster, nodes)
+    if options.wipe_external_etcd:
+        check_wipe(cluster, ends=ends)
     if options.unreachable and (ends or not options.nodes):
         raise InventoryError(codes.NOT_GONE, "--unreachable needs names, and a control plane left")
     phases = RESET_ALL if ends or options.without_api else RESET
