@@ -17,9 +17,10 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
     external, held = view.cluster.etcd.external, view.bits.wipe
     if external is not None and held is not None and held.keys:
         yield WipeEtcd(
-            why=f"--wipe-external-etcd; found: {held.text}",
+            why="--wipe-external-etcd",
             prefix=prefix(view.cluster),
             endpoint=external.endpoints[0],
+            found=held.text,
             risk=Risk.DESTROY,
         )
 

@@ -91,15 +91,17 @@ class WipeEtcd(LocalAction):
     Attributes:
         prefix: of kube-apiserver's keys.
         endpoint: for people.
+        found: likewise, what is there.
 
     """
 
     prefix: str
     endpoint: str
+    found: str
 
     @property
     def text(self) -> str:
-        return f"remove everything below {self.prefix} from {self.endpoint}"
+        return f"remove everything below {self.prefix} from {self.endpoint} ({self.found})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
