@@ -185,6 +185,7 @@ was_there() { # LINE of that record
 }
 # kubeadm reset empties folders that may hold files of others
 older | while IFS= read -r path; do
+  case $path in /etc/kubernetes/* | /var/lib/kubelet/*) ;; *) continue ;; esac
   mkdir -p "/var/lib/kbootstrap/aside${path%/*}"
   mv "$path" "/var/lib/kbootstrap/aside$path"
 done
