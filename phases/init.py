@@ -122,7 +122,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if not holds(view) or now in {Standing.DONE, Standing.DAMAGED}:
         return
     resume = facts.begun and now is Standing.CUT_SHORT
-    if not facts.begun and facts.run != "running":
+    if now is Standing.FRESH:
         yield from _empty_etcd(view)
     title = "finish the kubeadm init that was cut short" if resume else "kubeadm init"
     yield Detached(

@@ -21,7 +21,7 @@ def before_init(
     if session.cluster.etcd.external is None or first not in nodes or init.PHASE not in phases:
         return
     facts = session.snapshots[first.name].facts[init.PHASE.id]
-    if session.has_api() or facts.begun or facts.run != "none":
+    if session.has_api() or facts.here or facts.run != "none":
         return
     try:
         session.access.prove_empty()

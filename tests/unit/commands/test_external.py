@@ -89,8 +89,9 @@ def test_what_is_ours_or_empty_is_not_refused() -> None:
     assert verdict(session(Etcd(Held(keys=0)))) == []
     assert verdict(session(None)) == []
     assert verdict(session(full, api=True)) == []
-    assert verdict(session(full, init.Facts(begun=True, run="failed"))) == []
+    assert verdict(session(full, init.Facts(begun=True, run="failed", here=("x",)))) == []
     assert verdict(session(full, init.Facts(run="running"))) == []
+    assert verdict(session(full, init.Facts(begun=True))) != []  # its CA was put there before
     assert verdict(session(full), nodes=EXTERNAL.nodes[1:]) == []
     assert verdict(session(full), phases=(join.WORKER,)) == []
 
