@@ -87,6 +87,25 @@ def test_where_nothing_says_what_we_wrote_a_file_is_kept(machine: Machine, tmp_p
     assert (tmp_path / "file.kbootstrap-original").read_text() == "before"
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_file_whose_flags_we_changed(machine: Machine, tmp_path: Path, *, edited: bool) -> None:
+    """Ours again after the next change only if nobody else changed it in between."""
+    path = tmp_path / "kubelet"
+    path.write_text("ARGS=--a=1 --b=2\n")
+    for flag in ("a", "b"):
+        flags = [(flag, "/etc/default/kubelet")]
+        script = render("upgrade/flags.sh.j2", flags=flags)
+        result = machine.step(script.replace("/etc/default/kubelet", str(path)))
+        assert result.rc == 0, result.output
+        if flag == "a" and edited:
+            path.write_text(f"{path.read_text()}THEIRS=1\n")
+
+    assert machine.step("kb_undo_ledger").rc == 0
+
+    assert ("THEIRS" in path.read_text()) is edited
+    assert ("--a=1" in path.read_text()) is not edited
+
+
 # ---- lines of files that are not ours
 
 
