@@ -67,6 +67,7 @@ def _reset_flags(reset: argparse.ArgumentParser) -> None:
         ("--restore-host", "also put back running values: sysctls, modules, swap"),
         ("--unreachable", "the machine is gone: have only the cluster forget it"),
         ("--without-api", "the cluster is gone: clean the machine without it"),
+        ("--wipe-external-etcd", "with the whole cluster: its keys in `etcd.external` too"),
         ("--destroy-cluster", "with --yes: the cluster itself, or its quorum, may go"),
     ):
         reset.add_argument(name, action="store_true", help=words)

@@ -63,6 +63,27 @@ HALF_RESTORED = Code(
     "They hold newer data than the snapshot. Take the others out with `kbootstrap reset NODE` and "
     "join them again; they get their data from those that run.",
 )
+LEARNER_LEFT = Code(
+    "KB436",
+    "etcd takes no new member, since one is still a learner",
+    "See why the member named above does not run: on its node `crictl ps -a --name etcd` and "
+    "`journalctl -u kubelet -n 50`; once it can, `kbootstrap up` finishes it. If that machine is "
+    "gone for good: `kbootstrap reset NODE --unreachable` with its name, then the same command "
+    "again.",
+)
+HOLDS_CLUSTER = Code(
+    "KB437",
+    "the external etcd holds a cluster already",
+    "Name an empty etcd, or another `etcd-prefix` in `kubeadm.api_server_args`, for `kubeadm init` "
+    "would take the Nodes and objects over under another CA. If that data may go: `kbootstrap "
+    "reset --destroy-cluster --wipe-external-etcd`.",
+)
+NOT_WIPED = Code(
+    "KB438",
+    "the external etcd cannot be wiped",
+    "Take the whole cluster down with it, while the client certificate of `etcd.external` is on "
+    "the first control plane; or run `etcdctl del --prefix PREFIX/` yourself.",
+)
 RESTORE_BEGUN = Code(
     "KB435",
     "a restore of etcd was begun and has not ended",

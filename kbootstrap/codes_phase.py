@@ -229,6 +229,12 @@ STILL_THERE = Code(
     "the node is not gone",
     "Say `kbootstrap reset {node}` without --unreachable, which also cleans the machine.",
 )
+ORPHAN_RUN = Code(
+    "KB408",
+    "a command of an earlier run goes on, and its record is gone",
+    "Stop it on {node} with the command above, then run the same command again. If it was kubeadm, "
+    "what it left is then refused as unknown (KB401): remove that with `kubeadm reset`.",
+)
 
 # KB5xx is about trust
 CA_MISMATCH = Code(

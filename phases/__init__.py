@@ -24,6 +24,8 @@ from phases import (
     programs,
     ready,
     reset,
+    reset_clean,
+    reset_etcd,
     runtime,
     upgrade,
     upgrade_prepare,
@@ -58,14 +60,14 @@ RESET: tuple[AnyPhase, ...] = (
     reset.MEMBER,
     reset.LEAVE,
     reset.NODE_OBJECT,
-    reset.CLEAN,
+    reset_clean.CLEAN,
 )
 
 # The machine is gone: nothing is asked of it.
 RESET_GONE: tuple[AnyPhase, ...] = (reset.MEMBER, reset.NODE_OBJECT)
 
 # The cluster is gone, or goes with its last control plane: nobody has to agree.
-RESET_ALL: tuple[AnyPhase, ...] = (reset.LEAVE, reset.CLEAN)
+RESET_ALL: tuple[AnyPhase, ...] = (reset.LEAVE, reset_etcd.PHASE, reset_clean.CLEAN)
 
 # The verb makes them anew with a label of its own.
 ETCD_SNAPSHOT: tuple[AnyPhase, ...] = (etcd_snapshot.take("manual"), etcd_snapshot.copy("manual"))
@@ -89,6 +91,7 @@ UPGRADE: tuple[AnyPhase, ...] = (
 ALL = (
     *UP,
     *RESET,
+    reset_etcd.PHASE,
     certificates.PHASE,
     upgrade_repair.PHASE,
     *UPGRADE,

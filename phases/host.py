@@ -24,7 +24,7 @@ class Facts:
     missing_module: tuple[str, ...] = ()
     sysctl_sha: str = ""
     wrong_sysctl: tuple[str, ...] = ()  # keys whose running value is not ours
-    resolves: bool = False  # the node's own name
+    resolves: bool = False  # the node's own name, to an address it has
 
 
 def sysctls(cluster: Cluster) -> tuple[tuple[str, str], ...]:
@@ -55,6 +55,7 @@ def probe(cluster: Cluster, node: Node) -> str:
         sysctl_file=SYSCTL_FILE,
         sysctls=sysctls(cluster),
         name=node.name,
+        address=node.advertise_address,
     )
 
 
@@ -65,7 +66,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     yield from _sysctl(view)
     if not view.facts.resolves:
         yield Run(
-            why=f"{view.node.name} does not resolve on itself",
+            why=f"{view.node.name} does not resolve to itself",
             title=f"add {view.node.name} to {HOSTS}",
             body=render(
                 "host/hosts.sh.j2", name=view.node.name, address=view.node.advertise_address

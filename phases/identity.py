@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from kbootstrap import codes_etcd
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import Action, PutFile
+from kbootstrap.drift import serving
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
 from kbootstrap.render import render
 from phases import dual_stack, tools
 
 MARKER = "/var/lib/kbootstrap/cluster"
 RESTORE = "/var/lib/kbootstrap/etcd-restore"  # what a restore of etcd works with
 BEFORE = "/var/lib/kbootstrap/before"
+RUNS = "/var/lib/kbootstrap/run"
 # Folders Kubernetes makes besides its own; reset leaves those that were there before us.
 SHARED_FOLDERS = (
     "/etc/cni/net.d",
@@ -28,6 +32,13 @@ SHARED_FOLDERS = (
     "/var/lib/etcd",
     "/var/log/pods",
     "/var/log/containers",
+    "/etc/kubernetes",
+)
+_HEX = "[0-9a-f]" * 5  # lxcbr0, for one, is somebody else's
+# What the kubelet, kube-proxy and the pod networks we know make; * as in a shell.
+LINKS = (
+    *("cni0", "kube-ipvs0", "nodelocaldns", "flannel.*", "flannel-*", "vxlan.calico"),
+    *("vxlan-v6.calico", "cilium_*", f"cali{_HEX}*", f"lxc{_HEX}*"),
 )
 MAX_SKEW = 60  # seconds; beyond it certificates and tokens fail
 MIN_VAR_KIB, MIN_ETC_KIB = 1024 * 1024, 4 * 1024
@@ -45,10 +56,14 @@ class Facts:
     clock: int = 0
     marker: str = ""  # the cluster name we left here
     folder: tuple[str, ...] = ()  # those of SHARED_FOLDERS that are there
-    noted: bool = False  # it was written down which of them were there before us
+    older: tuple[str, ...] = ()  # files in them, and LINKS, while they are still to be recorded
+    noted: bool = False  # it was recorded what was there before us
+    orphan: tuple[str, ...] = ()  # detached runs of ours whose record is gone
     ca: tuple[str, ...] = ()  # lines of /etc/kubernetes/pki/ca.crt
     member: bool = False  # kubelet.conf is there
     control_plane: bool = False  # the API server's static pod is there
+    serves_address: str = ""  # that it announces, by its own manifest
+    port: int = 0  # that it listens on, likewise
     etcd_data: bool = False
     var_kib: int = 0
     etc_kib: int = 0
@@ -78,6 +93,8 @@ def probe(cluster: Cluster, node: Node) -> str:
         before=BEFORE,
         restore=RESTORE,
         folders=SHARED_FOLDERS,
+        emptied=emptied(cluster.etcd.data_dir),
+        links=LINKS,
         etcd_dir=cluster.etcd.data_dir,
         binary="crio" if cluster.runtime.unit == "crio.service" else "containerd",
         ports=_ports(cluster, node),
@@ -86,11 +103,30 @@ def probe(cluster: Cluster, node: Node) -> str:
     )
 
 
+def emptied(etcd_dir: str) -> tuple[str, ...]:
+    """Directories that reset empties but for what was there before us; they may be mount points."""
+    folders = ("/etc/kubernetes", "/var/lib/kubelet", "/var/log/pods", "/var/log/containers")
+    return (*folders, etcd_dir) if etcd_dir else folders
+
+
 def _ports(cluster: Cluster, node: Node) -> tuple[int, ...]:
     if not node.is_control_plane:
         return (10250,)
     stacked = (2379, 2380) if cluster.etcd.external is None else ()
     return (cluster.api.bind_port, 10250, 10257, 10259, *stacked)
+
+
+def is_ours(view: View[Any]) -> bool:
+    """Whether our marker, or else the cluster's CA, says that the machine is a node of ours.
+
+    The CA is the one that the cluster has, or had when the operator's kubeconfig was written.
+    ``view.facts`` holds both, as the node has them.
+    """
+    facts = view.facts
+    if facts.marker:
+        return bool(facts.marker == view.cluster.name)
+    ca = "".join(f"{line}\n" for line in facts.ca)
+    return bool(ca) and ca in {view.ca, view.bits.kubeconfig_ca}
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -105,9 +141,9 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
     if not view.facts.noted:
         yield PutFile(
-            why="reset leaves the folders that were there before",
+            why="reset leaves what was there before",
             path=BEFORE,
-            body="".join(f"{folder}\n" for folder in view.facts.folder),
+            body="".join(f"{line}\n" for line in (*view.facts.folder, *view.facts.older)),
             mode=0o600,
             effect={"noted": True},
         )
@@ -118,6 +154,12 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     if view.facts.restoring:
         words = f"the control plane's manifests wait in {RESTORE}/manifests"
         yield RefusedError(codes_etcd.RESTORE_BEGUN, words)
+    for name in view.facts.orphan:
+        yield RefusedError(
+            codes.ORPHAN_RUN,
+            f"kbootstrap-{name}.service runs, and its record {RUNS}/{name} is gone",
+            detail=f"systemctl stop kbootstrap-{name}.service",
+        )
     yield from _foreign(view)
     yield from _unfit(view)
     yield from _unfit_fresh(view)
@@ -195,6 +237,12 @@ def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
         )
 
 
+def drift(view: View[Facts]) -> Iterator[Difference]:
+    """Where the API server is, which everything that joined holds for its address."""
+    facts = view.facts
+    return serving(view.cluster, view.node, facts.serves_address, facts.port)
+
+
 PHASE = Phase(
     id="identity",
     title="Identity and fitness",
@@ -202,5 +250,6 @@ PHASE = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    drift=drift,
     shared=True,
 )

@@ -12,11 +12,12 @@ from enum import Enum
 from typing import Any
 
 from kbootstrap import codes_drift, kubeadm
-from kbootstrap.action import Action, Detached, Effects
+from kbootstrap.action import Action, Detached, Effects, ProveEmpty
 from kbootstrap.codes_upgrade import OTHER_VERSION
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.etcd import prefix
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.render import render
@@ -121,6 +122,8 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if not holds(view) or now in {Standing.DONE, Standing.DAMAGED}:
         return
     resume = facts.begun and now is Standing.CUT_SHORT
+    if now is Standing.FRESH:
+        yield from _empty_etcd(view)
     title = "finish the kubeadm init that was cut short" if resume else "kubeadm init"
     yield Detached(
         why=now.value if now is not Standing.CUT_SHORT else f"the last kubeadm init {facts.run}",
@@ -135,6 +138,17 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         attach=now is Standing.RUNNING,
         effect={"run": "ok", "begun": True, "api": finished(view)},
     )
+
+
+def _empty_etcd(view: View[Facts]) -> Iterator[Action]:
+    """Also looked at before anything changes, if the certificate for it is there by then."""
+    external = view.cluster.etcd.external
+    if external is not None:
+        yield ProveEmpty(
+            why="kubeadm init would take another cluster's objects over",
+            prefix=prefix(view.cluster),
+            endpoint=external.endpoints[0],
+        )
 
 
 def finished(view: View[Any]) -> Effects:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kbootstrap import codes_drift, kubeadm
 from kbootstrap.action import (
     Action,
+    AwaitVoters,
     BoundCerts,
     Detached,
     DropCerts,
@@ -102,6 +103,12 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         if not half_done(view):
             return  # refused by `check`
         yield _clear(view)
+    if view.node.is_control_plane and view.cluster.etcd.external is None:
+        yield AwaitVoters(
+            why="etcd takes one learner at a time",
+            but=view.node.advertise_address,
+            nodes=tuple((n.advertise_address, n.name) for n in view.cluster.control_planes),
+        )
     yield MakeToken(why="kubeadm join needs one", node=name, ttl=view.cluster.token_ttl)
     if view.node.is_control_plane:
         yield from _upload_certs(view)

@@ -1,9 +1,8 @@
 """Take a node out of its cluster, or the whole cluster down.
 
 One node: drained, its etcd member removed, ``kubeadm reset``, its Node object deleted, then
-everything that Kubernetes or kbootstrap made removed and every file we
-replaced put back from the node's own ledger. Whole cluster: the same without the API.
-What others made stays: other containers, other rules, other files.
+the machine cleaned up (phases/reset_clean.py). Whole cluster: the same without the API.
+A machine that nothing shows to be ours is refused.
 """
 
 from collections.abc import Iterator
@@ -17,18 +16,20 @@ from kbootstrap.action import (
     DeleteNode,
     Detached,
     Drain,
+    PutFile,
     RemoveMember,
     Risk,
     Run,
 )
-from kbootstrap.engine.phase import Bits, NoFacts, Phase, View, Wait
+from kbootstrap.engine.phase import NoFacts, Phase, View, Wait
 from kbootstrap.errors import KbError, RefusedError
-from kbootstrap.model.cluster import Cluster, Node, RuntimeType
-from kbootstrap.model.etcd import EtcdMember, can_leave, unsettled
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.etcd import EtcdMember, can_leave, node_of, unsettled
 from kbootstrap.render import render
 from phases import identity
 
 RUN = "reset"
+ASIDE = "/var/lib/kbootstrap/aside"  # files from before us, while kubeadm empties their folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,23 +37,12 @@ class Present:
     """What templates/reset/leave_probe.sh.j2 prints."""
 
     run: str = "none"  # the detached kubeadm reset's own state
+    unit: tuple[str, ...] = ()  # other detached runs of ours that have not ended
     kubernetes: bool = False  # static pods, a kubeconfig, or a kubelet that runs
     kubeadm: bool = False  # the program is there
+    found: tuple[str, ...] = ()  # what may be somebody else's, if nothing says that it is ours
     marker: str = ""  # the cluster name we left
     ca: tuple[str, ...] = ()
-
-    @property
-    def ca_pem(self) -> str:
-        """The cluster CA on this machine."""
-        return "".join(f"{line}\n" for line in self.ca)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What templates/reset/clean_probe.sh.j2 prints: everything there is to remove."""
-
-    left: tuple[str, ...] = ()  # such as "path /etc/kubernetes" or "link cni0"
-    was: tuple[str, ...] = ()  # such as "sysctl net.ipv4.ip_forward 0", from before us
 
 
 def plan_drain(view: View[NoFacts]) -> Iterator[Action]:
@@ -79,20 +69,48 @@ def plan_drain(view: View[NoFacts]) -> Iterator[Action]:
 
 def probe_leave(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    del cluster, node
-    return render("reset/leave_probe.sh.j2", run=RUN)
+    del node
+    data = (
+        ("static pod manifests", "/etc/kubernetes/manifests"),
+        ("kubelet data", "/var/lib/kubelet/pods"),
+        ("kubelet data", "/var/lib/kubelet/pki"),
+        ("kubelet data", "/var/lib/kubelet/config.yaml"),
+        ("etcd data", cluster.etcd.data_dir),
+    )
+    return render("reset/leave_probe.sh.j2", run=RUN, marker=identity.MARKER, data=data)
 
 
 def plan_leave(view: View[Present]) -> Iterator[Action]:
     """``kubeadm reset``, if kubeadm is there; the clean-up does without it."""
     facts = view.facts
-    if not facts.kubeadm or not (facts.kubernetes or facts.run == "running"):
+    if facts.unit:
+        yield Run(
+            why="they would go on in a machine that is cleaned",
+            title="stop what an earlier run began: " + ", ".join(facts.unit),
+            body=render("reset/stop_units.sh.j2", run=RUN),
+            risk=Risk.DISRUPT,
+            effect={"unit": (), "kubernetes": True},  # whatever they have left by then
+        )
+    if facts.marker != view.cluster.name and identity.is_ours(view):
+        yield PutFile(
+            why="kubeadm reset removes the CA, by which this node is known",
+            path=identity.MARKER,
+            body=f"{view.cluster.name}\n",
+            mode=0o600,
+            effect={"marker": view.cluster.name},
+        )
+    if not facts.kubeadm or not (facts.kubernetes or facts.unit or facts.run == "running"):
         return
     yield Detached(
         why="Kubernetes is on the node",
         name=RUN,
         title="kubeadm reset",
-        body=render("reset/leave.sh.j2", socket=view.cluster.runtime.socket),
+        body=render(
+            "reset/leave.sh.j2",
+            socket=view.cluster.runtime.socket,
+            before=identity.BEFORE,
+            aside=ASIDE,
+        ),
         seconds=600,
         attach=facts.run == "running",
         risk=Risk.DESTROY,
@@ -101,17 +119,16 @@ def plan_leave(view: View[Present]) -> Iterator[Action]:
 
 
 def check_leave(view: View[Present]) -> Iterator[KbError]:
-    """Never reset a node of another cluster."""
+    """Never reset a node of another cluster, nor what nobody knows the origin of."""
     facts = view.facts
     if facts.marker and facts.marker != view.cluster.name:
         yield RefusedError(codes.FOREIGN_CLUSTER, f"the node belongs to cluster {facts.marker!r}")
-    elif facts.kubernetes and not facts.marker and facts.ca_pem not in _our_cas(view):
-        yield RefusedError(codes.FOREIGN_CLUSTER, "the node holds a cluster that is not ours")
-
-
-def _our_cas(view: View[Present]) -> set[str]:
-    """The CA that the cluster has, or had when the operator's kubeconfig was written."""
-    return {view.ca, view.bits.kubeconfig_ca} - {""}
+    elif (facts.kubernetes or facts.found) and not identity.is_ours(view):
+        yield RefusedError(
+            codes.FOREIGN_CLUSTER,
+            f"the node holds what is not of {view.cluster.name!r}, or nothing says that it is",
+            detail="found: " + ", ".join(facts.found),
+        )
 
 
 def plan_member(view: View[NoFacts]) -> Iterator[Action]:
@@ -139,7 +156,7 @@ def check_member(view: View[NoFacts]) -> Iterator[KbError]:
 
 
 def _members(view: View[NoFacts]) -> tuple[EtcdMember, ...]:
-    return tuple(m for m in view.api.etcd or () if m.name == view.node.name)
+    return tuple(m for m in view.api.etcd or () if node_of(m, view.cluster) == view.node)
 
 
 def plan_node(view: View[NoFacts]) -> Iterator[Action]:
@@ -152,74 +169,6 @@ def plan_node(view: View[NoFacts]) -> Iterator[Action]:
             risk=Risk.DISRUPT,
             effect={"api": {"nodes": nodes}},
         )
-
-
-_HEX = "[0-9a-f]" * 5  # lxcbr0, for one, is somebody else's
-# What the kubelet, kube-proxy and the pod networks we know make; * as in a shell.
-LINKS = (
-    *("cni0", "kube-ipvs0", "nodelocaldns", "flannel.*", "flannel-*", "vxlan.calico"),
-    *("vxlan-v6.calico", "cilium_*", f"cali{_HEX}*", f"lxc{_HEX}*"),
-)
-CHAINS = ("KUBE-", "CNI-", "FLANNEL-", "CILIUM_", "cali-")
-TOOLS = tuple(f"{family}{kind}" for family in ("iptables", "ip6tables") for kind in ("", "-legacy"))
-
-# Folders whose content is Kubernetes' alone, but which may be mount points.
-_EMPTIED = ("/var/lib/kubelet", "/var/lib/etcd", "/var/log/pods", "/var/log/containers")
-
-
-def _values(cluster: Cluster, node: Node) -> dict[str, object]:
-    stacked = node.is_control_plane and cluster.etcd.external is None
-    return {
-        "etcd_dir": cluster.etcd.data_dir if stacked else "",
-        "runtime": cluster.runtime.unit,
-        "socket": cluster.runtime.socket,
-        "crio": cluster.runtime.type is RuntimeType.CRIO,
-        "before": identity.BEFORE,
-        "links": LINKS,
-        "chains": CHAINS,
-        "tools": TOOLS,
-        "folders": [folder for folder in identity.SHARED_FOLDERS if folder not in _EMPTIED],
-    }
-
-
-def probe_clean(cluster: Cluster, node: Node) -> str:
-    """Read-only."""
-    return render("reset/clean_probe.sh.j2", **_values(cluster, node))
-
-
-def plan_clean(view: View[Left]) -> Iterator[Action]:
-    """Remove what is left and put back what was there before us."""
-    if view.facts.was and view.bits.restore_host:
-        yield Run(
-            why="--restore-host",
-            title="put the running values back: " + ", ".join(_old(view.facts)),
-            covers=tuple(f"put back {old}" for old in _old(view.facts)),
-            body=render("reset/restore_host.sh.j2"),
-            risk=Risk.DISRUPT,
-            effect={"was": ()},
-        )
-    if view.facts.left:
-        yield Run(
-            why="found: " + ", ".join(view.facts.left),
-            title="remove what Kubernetes and kbootstrap made, put back what was there before",
-            body=render("reset/clean.sh.j2", **_values(view.cluster, view.node)),
-            risk=Risk.DESTROY,
-            effect={"left": ()},
-        )
-
-
-def _old(facts: Left) -> Iterator[str]:
-    for line in facts.was:
-        kind, name, value = line.split(" ", 2)
-        yield {"sysctl": f"{name}={value}", "swap": f"swap on {name}"}.get(kind, f"no {name}")
-
-
-def kept(cluster: Cluster, facts: Left, bits: Bits) -> Iterator[str]:
-    """What a reset leaves on the machine, and why."""
-    yield f"images and packages of {cluster.runtime.type} (they may serve others)"
-    if facts.was and not bits.restore_host:
-        old = ", ".join(_old(facts))
-        yield f"running values, before us: {old} (others may need them; see --restore-host)"
 
 
 DRAIN = Phase(id="drain", title="Drain", facts=NoFacts, plan=plan_drain, api=True)
@@ -246,7 +195,3 @@ LEAVE = Phase(
 )
 
 NODE_OBJECT = Phase(id="node-object", title="Node object", facts=NoFacts, plan=plan_node, api=True)
-
-CLEAN = Phase(
-    id="clean", title="Clean up", facts=Left, probe=probe_clean, plan=plan_clean, noted=False
-)

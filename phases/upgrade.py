@@ -24,7 +24,7 @@ from kbootstrap.action import (
 )
 from kbootstrap.engine.phase import AnyPhase, Phase, View, Wait, forward
 from kbootstrap.model.document import Document
-from kbootstrap.model.etcd import unsettled
+from kbootstrap.model.etcd import node_of, unsettled
 from kbootstrap.model.observed import FOR_UPGRADE
 from kbootstrap.render import render
 from phases import ready, runtime, upgrade_prepare, upgrade_repair
@@ -170,7 +170,9 @@ def _after_kubeadm(view: View[Facts]) -> dict[str, object]:
         stored = view.api.kubeadm_config.data | {"kubernetesVersion": version(view)}
         seen["kubeadm_config"] = Document.of(stored)
     if view.api.etcd:
-        down = (replace(m, healthy=m.healthy and m.name != view.node.name) for m in view.api.etcd)
+        ours = (node_of(m, view.cluster) == view.node for m in view.api.etcd)
+        both = zip(view.api.etcd, ours, strict=True)
+        down = (replace(m, healthy=m.healthy and not own) for m, own in both)
         seen["etcd"] = tuple(down)
     return seen
 

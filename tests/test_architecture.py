@@ -199,8 +199,14 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("cat", "date", "df", "du", "grep", "sha256sum", "stat", "tr", "uname"), ("",)),
     **dict.fromkeys(("reach", "return", "wait"), ("",)),  # of the probe of phase fitness
-    **dict.fromkeys(("kb_boot", "kb_fact", "kb_files", "kb_since"), ("",)),
+    **dict.fromkeys(("kb_boot", "kb_changed", "kb_fact", "kb_files", "kb_since"), ("",)),
+    **dict.fromkeys(("cd", "echo", "head", "pwd"), ("",)),
     **dict.fromkeys(("kb_run_state", "kb_sha", "kb_socket"), ("",)),
+    # functions of templates/reset, whose commands are looked at where they are defined
+    **dict.fromkeys(("below", "free", "older", "stays", "units", "was_there"), ("",)),
+    "exec": ("",),  # only its redirections, which are looked at too
+    "flock": ("-n 9",),  # let go at once
+    "sed": ("'s/",),
     '"$save"': ("",),  # iptables-save or ip6tables-save
     "containerd": ("--version",),
     "crictl": ("images", "ps"),
@@ -217,6 +223,8 @@ def reads_only(command: Command) -> bool:
     said = " ".join(command[1:])
     if command[0] == "timeout":
         return command[2] in {"getent", "bash"}
+    if command[0] == "find":
+        return "-delete" not in command and ("-exec" not in command or "-exec stat -c" in said)
     if command[0] == "awk":
         return "system(" not in said and not re.search(r"print[^;}]*>", said)
     return any(said.startswith(first) for first in READS.get(command[0], ()))

@@ -26,7 +26,16 @@ from kbootstrap.action.api import (
     Uncordon,
 )
 from kbootstrap.action.base import Action, Effects, Risk, worst
-from kbootstrap.action.etcd import AwaitEtcd, EtcdAction, FetchFile, PutSnapshot, RemoveMember
+from kbootstrap.action.etcd import (
+    AwaitEtcd,
+    AwaitVoters,
+    EtcdAction,
+    FetchFile,
+    ProveEmpty,
+    PutSnapshot,
+    RemoveMember,
+    WipeEtcd,
+)
 from kbootstrap.action.host import (
     Detached,
     FetchProgram,
@@ -53,6 +62,7 @@ __all__ = [
     "AwaitPods",
     "AwaitReady",
     "AwaitRollout",
+    "AwaitVoters",
     "BoundCerts",
     "Cordon",
     "DeleteNode",
@@ -70,6 +80,7 @@ __all__ = [
     "LocalAction",
     "MakeToken",
     "MintKey",
+    "ProveEmpty",
     "PutFile",
     "PutProgram",
     "PutSlots",
@@ -82,6 +93,7 @@ __all__ = [
     "SwapRecord",
     "Uncordon",
     "Unit",
+    "WipeEtcd",
     "WriteKubeconfig",
     "bundles",
     "put_command",

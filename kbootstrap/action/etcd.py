@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kbootstrap.action.api import ApiAction
 from kbootstrap.action.host import HostAction, put_command
+from kbootstrap.action.local import LocalAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,65 @@ class AwaitEtcd(EtcdAction):
     @property
     def text(self) -> str:
         return "wait until every etcd member is healthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitVoters(EtcdAction):
+    """Wait until no other member is a learner, for etcd takes one at a time.
+
+    Attributes:
+        but: the member that does not count, by the host of its peer URL: the one that joins.
+        nodes: host and name of each node, to say whose a learner is.
+
+    """
+
+    but: str
+    nodes: tuple[tuple[str, str], ...]
+    waits: bool = True
+    seconds: int = 30
+
+    @property
+    def text(self) -> str:
+        return "wait until etcd can take a new member"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProveEmpty(LocalAction):
+    """See that an external etcd holds no cluster yet.
+
+    Attributes:
+        prefix: of kube-apiserver's keys.
+        endpoint: for people.
+
+    """
+
+    prefix: str
+    endpoint: str
+    waits: bool = True
+
+    @property
+    def text(self) -> str:
+        return f"see that {self.endpoint} holds nothing below {self.prefix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WipeEtcd(LocalAction):
+    """Remove a cluster's keys from an external etcd.
+
+    Attributes:
+        prefix: of kube-apiserver's keys.
+        endpoint: for people.
+        found: likewise, what is there.
+
+    """
+
+    prefix: str
+    endpoint: str
+    found: str
+
+    @property
+    def text(self) -> str:
+        return f"remove everything below {self.prefix} from {self.endpoint} ({self.found})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from kbootstrap import codes_etcd
 from kbootstrap.action import ApiAction, EtcdAction
 from kbootstrap.commands.attempt import Attempt
-from kbootstrap.commands.way import Way, open_way
+from kbootstrap.commands.way import Way, open_way, reach_through
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
+from kbootstrap.model.etcd import EtcdMember, prefix
 from kbootstrap.model.observed import Observed
 from kbootstrap.remote.drain import Held
 from kbootstrap.remote.etcd import Etcd
+from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader, usable
 from kbootstrap.remote.kubehttp import KubeHttp, Target
 from kbootstrap.remote.kubewrite import KubeWriter
@@ -49,6 +51,10 @@ class Api:
     def held_pods(self) -> tuple[Held, ...]:
         """The pods that a drain would refuse to evict."""
         return self._reader.held_pods()
+
+    def members(self) -> tuple[EtcdMember, ...]:
+        """Of etcd, now; none if it is not ours."""
+        return self._etcd.members() if self._etcd else ()
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
         """Carry out an action; the writer is made on the first one."""
@@ -238,12 +244,36 @@ class Access:
         return None
 
     def _open(self, node: Node, snapshot: Snapshot) -> Way:
-        port = self._cluster.api.bind_port
-        return open_way(node, snapshot, port, self._hosts, self._etcd_tunnels)
+        return open_way(node, snapshot, self._cluster, self._hosts, self._etcd_tunnels)
 
     def _reader(self, way: Way) -> KubeReader:
         etcd = way.etcd if self._asks.etcd else None
         return KubeReader(way.http, asks=self._asks, etcd=etcd)
+
+    def external_etcd(self) -> ExternalEtcd | None:
+        """The etcd somebody else runs, if the first control plane has the way to log in."""
+        external, node = self._cluster.etcd.external, self._cluster.first
+        snapshot = self._snapshots.get(node.name)
+        if external is None or snapshot is None or snapshot.etcd is None:
+            return None
+        connection = self._hosts.connection(node.ssh, node.name)
+        reach = reach_through(connection, snapshot.etcd, self._etcd_tunnels)
+        return ExternalEtcd(external.endpoints, reach)
+
+    def prove_empty(self) -> None:
+        """See that the external etcd holds no cluster, if there is a way to log in.
+
+        Raises:
+            RefusedError: KB437, it does.
+
+        """
+        etcd, external = self.external_etcd(), self._cluster.etcd.external
+        if etcd is None or external is None:
+            return
+        held = etcd.held(prefix(self._cluster))
+        if held.keys:
+            words = f"{external.endpoints[0]} holds {held.text}, below {prefix(self._cluster)}"
+            raise RefusedError(codes_etcd.HOLDS_CLUSTER, words)
 
 
 def _serves(snapshot: Snapshot) -> bool:

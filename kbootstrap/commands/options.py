@@ -31,6 +31,7 @@ class Options:
     unreachable: bool = False  # reset: the machines are gone, only the cluster forgets them
     without_api: bool = False  # reset: the cluster is gone, only the machines are cleaned
     destroy_cluster: bool = False  # reset: with yes, the cluster itself may go
+    wipe_external_etcd: bool = False  # reset: the cluster's keys go from an etcd not ours
     no_drain: bool = False
     version: str = ""  # --to of upgrade
     via: tuple[str, ...] = ()

@@ -111,6 +111,12 @@ class Report:
         """A line for people, and an event of its own in JSON."""
         self.bus.note("", "", text)
 
+    def member(self, label: str, why: str) -> None:
+        """A member of etcd that ought to be another way."""
+        if self._json:
+            self._print_json({"event": "etcd", "member": label, "why": why})
+        self.line(f"etcd member {label}: {why}")
+
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """The table at the end, then every error."""
         found = tuple(outcomes)

@@ -8,6 +8,7 @@ from kbootstrap import codes_phase as codes
 from kbootstrap.commands import certificates as certificate_notes
 from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask
+from kbootstrap.commands.external import before_reset, check_wipe, stays
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import find_remaining
@@ -22,18 +23,26 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
 from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity
-from phases.reset import CLEAN, LEAVE, kept
+from phases.reset import LEAVE
+from phases.reset_clean import CLEAN, kept
 
 
 def reset(options: Options, report: Report) -> ExitCode:
     """Plan, ask, carry out; the nodes are left as they were before they joined."""
     cluster = load(options.inventory)
     nodes = named(cluster, options.nodes) if options.nodes else limited(cluster, options.limit)
-    ends = set(cluster.control_planes) <= set(nodes)
+    ends = _ends(cluster, nodes)
+    if options.wipe_external_etcd:
+        check_wipe(cluster, ends=ends)
     if options.unreachable and (ends or not options.nodes):
         raise InventoryError(codes.NOT_GONE, "--unreachable needs names, and a control plane left")
     phases = RESET_ALL if ends or options.without_api else RESET
     return _go(options, report, cluster, nodes, RESET_GONE if options.unreachable else phases)
+
+
+def _ends(cluster: Cluster, nodes: tuple[Node, ...]) -> bool:
+    """Whether no control plane is left."""
+    return set(cluster.control_planes) <= set(nodes)
 
 
 _ASKS = Asks(pods=True, etcd=True)
@@ -49,6 +58,7 @@ def _go(
 ) -> ExitCode:
     known: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE, *probed(LABEL), *phases)
     session = Session(options, cluster, known, report.bus, nodes, asks=_ASKS)
+    ends = _ends(cluster, nodes)
     try:
         report.begin(session, nodes)
         _look(session, nodes, phases)
@@ -62,6 +72,7 @@ def _go(
             destroy=options.destroy_cluster,
             kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
         )
+        held = before_reset(session, ends=ends)
         if phases is RESET_ALL or options.destroy_cluster:
             asked = tuple(node for node in nodes if not _leaves(session, node))
             phases = snapshot_first(session, asked, phases, LABEL)
@@ -69,6 +80,8 @@ def _go(
         plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)
         say_held_pods(session, plan)
+        if ends and (words := stays(session, held)):
+            session.bus.note("", "", words)
         if plan.changes and not options.dry_run:
             _confirm(options, cluster, nodes)
         left = {node: tuple(_kept(session, node)) for node in nodes} if plan.changes else {}
@@ -131,7 +144,7 @@ def _confirm(options: Options, cluster: Cluster, nodes: tuple[Node, ...]) -> Non
         RefusedError: KB405, the answer was another one, or nobody can answer.
 
     """
-    ends = set(cluster.control_planes) <= set(nodes)
+    ends = _ends(cluster, nodes)
     if options.yes and (options.destroy_cluster or not ends):
         return
     wanted = cluster.name if ends else ",".join(node.name for node in nodes)

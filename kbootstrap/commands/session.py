@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kbootstrap import codes_phase as codes
-from kbootstrap.action import KeepSnapshot, LocalAction, WriteKubeconfig
+from kbootstrap.action import KeepSnapshot, LocalAction, ProveEmpty, WipeEtcd, WriteKubeconfig
+from kbootstrap.codes_etcd import NOT_WIPED
 from kbootstrap.codes_lock import LOCKED
 from kbootstrap.commands import materials, snapshots
 from kbootstrap.commands.access import Access
@@ -29,7 +30,9 @@ from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.document import Document
+from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import NOTHING, Observed
+from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
 from kbootstrap.remote.meter import Meter
@@ -98,6 +101,7 @@ class Session:
         )
         self.lock = RunLock(self)
         self.lost: KbError | None = None
+        self._external: ExternalEtcd | None = None
         self._stop = threading.Event()
         self.watch = Watch(bus)
         self.watch.start()
@@ -179,6 +183,12 @@ class Session:
             api = self.access.api()
             return api.observe(manifests) if api else NOTHING
 
+    def members(self) -> tuple[EtcdMember, ...]:
+        """Of the cluster's own etcd; none while there is no API."""
+        with self._on_the_way():
+            api = self.access.api()
+            return api.members() if api else ()
+
     @contextlib.contextmanager
     def _on_the_way(self) -> Iterator[None]:
         """What goes wrong here goes wrong at the control plane that leads to the API."""
@@ -222,6 +232,7 @@ class Session:
             RefusedError: KB410, somebody else holds it.
 
         """
+        self._external = self.access.external_etcd()  # kubeadm reset may take the certificate
         world = World(
             cluster=self.cluster,
             phases=self.phases,
@@ -273,9 +284,20 @@ class Session:
                 raise PhaseError(codes.OWN_DISK, f"{action.path}: {why}") from error
             ca = materials.trusted_ca(Path(action.path))
             self.bits = dataclasses.replace(self.bits, kubeconfig_ca=ca)
+        elif isinstance(action, ProveEmpty):
+            self.access.prove_empty()
+        elif isinstance(action, WipeEtcd):
+            self._wipe(action)
         elif isinstance(action, KeepSnapshot):
             kept = snapshots.keep(Path(action.path))
             self.bits = dataclasses.replace(self.bits, snapshot=kept)
+
+    def _wipe(self, action: WipeEtcd) -> None:
+        etcd = self._external
+        if etcd is None:
+            raise RefusedError(NOT_WIPED, "the way to log in is not known")
+        etcd.wipe(action.prefix)
+        self.bits = dataclasses.replace(self.bits, wipe=None)
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         """SIGINT and SIGTERM let go of the nodes; a second one ends at once."""

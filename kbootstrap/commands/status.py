@@ -12,6 +12,7 @@ from kbootstrap.commands.up import with_differences
 from kbootstrap.engine import checkpoint
 from kbootstrap.errors import ExitCode, KbError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.etcd import EtcdMember, strays
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.kube import Asks
@@ -27,6 +28,7 @@ def status(options: Options, report: Report) -> ExitCode:
     try:
         session.survey(nodes)
         observed, api_error = _observe(session, nodes)
+        members, etcd_error = _members(session) if observed.reachable else ((), None)
         locks = [found for found in session.lock.found(lease=observed.reachable) if found[1].held]
         session.gather(None)
         rows = [_row(session, node, observed) for node in nodes]
@@ -36,11 +38,14 @@ def status(options: Options, report: Report) -> ExitCode:
         session.close()
     _show(options, report, cluster, rows, observed)
     report.differences(left)
+    for member, why in strays(members, cluster, {node.name for node in observed.nodes}):
+        report.member(member.label, why)
     for place, seen in locks:
         report.holder(place.name, seen)
     show_leftovers(report, observed, "kept for a run at work, or left by one that was killed")
     note(session, near=True)
-    errors = [*session.errors, *ended(session), *([api_error] if api_error else [])]
+    failed = api_error or etcd_error
+    errors = [*session.errors, *ended(session), *([failed] if failed else [])]
     report.errors(errors)
     return errors[0].exit_code if errors else with_differences(ExitCode.DONE, left)
 
@@ -59,6 +64,13 @@ def _observe(session: Session, nodes: tuple[Node, ...]) -> tuple[Observed, KbErr
         return session.observe(), None
     except KbError as error:
         return NOTHING, error
+
+
+def _members(session: Session) -> tuple[tuple[EtcdMember, ...], KbError | None]:
+    try:
+        return session.members(), None
+    except KbError as error:
+        return (), error
 
 
 def _pods(cluster: Cluster, node: Node, observed: Observed) -> str:

@@ -7,6 +7,7 @@ from kbootstrap.action import Drain, Risk
 from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.drift import Differences, refusals, unapplied
+from kbootstrap.commands.external import before_init
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import find_seed
@@ -59,6 +60,7 @@ def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, .
         checked = tuple(p for p in UP if p in phases or p in ALWAYS_CHECKED)
         found = session.differences(nodes)
         stop_on((*refusals(found), *session.check(nodes, checked)), report)
+        stop_on(before_init(session, nodes, phases), report)
         plan, left = session.plan(nodes, phases), unapplied(found)
         report.plan(plan, session.lock.text, left)
         _confirm(options, cluster, plan)

@@ -4,14 +4,15 @@ Made by `kbootstrap.commands.access`. Nothing is asked before the first request.
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
 from kbootstrap import codes_etcd
-from kbootstrap.engine.survey import Snapshot
+from kbootstrap.engine.survey import EtcdLogin, Snapshot
 from kbootstrap.errors import KbError
-from kbootstrap.model.cluster import Node
+from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
 from kbootstrap.remote.session import Connection, Hosts
@@ -43,9 +44,9 @@ class Way:
 
 
 def open_way(
-    node: Node, snapshot: Snapshot, port: int, hosts: Hosts, etcd_tunnels: ExitStack
+    node: Node, snapshot: Snapshot, cluster: Cluster, hosts: Hosts, etcd_tunnels: ExitStack
 ) -> Way:
-    """Make the way through ``node``, whose API server listens on ``port``.
+    """Make the way through ``node``.
 
     Tunnels to etcd go to ``etcd_tunnels``: who talks to etcd through this node may go on with
     that when the API server does not answer any more.
@@ -57,31 +58,41 @@ def open_way(
     stack = ExitStack()
     try:
         connection = hosts.connection(node.ssh, node.name)
-        tunnel = stack.enter_context(connection.forward(node.advertise_address, port))
+        place = _serves_at(node, snapshot, cluster)
+        tunnel = stack.enter_context(connection.forward(*place))
     except KbError as error:
         error.at(node.name)
         raise
     http = KubeHttp(snapshot.kubeconfig or Secret(""), *tunnel.address)
-    return Way(node, snapshot, http, _etcd(node, snapshot, connection, etcd_tunnels), stack)
+    etcd = None
+    if snapshot.etcd is not None and cluster.etcd.external is None:
+        etcd = Etcd(place[0], reach_through(connection, snapshot.etcd, etcd_tunnels, ETCD_NAME))
+    return Way(node, snapshot, http, etcd, stack)
 
 
-def _etcd(
-    node: Node, snapshot: Snapshot, connection: Connection, tunnels: ExitStack
-) -> Etcd | None:
-    """Every member is reached through this node."""
-    known = snapshot.etcd
-    if known is None:
-        return None
-    login = Login(
-        ca_pem=known.ca_pem,
-        pair=known.pair,
-        server_name=ETCD_NAME,
-        down=codes_etcd.ETCD_DOWN,
-    )
+def _serves_at(node: Node, snapshot: Snapshot, cluster: Cluster) -> tuple[str, int]:
+    """Where its API server listens, which is not always where the inventory says by now."""
+    facts = snapshot.facts[identity.PHASE.id]
+    return facts.serves_address or node.advertise_address, facts.port or cluster.api.bind_port
+
+
+def reach_through(
+    connection: Connection, known: EtcdLogin, tunnels: ExitStack, name: str = ""
+) -> Callable[[str, int], TlsHttp]:
+    """Requests to etcd through one node; every member is reached through it.
+
+    Without ``name`` a server's certificate names its host.
+    """
 
     @cache
     def reach(host: str, port: int) -> TlsHttp:
+        login = Login(
+            ca_pem=known.ca_pem,
+            pair=known.pair,
+            server_name=name or host,
+            down=codes_etcd.ETCD_DOWN,
+        )
         tunnel = tunnels.enter_context(connection.forward(host, port))
         return TlsHttp(login, *tunnel.address)
 
-    return Etcd(node.advertise_address, reach)
+    return reach

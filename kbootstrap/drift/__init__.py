@@ -7,6 +7,14 @@ node. What only the node itself can show is compared by its phases (`Phase.drift
 from kbootstrap.drift.cluster import of_cluster
 from kbootstrap.drift.documents import settings
 from kbootstrap.drift.kubelet import config_of, flags_of
-from kbootstrap.drift.node import of_node, other_role
+from kbootstrap.drift.node import of_node, other_role, serving
 
-__all__ = ["config_of", "flags_of", "of_cluster", "of_node", "other_role", "settings"]
+__all__ = [
+    "config_of",
+    "flags_of",
+    "of_cluster",
+    "of_node",
+    "other_role",
+    "serving",
+    "settings",
+]

@@ -68,17 +68,34 @@ def _runtime(cluster: Cluster, node: Node, seen: ObservedNode) -> Iterator[Diffe
 def _address(node: Node, seen: ObservedNode) -> Iterator[Difference]:
     """The kubelet announces the addresses it was joined with."""
     for key in ("advertise_address", "second_address"):
-        wanted = getattr(node, key)
-        if not seen.addresses or wanted in {"", *seen.addresses}:
-            continue
+        if seen.addresses and getattr(node, key) not in {"", *seen.addresses}:
+            yield _other_address(node, key, shown(seen.addresses))
+
+
+def serving(cluster: Cluster, node: Node, address: str, port: int) -> Iterator[Difference]:
+    """Where a control plane's API server is, by its own manifest; empty and 0 if unknown."""
+    passed = {arg.name for arg in cluster.kubeadm.api_server_args}
+    if port not in {0, cluster.api.bind_port} and "secure-port" not in passed:
         yield Difference(
-            key=f"nodes.{node.name}.{key}",
-            live=shown(seen.addresses),
-            wanted=wanted,
+            key="api.bind_port",
+            live=str(port),
+            wanted=str(cluster.api.bind_port),
             node=node.name,
             fixed=True,
-            remedy=_again(node),
         )
+    if address not in {"", node.advertise_address} and "advertise-address" not in passed:
+        yield _other_address(node, "advertise_address", address)
+
+
+def _other_address(node: Node, key: str, live: str) -> Difference:
+    return Difference(
+        key=f"nodes.{node.name}.{key}",
+        live=live,
+        wanted=str(getattr(node, key)),
+        node=node.name,
+        fixed=True,
+        remedy=_again(node),
+    )
 
 
 def _again(node: Node) -> str:
@@ -103,19 +120,6 @@ def _components(cluster: Cluster, node: Node, api: Observed) -> Iterator[Differe
         for arg in args:
             if f"--{arg.name}={arg.value}" not in pod.args:
                 yield _argument(f"kubeadm.extra_args.{key}.{arg.name}", node, arg, pod.args)
-        if component == "kube-apiserver":
-            yield from _port(cluster, node, pod.args)
-
-
-def _port(cluster: Cluster, node: Node, args: tuple[str, ...]) -> Iterator[Difference]:
-    wanted = str(cluster.api.bind_port)
-    live = given(args, "secure-port")
-    if live and live != wanted and not _overridden(cluster, "secure-port"):
-        yield Difference(key="api.bind_port", live=live, wanted=wanted, node=node.name, fixed=True)
-
-
-def _overridden(cluster: Cluster, name: str) -> bool:
-    return any(arg.name == name for arg in cluster.kubeadm.api_server_args)
 
 
 def _argument(key: str, node: Node, arg: Arg, args: tuple[str, ...]) -> Difference:

@@ -23,6 +23,7 @@ _SIGNS: tuple[tuple[str, Code], ...] = (
     ("KB-PULL", codes.IMAGE_PULL),
     ("KB-SNAPSHOT", codes_etcd.SNAPSHOT_FAILED),
     ("KB-RESTORE", codes_etcd.RESTORE_FAILED),
+    ("too many learner members", codes_etcd.LEARNER_LEFT),
     ("KB-READY", codes.API_DOWN),
     ("failed to pull image", codes.IMAGE_PULL),
     ("strict decoding error", codes.CONFIG_REFUSED),

@@ -18,6 +18,7 @@ from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.document import Document
+from kbootstrap.model.etcd import Held
 from kbootstrap.model.observed import NOTHING, Observed
 
 F = TypeVar("F")
@@ -73,6 +74,7 @@ class Bits:
         destroy: the user lets the cluster, or etcd's quorum, go.
         snapshot: the file to copy a snapshot of etcd to, or to restore it from.
         drain: nodes are drained before their kubelet changes.
+        wipe: what the external etcd holds and the user lets go; None: nothing.
 
     """
 
@@ -87,6 +89,7 @@ class Bits:
     destroy: bool = False
     snapshot: SnapshotFile = SnapshotFile(path="")
     drain: bool = True
+    wipe: Held | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

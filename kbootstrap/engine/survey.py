@@ -4,6 +4,7 @@ A `Prober` can send probes and nothing else, so a dry run that holds only prober
 change anything. Called by the verbs before planning and by the runner after each step.
 """
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +51,7 @@ class Snapshot:
         kubeconfig: the admin kubeconfig, on a control plane.
         state: the checkpoint on the node, as JSON text; empty if there is none.
         at: the operator's clock, seconds since 1970.
-        etcd: how to log in to etcd, on a control plane with a member of its own.
+        etcd: how to log in to etcd, on a control plane.
         lock: who works on the cluster, as a control plane's record says.
 
     """
@@ -78,11 +79,19 @@ def probe_parts(cluster: Cluster, node: Node, phases: Iterable[AnyPhase]) -> tup
     parts.append(_read("state", STATE))
     if node.is_control_plane:
         parts.append(_read("kubeconfig", KUBECONFIG, secret=True))
-        if cluster.etcd.external is None:
-            client = f"{PKI}/apiserver-etcd-client"
-            parts.append(_read("etcd-ca", f"{PKI}/etcd/ca.crt", secret=True))
-            parts.append(_read("etcd-pair", f"{client}.crt", f"{client}.key", secret=True))
+        ca, cert, key = _etcd_login(cluster)
+        parts.append(_read("etcd-ca", ca, secret=True))
+        parts.append(_read("etcd-pair", cert, key, secret=True))
     return tuple(parts)
+
+
+def _etcd_login(cluster: Cluster) -> tuple[str, str, str]:
+    """CA, certificate and key that an API server uses."""
+    external = cluster.etcd.external
+    if external is not None:
+        return external.ca_file, external.cert_file, external.key_file
+    client = f"{PKI}/apiserver-etcd-client"
+    return f"{PKI}/etcd/ca.crt", f"{client}.crt", f"{client}.key"
 
 
 def survey_parts(
@@ -101,7 +110,8 @@ def survey_parts(
 
 
 def _read(name: str, *paths: str, secret: bool = False) -> Part:
-    script = f"if [ -r {paths[-1]} ]; then cat {' '.join(paths)}; fi"
+    files = [shlex.quote(path) for path in paths]
+    script = f"if [ -r {files[-1]} ]; then cat {' '.join(files)}; fi"
     return Part(f"read:{name}", script, "probe", always=True, secret=secret)
 
 

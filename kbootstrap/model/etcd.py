@@ -1,7 +1,11 @@
 """The members of the cluster's own etcd as they say themselves, and what can be concluded."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from kbootstrap.model.cluster import Cluster, Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,82 @@ class EtcdMember:
     def label(self) -> str:
         """Its name; its address before it has one."""
         return self.name or self.peer_url
+
+    @property
+    def host(self) -> str:
+        """Of its peer URL; all there is to know whose it is before it has started."""
+        return urlsplit(self.peer_url).hostname or ""
+
+    @property
+    def ill(self) -> str:
+        """What is wrong with it; empty if it is a healthy voter."""
+        if not self.name:
+            return "it has never started"
+        if not self.healthy:
+            return "it is not healthy"
+        return "it is a learner still" if self.learner else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What an external etcd holds below our prefix.
+
+    Attributes:
+        keys: how many.
+        nodes: the names of some Nodes.
+
+    """
+
+    keys: int
+    nodes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        return f"{self.keys} keys" + (f", Nodes {', '.join(self.nodes)}" if self.nodes else "")
+
+
+def prefix(cluster: Cluster) -> str:
+    """Where kube-apiserver keeps its keys: --etcd-prefix of the inventory, or its default."""
+    said = (arg.value for arg in cluster.kubeadm.api_server_args if arg.name == "etcd-prefix")
+    return "/" + next(said, "/registry").strip("/")
+
+
+def node_of(member: EtcdMember, cluster: Cluster) -> Node | None:
+    """The node a member runs on: by its name, or else by the address of its peer URL."""
+    for node in cluster.nodes:
+        if node.name == member.name:
+            return node
+    return next((n for n in cluster.nodes if _same(n.advertise_address, member.host)), None)
+
+
+def _same(address: str, host: str) -> bool:
+    try:
+        return ip_address(address) == ip_address(host)
+    except ValueError:
+        return address == host
+
+
+def strays(
+    members: Iterable[EtcdMember], cluster: Cluster, joined: Collection[str]
+) -> Iterator[tuple[EtcdMember, str]]:
+    """Members that ought not to be there, or are no healthy voters, each with why.
+
+    Args:
+        members: all of them.
+        cluster: as the inventory has it.
+        joined: names of the Node objects there are.
+
+    """
+    for member in members:
+        node = node_of(member, cluster)
+        if node is None:
+            yield member, "no node of the inventory has it"
+        elif node.name not in joined:
+            words = f"{node.name} is not in the cluster; {member.ill}".removesuffix("; ")
+            yield member, f"{words}: kbootstrap reset {node.name} --unreachable removes it"
+        elif member.ill:
+            yield member, f"of {node.name}; {member.ill}"
 
 
 def unsettled(members: Iterable[EtcdMember]) -> tuple[str, ...]:

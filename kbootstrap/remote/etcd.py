@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kbootstrap import codes_etcd as codes
-from kbootstrap.action import AwaitEtcd, EtcdAction, RemoveMember
+from kbootstrap.action import AwaitEtcd, AwaitVoters, EtcdAction, RemoveMember
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.etcd import EtcdMember, can_leave, unsettled
 from kbootstrap.remote.kubehttp import ApiError, TlsHttp
@@ -37,6 +37,7 @@ class Etcd:
         self._does: dict[type[EtcdAction], Callable[[Any], None]] = {
             RemoveMember: self._remove,
             AwaitEtcd: self._await,
+            AwaitVoters: self._await_voters,
         }
 
     def members(self) -> tuple[EtcdMember, ...]:
@@ -118,3 +119,19 @@ class Etcd:
         if not until(settled, action.seconds):
             words = f"after {action.seconds} s: {', '.join(last[0])}"
             raise PhaseError(codes.ETCD_UNSETTLED, words)
+
+    def _await_voters(self, action: AwaitVoters) -> None:
+        names = dict(action.nodes)
+        last: list[list[str]] = [[]]
+
+        def none() -> bool:
+            learners = (m for m in self.members() if m.learner and m.host != action.but)
+            last[0] = [
+                f"{m.label} (of {names.get(m.host, 'no node of the inventory')}): {m.ill}"
+                for m in learners
+            ]
+            return not last[0]
+
+        if not until(none, action.seconds):
+            words = f"for {action.seconds} s a member has been a learner"
+            raise RefusedError(codes.LEARNER_LEFT, words, detail="\n".join(last[0]))

@@ -13,7 +13,12 @@
 #   kb_unit start|restart UNIT       systemctl; if it fails, the last lines of the unit's journal too
 #   kb_ledger PATH                   note PATH, and keep the original, before it is first changed
 #   kb_was KIND NAME VALUE           note a running value of the host before it is first changed
-#   kb_undo_ledger                   put everything back that the ledger notes
+#   kb_wrote PATH [SHA256]           record what we wrote there, so that a later change is seen
+#   kb_ours PATH                     is PATH as we wrote it, or as it was before us?
+#   kb_edit PATH TEXT                change lines of a file that is not ours, atomically
+#   kb_changed [FOLDER]...           print each file that was changed since we wrote it
+#   kb_undo_ledger [FOLDER]...       put everything back that the ledger notes; what was changed
+#                                    since we wrote it stays, but not below these folders
 #   kb_alone                         no other part does so, or writes the ledger, until this one ends
 #   kb_detach NAME SECONDS <<script  run a script that outlives the connection; never twice
 #   kb_reattach NAME                 follow or replay such a run, but start none
@@ -114,7 +119,8 @@ kb_put() {
   kb_sum=$(sha256sum <"$kb_new") || return 1
   [ "${kb_sum%% *}" = "$5" ] ||
     kb_fail "KB-CHECKSUM $1 arrived with sha256 ${kb_sum%% *}, sent was $5" || return 1
-  chown "$3" "$kb_new" && chmod "$2" "$kb_new" && sync "$kb_new" && mv -f "$kb_new" "$1" || return 1
+  kb_wrote "$1" "$5" && chown "$3" "$kb_new" && chmod "$2" "$kb_new" &&
+    sync "$KB_STATE/ledger" "$kb_new" && mv -f "$kb_new" "$1" || return 1
   kb_new=
 }
 
@@ -166,6 +172,12 @@ kb_flush() { # MODE OWNER
   set -f
   # shellcheck disable=SC2086 # lists of lines
   set -- $kb_staged
+  kb_sums=$(sha256sum "$@") || return 1
+  for kb_path; do
+    kb_sum=${kb_sums%% *}
+    kb_sums=${kb_sums#*"$KB_NL"}
+    kb_wrote "${kb_path%/.kb.*}/${kb_path##*/}" "${kb_sum#\\}" || return 1
+  done
   chown "$kb_owner" "$@" && chmod "$kb_mode" "$@" && sync "$KB_STATE/ledger" "$@" || return 1
   for kb_new in $kb_stages; do
     set --
@@ -211,10 +223,7 @@ kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was no
     kb_fail "$1 is not a file" || return 1
   fi
   [ -d "$KB_STATE" ] || mkdir -p "$KB_STATE" || return 1
-  kb_alone || return 1
-  if [ -z "$kb_known" ] && [ -e "$KB_STATE/ledger" ]; then
-    kb_known=$KB_NL$(cat "$KB_STATE/ledger")$KB_NL || return 1
-  fi
+  kb_alone && kb_read || return 1
   case $kb_known in
   *"${KB_NL}created $1$KB_NL"* | *"${KB_NL}replaced $1$KB_NL"*) return 0 ;;
   esac
@@ -230,8 +239,68 @@ kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was no
       kb_above=${kb_above%/*}
     done
   fi
-  printf '%s\n' "$kb_note" >>"$KB_STATE/ledger" || return 1
-  kb_known=${kb_known:-$KB_NL}$kb_note$KB_NL kb_added=1
+  kb_line "$kb_note" && kb_added=1
+}
+
+kb_read() { # kb_known = the ledger's lines
+  [ -z "$kb_known" ] && [ -e "$KB_STATE/ledger" ] || return 0
+  kb_known=$KB_NL$(cat "$KB_STATE/ledger")$KB_NL
+}
+
+kb_line() { # LINE: at the ledger's end, unless it is there
+  case $kb_known in
+  *"$KB_NL$1$KB_NL"*) return 0 ;;
+  esac
+  printf '%s\n' "$1" >>"$KB_STATE/ledger" || return 1
+  kb_known=${kb_known:-$KB_NL}$1$KB_NL
+}
+
+kb_wrote() { # before the file takes its place: each version of ours counts, also one cut off
+  if [ -z "${2-}" ]; then
+    kb_sum=$(sha256sum <"$1") || return 1
+    set -- "$1" "${kb_sum%% *}"
+  fi
+  kb_read && kb_line "wrote $1 $2"
+}
+
+kb_ours() { # a file we made counts also where the ledger does not say what we wrote
+  kb_read
+  kb_keep=$KB_STATE/original$1
+  [ -e "$1" ] || [ -h "$1" ] || return 0
+  if [ -h "$1" ]; then
+    [ -h "$kb_keep" ] && [ "$(readlink "$1")" = "$(readlink "$kb_keep")" ]
+    return
+  fi
+  kb_sum=$(sha256sum <"$1") || return 1
+  case $kb_known in
+  *"${KB_NL}wrote $1 ${kb_sum%% *}$KB_NL"*) return 0 ;;
+  *"${KB_NL}replaced $1$KB_NL"*) [ -f "$kb_keep" ] && cmp -s "$1" "$kb_keep" ;;
+  *"${KB_NL}wrote $1 "*) return 1 ;;
+  esac
+}
+
+kb_edit() { # PATH TEXT: our lines begin with "# kbootstrap: " or end with " # kbootstrap"
+  kb_ledger "$1" && kb_line "edited $1" && sync "$KB_STATE/ledger" && kb_rewrite "$1" "$2"
+}
+
+kb_rewrite() { # PATH TEXT: whole, or as it was; owner and mode stay
+  kb_path=$1
+  [ ! -h "$1" ] || kb_path=$(readlink -f "$1") || return 1
+  kb_fresh "${kb_path%/*}"
+  if [ -e "$kb_path" ]; then cp -a "$kb_path" "$kb_new"; else (umask 022 && : >"$kb_new"); fi || return 1
+  if ! { printf '%s\n' "$2" | cat >"$kb_new" && sync "$kb_new"; }; then
+    rm -f "$kb_new"
+    kb_fail "cannot write $1" || return 1
+  fi
+  kb_move "$kb_path"
+}
+
+kb_move() { # PATH: $kb_new takes its place; a mount, as in a container, can only be written
+  if grep -qF " $1 " /proc/self/mounts; then
+    cat "$kb_new" >"$1" && rm -f "$kb_new"
+  else
+    mv -f "$kb_new" "$1"
+  fi
 }
 
 kb_was() {
@@ -240,32 +309,94 @@ kb_was() {
   printf '%s %s %s\n' "$1" "$2" "$3" >>"$KB_STATE/was" && sync "$KB_STATE/was"
 }
 
+kb_changed() {
+  [ -e "$KB_STATE/ledger" ] || return 0
+  while IFS= read -r kb_line; do
+    case $kb_line in
+    'created '* | 'replaced '*) kb_keeps "${kb_line#* }" "$@" || printf '%s\n' "$kb_line" ;;
+    esac
+  done <"$KB_STATE/ledger"
+}
+
+kb_keeps() { # PATH [FOLDER]...: does undoing lose nothing that somebody else wrote?
+  kb_path=$1
+  shift
+  for kb_dir in "$KB_STATE" "$@"; do
+    case $kb_path in
+    "$kb_dir"/*) return 0 ;;
+    esac
+  done
+  kb_read
+  case $kb_known in
+  *"${KB_NL}edited $kb_path$KB_NL"*) return 0 ;;
+  esac
+  kb_ours "$kb_path"
+}
+
 kb_undo_ledger() {
   [ -e "$KB_STATE/ledger" ] || return 0
-  sed '1!G;h;$!d' "$KB_STATE/ledger" | kb_undo_lines || return 1
+  sed '1!G;h;$!d' "$KB_STATE/ledger" | kb_undo_lines "$@" || return 1
   rm -rf "$KB_STATE/ledger" "$KB_STATE/original"
 }
 
 kb_undo_lines() { # goes on after a failure, and then fails; doing it twice does no harm
   kb_bad=0
   while IFS= read -r kb_line; do
-    kb_path=${kb_line#* }
     case $kb_line in
-    mkdir*) ;;
-    *) kb_fresh "${kb_path%/*}" ;;
-    esac
-    case $kb_line in
-    'created '*) rm -f "$kb_path" || kb_bad=1 ;;
-    'replaced '*) kb_restore "$kb_path" || kb_bad=1 ;;
-    'mkdir '*) rmdir "$kb_path" 2>/dev/null || : ;;
+    'created '* | 'replaced '*)
+      kb_path=${kb_line#* }
+      kb_fresh "${kb_path%/*}"
+      kb_undo "${kb_line%% *}" "$kb_path" "$@" || kb_bad=1
+      ;;
+    'mkdir '*) rmdir "${kb_line#* }" 2>/dev/null || : ;;
     esac
   done
   return "$kb_bad"
+}
+
+kb_undo() { # created|replaced PATH [FOLDER]...
+  kb_kind=$1
+  shift
+  kb_read
+  case $kb_known in
+  *"${KB_NL}edited $1$KB_NL"*)
+    kb_take_out "$1" "$kb_kind"
+    return
+    ;;
+  esac
+  if ! kb_keeps "$@"; then
+    kb_set_aside "$1" "$kb_kind"
+  elif [ "$kb_kind" = created ]; then
+    rm -f "$1"
+  else
+    kb_restore "$1"
+  fi
+}
+
+kb_set_aside() { # PATH KIND: what somebody changed stays, the original lies beside it
+  if [ "$2" = created ]; then
+    echo "kept $1: changed since kbootstrap wrote it"
+    return
+  fi
+  cp -a "$KB_STATE/original$1" "$1.kbootstrap-original" || return 1
+  echo "kept $1: changed since kbootstrap wrote it; the original is $1.kbootstrap-original"
+}
+
+kb_take_out() { # PATH KIND: our lines; byte for byte as before if nobody else changed it
+  [ -e "$1" ] || return 0
+  kb_text=$(sed -e '/ # kbootstrap$/d' -e 's/^# kbootstrap: //' "$1") || return 1
+  if [ "$2" = created ]; then
+    if [ -z "$kb_text" ]; then rm -f "$1"; else kb_rewrite "$1" "$kb_text"; fi
+  elif [ ! -h "$1" ] && [ "$kb_text" = "$(cat "$KB_STATE/original$1")" ]; then
+    kb_restore "$1"
+  else
+    kb_rewrite "$1" "$kb_text"
+  fi
 }
 
 kb_restore() {
   kb_dir=${1%/*}
   [ -d "$kb_dir/" ] || mkdir -p "$kb_dir" || return 1
   kb_fresh "$kb_dir"
-  cp -a "$KB_STATE/original$1" "$kb_new" && mv -f "$kb_new" "$1"
+  cp -a "$KB_STATE/original$1" "$kb_new" && kb_move "$1"
 }

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.kept import left_by_reset
 from tests.e2e.site import Result, Site
+from tests.faults.invariants import MEMBERS
 from tests.lab.node import Node
 from tests.lab.shell import wait_until
 from tests.lab.snapshot import Snapshot
@@ -105,6 +106,25 @@ def test_a_member_that_is_being_reset_is_not_asked_for_a_snapshot(site: Site) ->
         assert asked() == ["node2"]
     finally:
         node.exec(f"kill $(cut -d ' ' -f 1 {run}/pid); rm -r {run}")
+
+
+def test_a_learner_that_never_started_is_named_and_removed(site: Site) -> None:
+    """What a join leaves whose etcd could not run; it has no name yet, only a peer URL."""
+    site.ok("reset", "node3", "--yes")
+    url = f"https://{site.node('node3').address}:2380"
+    body = f'{{"peerURLs": ["{url}"], "isLearner": true}}'
+    added = MEMBERS.replace("/list", "/add").replace("'{}'", f"'{body}'")
+    assert "peerURLs" in site.node("node1").exec(added).stdout
+
+    (found,) = [e for e in site.run("status").events if e["event"] == "etcd"]
+    assert found["member"] == url
+    assert "node3 is not in the cluster; it has never started" in found["why"]
+    result = site.ok("reset", "node3", "--unreachable", "--yes")
+
+    assert len(result.plan) == 1
+    assert url not in site.node("node1").exec(MEMBERS).stdout
+    site.ok("join", "node3")
+    assert site.etcd_members() == {"node1", "node2", "node3"}
 
 
 def test_a_machine_that_is_not_gone_is_not_forgotten(site: Site) -> None:

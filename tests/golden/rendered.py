@@ -38,6 +38,7 @@ from phases import (
     kubelet,
     programs,
     reset,
+    reset_clean,
     upgrade,
     upgrade_facts,
     upgrade_prepare,
@@ -189,8 +190,10 @@ _CUT_SHORT: Mapping[type, object] = {
 }
 _MEMBER: Mapping[type, object] = {
     reset.Present: reset.Present(kubernetes=True, kubeadm=True, marker="ha"),
-    reset.Left: reset.Left(
-        left=("path /etc/kubernetes",), was=("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")
+    reset_clean.Left: reset_clean.Left(
+        marker="ha",
+        left=("files in /etc/kubernetes",),
+        was=("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on"),
     ),
 }
 _DATA_LOST: Mapping[type, object] = {

@@ -12,7 +12,7 @@ import pytest
 from kbootstrap.engine.drift import unprinted
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.model.observed import Observed
-from phases import host, join, reset, upgrade, upgrade_facts, upgrade_repair
+from phases import host, join, reset_clean, upgrade, upgrade_facts, upgrade_repair
 from tests.laws.clusters import bits, cluster
 
 HA = cluster("ha")
@@ -39,7 +39,7 @@ def keys(phase: AnyPhase, seen: View[Any]) -> frozenset[str]:
             upgrade_repair.Facts(missing=("/a/b/x.yaml etcd", "/a/b/y.yaml kube-apiserver")),
             "missing",
         ),
-        (reset.CLEAN, reset.Left(was=("sysctl a 0", "sysctl b 0")), "was"),
+        (reset_clean.CLEAN, reset_clean.Left(was=("sysctl a 0", "sysctl b 0")), "was"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -36,7 +36,7 @@ each_fact = pytest.mark.parametrize(
 )
 
 # Its deed is a file of the operator's, which `Bits` shows and no fact or API field does.
-ELSEWHERE = {"kubeconfig", "etcd-copy"}
+ELSEWHERE = {"kubeconfig", "etcd-copy", "external-etcd"}
 # Facts that other modules look at too still have to matter to their own phase: none is excused.
 
 

@@ -15,7 +15,7 @@ from kbootstrap import kubeadm
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
-from kbootstrap.model.etcd import EtcdMember
+from kbootstrap.model.etcd import EtcdMember, Held
 from kbootstrap.model.observed import (
     CONTROL_PLANE_LABEL,
     FOR_UPGRADE,
@@ -41,6 +41,7 @@ from phases import (
     member,
     programs,
     reset,
+    reset_clean,
     runtime,
     upgrade_facts,
     upgrade_prepare,
@@ -83,6 +84,8 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     ),
     (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
     (identity.Facts, "address"): some(("192.0.2.11", "2001:db8::11", "2001:db8::21")),
+    (identity.Facts, "older"): some(("file 1:2 /etc/kubernetes/mine.yaml", "link cni0")),
+    (identity.Facts, "orphan"): some(("init",)),
     (identity.Facts, "taken"): some(("6443", "10250")),
     (identity.Facts, "lacks"): some(("awk", "losetup", "conntrack")),
     (fitness.Facts, "lost_resolver"): st.sampled_from(("", "/etc/resolv.conf")),
@@ -106,7 +109,13 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (init.Progress, "here"): some(("/etc/kubernetes/kubelet.conf",)),
     (reset.Present, "marker"): st.sampled_from(("", "demo", "other")),
     (reset.Present, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
-    (reset.Left, "was"): some(("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")),
+    (reset.Present, "unit"): some(("init", "images")),
+    (reset.Present, "found"): some(("etcd data in /var/lib/etcd",)),
+    (reset_clean.Left, "marker"): st.sampled_from(("", "demo", "other")),
+    (reset_clean.Left, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
+    (reset_clean.Left, "changed"): some(("replaced /etc/one", "created /etc/two")),
+    (reset_clean.Left, "unrecorded"): some(("/etc/cni",)),
+    (reset_clean.Left, "was"): some(("sysctl net.ipv4.ip_forward 0", "swap /dev/sda2 on")),
     (etcd_snapshot.Kept, "sha256"): st.sampled_from(("", "other", SNAPSHOT.sha256)),
     (etcd_restore.Running, "restored"): st.sampled_from(("", "other", SNAPSHOT.sha256)),
     (etcd_restore.Running, "marker"): st.sampled_from(("", "demo", "other")),
@@ -134,7 +143,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (member.Facts, "arg"): st.sampled_from(((), ("kubelet", "--v=4"))),
     (member.Facts, "flags"): st.sampled_from(("", 'KUBELET_KUBEADM_ARGS="--v=2"')),
     (member.Facts, "config"): st.sampled_from(((), ("maxPods: 50",), ("maxPods: 60",))),
-    (reset.Left, "left"): some(("path /etc/kubernetes", "link cni0")),
+    (reset_clean.Left, "left"): some(("files in /etc/kubernetes", "path /var/lib/kbootstrap")),
 }
 
 _OLD = {  # files that the inventory no longer wants
@@ -226,6 +235,7 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
             force_drain=draw(FLAGS),
             restore_host=draw(FLAGS),
             destroy=draw(FLAGS),
+            wipe=draw(st.sampled_from((None, Held(keys=0), Held(keys=298, nodes=("cp1",))))),
         ),
         now=NOW,
     )
@@ -289,7 +299,7 @@ def _etcd(draw: st.DrawFn, known: Cluster) -> tuple[EtcdMember, ...] | None:
     return tuple(
         EtcdMember(
             id=str(number),
-            name=node.name,
+            name=draw(st.sampled_from((node.name, ""))),
             peer_url=f"https://{node.address}:2380",
             healthy=draw(FLAGS),
             learner=draw(FLAGS),

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from kbootstrap.drift import of_node
+from kbootstrap.drift import of_node, serving
 from kbootstrap.model.cluster import Arg, Cluster, Node, Role
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode, StaticPod
@@ -91,12 +91,19 @@ def test_a_second_address_that_its_node_does_not_have_is_fixed() -> None:
     assert (one.key, one.fixed) == ("nodes.w1.second_address", True)
 
 
-def test_another_port_is_found_in_what_runs() -> None:
-    known = dataclasses.replace(KNOWN, api=dataclasses.replace(KNOWN.api, bind_port=7443))
+@pytest.mark.parametrize(
+    ("address", "port", "key"),
+    [
+        ("192.0.2.11", 7443, "api.bind_port"),
+        ("192.0.2.99", 6443, "nodes.cp1.advertise_address"),
+    ],
+)
+def test_where_the_api_server_is_does_not_change(address: str, port: int, key: str) -> None:
+    (one,) = serving(KNOWN, CP1, address, port)
 
-    one = found(known, CP1, seen(CP1, labels=(CONTROL_PLANE_LABEL,)))
-
-    assert (one.key, one.live, one.wanted, one.fixed) == ("api.bind_port", "6443", "7443", True)
+    assert (one.key, one.fixed) == (key, True)
+    assert list(serving(KNOWN, CP1, "192.0.2.11", 6443)) == []
+    assert list(serving(KNOWN, CP1, "", 0)) == []
 
 
 @pytest.mark.parametrize(("value", "differs"), [("2", False), ("4", True)])

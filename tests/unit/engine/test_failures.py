@@ -56,6 +56,7 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (INIT, PORTS, "KB306"),
         (JOIN, "\t[ERROR CRI]: container runtime is not running\n", "KB305"),
         (INIT, "\t[ERROR ImagePull]: failed to pull image registry/pause:3.10\n", "KB324"),
+        (JOIN, "error: etcdserver: too many learner members in cluster\n", "KB436"),
         (WAIT, NO_RUNTIME, "KB305"),
         (IMAGES, NO_RUNTIME, "KB305"),
         (UPGRADE, NO_RUNTIME, "KB305"),

@@ -1,0 +1,1 @@
+"""Single phases, where what a law cannot say is tried."""

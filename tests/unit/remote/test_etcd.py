@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from kbootstrap import codes_etcd as codes
-from kbootstrap.action import AwaitEtcd, RemoveMember
+from kbootstrap.action import AwaitEtcd, AwaitVoters, RemoveMember
 from kbootstrap.errors import PhaseError, RefusedError
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.remote.etcd import Etcd
@@ -160,3 +160,26 @@ def test_waiting_tells_who_is_not() -> None:
         gateway.etcd().perform(AwaitEtcd(why="x", seconds=0))
     assert caught.value.code is codes.ETCD_UNSETTLED
     assert caught.value.message == "after 0 s: cp2 (a learner still), cp3 (not healthy)"
+
+
+NODES = (("192.0.2.11", "cp1"), ("192.0.2.12", "cp2"), ("192.0.2.13", "cp3"))
+
+
+def blocked(gateway: Gateway, but: str, seconds: int = 0) -> None:
+    action = AwaitVoters(why="x", but=but, nodes=NODES, seconds=seconds)
+    gateway.etcd().perform(action)
+
+
+def test_a_learner_that_blocks_a_join_is_named_with_its_node() -> None:
+    gateway = Gateway(2)
+    gateway.members.append({"ID": "9", "peerURLs": ["https://192.0.2.12:2380"], "isLearner": True})
+    with pytest.raises(RefusedError) as caught:
+        blocked(gateway, "192.0.2.13")
+    assert caught.value.code is codes.LEARNER_LEFT
+    assert caught.value.detail == "https://192.0.2.12:2380 (of cp2): it has never started"
+
+
+def test_the_member_that_joins_does_not_block_itself() -> None:
+    gateway = Gateway(2)
+    gateway.members.append({"ID": "9", "peerURLs": ["https://192.0.2.13:2380"], "isLearner": True})
+    blocked(gateway, "192.0.2.13")

@@ -23,7 +23,9 @@ def put(path: Path, data: bytes, mode: str = "0640") -> str:
 
 
 def ledger(machine: Machine) -> list[str]:
-    return (machine.state / "ledger").read_text().splitlines()
+    """Its lines, without those that say what we wrote."""
+    lines = (machine.state / "ledger").read_text().splitlines()
+    return [line for line in lines if not line.startswith("wrote ")]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int, bytes | str]]:

@@ -25,14 +25,38 @@ fi
 
 # ---- probe:leave
 (
+units() { # names of our detached runs that systemd has loaded, or that go on without it
+  for path in /run/systemd/transient/kbootstrap-*.service; do
+    path=${path##*/kbootstrap-}
+    path=${path%.service}
+    [ "$path" = '*' ] || echo "$path"
+  done
+  for path in "$KB_STATE"/run/*/lock; do
+    path=${path%/lock}
+    [ -e "/run/systemd/transient/kbootstrap-${path##*/}.service" ] || free "$path" || echo "${path##*/}"
+  done
+}
+free() { # FOLDER: does nobody hold its lock? A script holds it also when its runner is gone
+  [ ! -e "$1/lock" ] || (exec 9<"$1/lock" && flock -n 9)
+}
 kb_fact run "$(kb_run_state reset)"
+for name in $(units); do
+  [ "$name" = reset ] || kb_fact unit "$name"
+done
 command -v kubeadm >/dev/null 2>&1 && kb_fact kubeadm 1
 for path in kubelet.conf bootstrap-kubelet.conf admin.conf manifests/kube-apiserver.yaml pki/ca.crt; do
   if [ -e "/etc/kubernetes/$path" ]; then
     kb_fact kubernetes 1
+    kb_fact found "/etc/kubernetes/$path"
     break
   fi
 done
+# what may be somebody else's, if this machine is not known
+[ -z "$(find -H /etc/kubernetes/manifests ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'static pod manifests, /etc/kubernetes/manifests'
+[ -z "$(find -H /var/lib/kubelet/pods ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/pods'
+[ -z "$(find -H /var/lib/kubelet/pki ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/pki'
+[ -z "$(find -H /var/lib/kubelet/config.yaml ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/config.yaml'
+[ -z "$(find -H /var/lib/etcd ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'etcd data, /var/lib/etcd'
 if [ -r /var/lib/kbootstrap/cluster ]; then
   IFS= read -r name </var/lib/kbootstrap/cluster || :
   kb_fact marker "$name"
@@ -46,19 +70,65 @@ fi
 
 # ---- probe:clean
 (
-for path in /etc/kubernetes /var/lib/kbootstrap /run/cni-ipam-state /run/kbootstrap; do
+units() { # names of our detached runs that systemd has loaded, or that go on without it
+  for path in /run/systemd/transient/kbootstrap-*.service; do
+    path=${path##*/kbootstrap-}
+    path=${path%.service}
+    [ "$path" = '*' ] || echo "$path"
+  done
+  for path in "$KB_STATE"/run/*/lock; do
+    path=${path%/lock}
+    [ -e "/run/systemd/transient/kbootstrap-${path##*/}.service" ] || free "$path" || echo "${path##*/}"
+  done
+}
+free() { # FOLDER: does nobody hold its lock? A script holds it also when its runner is gone
+  [ ! -e "$1/lock" ] || (exec 9<"$1/lock" && flock -n 9)
+}
+before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
+older() { # files from before us that nobody has written to since
+  printf '%s\n' "$before_us" | while IFS=' ' read -r kind identity path; do
+    [ "$kind" = file ] || continue
+    [ "$(stat -c %Y:%s "$path" 2>/dev/null)" != "$identity" ] || printf '%s\n' "$path"
+  done
+}
+was_there() { # LINE of that record
+  printf '%s\n' "$before_us" | grep -qxF -e "$1"
+}
+stays() { # FOLDER: patterns of what is not ours below it
+  {
+    echo "$1/lost+found"
+    awk '{ gsub(/\\040/, " ", $2); print $2 }' /proc/self/mounts
+    older
+  } | at=$1/ awk 'index($0, ENVIRON["at"]) == 1' | sed 's/[][*?\\]/\\&/g'
+}
+below() ( # FOLDER WORDS...: find what is ours below it, on its own file system
+  folder=$(cd "$1" && pwd -P)
+  shift
+  IFS=$KB_NL
+  set -f
+  for path in $(stays "$folder"); do
+    set -- ! -path "$path" ! -path "$path/*" "$@"
+  done
+  find "$folder" -xdev -depth ! -path "$folder" "$@"
+)
+if [ -r /var/lib/kbootstrap/cluster ]; then
+  IFS= read -r name </var/lib/kbootstrap/cluster || :
+  kb_fact marker "$name"
+fi
+if [ -r /etc/kubernetes/pki/ca.crt ]; then
+  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
+fi
+for name in $(units); do kb_fact left "unit kbootstrap-$name.service"; done
+for path in /var/lib/kbootstrap /run/cni-ipam-state /run/kbootstrap; do
   [ -e "$path" ] && kb_fact left "path $path"
 done
-for folder in /var/lib/kubelet /var/lib/etcd; do
-  for path in "$folder"/* "$folder"/.[!.]*; do
-    if [ -e "$path" ]; then
-      kb_fact left "files in $folder"
-      break
-    fi
-  done
+for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd; do
+  if [ -d "$folder" ] && [ -n "$(below "$folder" ! -type d | head -n 1)" ]; then
+    kb_fact left "files in $folder"
+  fi
 done
 for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
-  [ -e "$path" ] && kb_fact left "link ${path##*/}"
+  [ ! -e "$path" ] || was_there "link ${path##*/}" || kb_fact left "link ${path##*/}"
 done
 if grep -q ' /var/lib/kubelet/' /proc/self/mounts; then kb_fact left "mounts below /var/lib/kubelet"; fi
 for tool in iptables iptables-legacy ip6tables ip6tables-legacy; do
@@ -67,6 +137,10 @@ for tool in iptables iptables-legacy ip6tables ip6tables-legacy; do
     kb_fact left "chains of $tool"
   fi
 done
+[ -e /var/lib/kbootstrap/before ] || for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni; do
+  [ ! -d "$folder" ] || kb_fact unrecorded "$folder"
+done
+kb_changed /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd | while IFS= read -r line; do kb_fact changed "$line"; done
 if [ -r /var/lib/kbootstrap/was ]; then
   while IFS= read -r line; do kb_fact was "$line"; done </var/lib/kbootstrap/was
 fi
@@ -97,6 +171,22 @@ if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernete
 # ---- leave: kubeadm reset
 (
 kb_detach reset 600 <<'KB_DETACHED'
+before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
+older() { # files from before us that nobody has written to since
+  printf '%s\n' "$before_us" | while IFS=' ' read -r kind identity path; do
+    [ "$kind" = file ] || continue
+    [ "$(stat -c %Y:%s "$path" 2>/dev/null)" != "$identity" ] || printf '%s\n' "$path"
+  done
+}
+was_there() { # LINE of that record
+  printf '%s\n' "$before_us" | grep -qxF -e "$1"
+}
+# kubeadm reset empties folders that may hold files of others
+older | while IFS= read -r path; do
+  case $path in /etc/kubernetes/* | /var/lib/kubelet/*) ;; *) continue ;; esac
+  mkdir -p "/var/lib/kbootstrap/aside${path%/*}"
+  mv "$path" "/var/lib/kbootstrap/aside$path"
+done
 exec kubeadm reset --force --cleanup-tmp-dir --cri-socket unix:///run/containerd/containerd.sock --skip-phases=remove-etcd-member
 
 KB_DETACHED
@@ -105,7 +195,83 @@ KB_DETACHED
 # ---- clean: remove what Kubernetes and kbootstrap made, put back what was there before
 (
 # What we or Kubernetes made, and nothing else; every step may find its work done already.
+units() { # names of our detached runs that systemd has loaded, or that go on without it
+  for path in /run/systemd/transient/kbootstrap-*.service; do
+    path=${path##*/kbootstrap-}
+    path=${path%.service}
+    [ "$path" = '*' ] || echo "$path"
+  done
+  for path in "$KB_STATE"/run/*/lock; do
+    path=${path%/lock}
+    [ -e "/run/systemd/transient/kbootstrap-${path##*/}.service" ] || free "$path" || echo "${path##*/}"
+  done
+}
+free() { # FOLDER: does nobody hold its lock? A script holds it also when its runner is gone
+  [ ! -e "$1/lock" ] || (exec 9<"$1/lock" && flock -n 9)
+}
+stop() { # NAME: end a detached run, and wait until it has ended
+  if [ -e "/run/systemd/transient/kbootstrap-$1.service" ]; then
+    systemctl stop "kbootstrap-$1.service"
+    systemctl reset-failed "kbootstrap-$1.service" 2>/dev/null || :
+    return 0
+  fi
+  run=$KB_STATE/run/$1
+  for signal in TERM KILL; do
+    for process in $(session "$run"); do kill "-$signal" "$process" 2>/dev/null || :; done
+    tries=100
+    until free "$run"; do
+      tries=$((tries - 1))
+      [ "$tries" -gt 0 ] || continue 2
+      kb_nap 0.2
+    done
+    return 0
+  done
+  kb_fail "the run $1 does not end"
+}
+session() { # FOLDER: every process of the runner's session
+  read -r leader _ <"$1/pid" || return 0
+  for process in /proc/[0-9]*; do
+    read -r line 2>/dev/null <"$process/stat" || continue
+    # shellcheck disable=SC2086 # fields, counted after the name, which may hold anything
+    set -- ${line##*) }
+    [ "$4" != "$leader" ] || echo "${process#/proc/}"
+  done
+}
+before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
+older() { # files from before us that nobody has written to since
+  printf '%s\n' "$before_us" | while IFS=' ' read -r kind identity path; do
+    [ "$kind" = file ] || continue
+    [ "$(stat -c %Y:%s "$path" 2>/dev/null)" != "$identity" ] || printf '%s\n' "$path"
+  done
+}
+was_there() { # LINE of that record
+  printf '%s\n' "$before_us" | grep -qxF -e "$1"
+}
+stays() { # FOLDER: patterns of what is not ours below it
+  {
+    echo "$1/lost+found"
+    awk '{ gsub(/\\040/, " ", $2); print $2 }' /proc/self/mounts
+    older
+  } | at=$1/ awk 'index($0, ENVIRON["at"]) == 1' | sed 's/[][*?\\]/\\&/g'
+}
+below() ( # FOLDER WORDS...: find what is ours below it, on its own file system
+  folder=$(cd "$1" && pwd -P)
+  shift
+  IFS=$KB_NL
+  set -f
+  for path in $(stays "$folder"); do
+    set -- ! -path "$path" ! -path "$path/*" "$@"
+  done
+  find "$folder" -xdev -depth ! -path "$folder" "$@"
+)
+gone() { # FOLDER: empty it, and remove it if it was not there before us
+  [ -d "$1" ] || return 0
+  below "$1" ! -type d -exec rm -f {} +
+  below "$1" -type d -exec rmdir {} + 2>/dev/null || :
+  was_there "$1" || rmdir "$1" 2>/dev/null || :
+}
 [ ! -d "$KB_STATE" ] || kb_alone
+for name in $(units); do stop "$name"; done
 systemctl --quiet disable --now kubelet.service 2>/dev/null || :
 systemctl --quiet disable --now kbootstrap-pod-network.service 2>/dev/null || :
 
@@ -116,6 +282,7 @@ fi
 
 # mounts, deepest first
 awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/self/mounts | sort -r | while read -r mount; do
+  mount=$(printf %b "$mount")
   umount "$mount" || umount -l "$mount"
 done
 
@@ -124,7 +291,7 @@ systemctl --quiet stop kubepods.slice 2>/dev/null || :
 
 # links of the pod network
 for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
-  [ ! -e "$path" ] || ip link delete "${path##*/}" 2>/dev/null || :
+  [ ! -e "$path" ] || was_there "link ${path##*/}" || ip link delete "${path##*/}" 2>/dev/null || :
 done
 
 # chains of Kubernetes and of CNI plugins, never anybody else's
@@ -145,34 +312,36 @@ if command -v nft >/dev/null 2>&1; then
   done
 fi
 
-# files Kubernetes made; folders that are mount points are emptied
-rm -rf /etc/kubernetes /run/cni-ipam-state
-for folder in /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers; do
-  [ -d "$folder" ] || continue
-  find "$folder" -mindepth 1 -delete
-  grep -qx "$folder" /var/lib/kbootstrap/before 2>/dev/null || rmdir "$folder" 2>/dev/null || :
-done
-before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
+# files from before us, which the step before put out of kubeadm's way
+if [ -d /var/lib/kbootstrap/aside ]; then
+  (cd /var/lib/kbootstrap/aside && find . ! -type d) | while IFS= read -r path; do
+    (umask 022 && mkdir -p "/${path%/*}")
+    [ -e "/$path" ] || mv /var/lib/kbootstrap/aside/"$path" "/$path"
+  done
+fi
 
-# files we made or replaced, from the ledger; the runtime then runs as it did before us
 before=$(sha256sum /etc/containerd/config.toml /etc/crio/crio.conf.d/10-kbootstrap.conf 2>/dev/null) || :
 had_networks=
 [ ! -d /etc/cni/net.d ] || had_networks=1
-kb_undo_ledger
-for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni; do
-  case "
-$before_us
-" in
-    *"
-$folder
-"*) ;;
-    *) rm -rf "$folder" ;;
-  esac
+
+# files Kubernetes made
+for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd /run/cni-ipam-state; do
+  gone "$folder"
 done
+for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni; do
+  was_there "$folder" || gone "$folder"
+done
+
+# files we made or replaced, from the ledger, which says last of all that this machine is ours
+kb_undo_ledger /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd
+
+# the runtime runs as it did before us
 after=$(sha256sum /etc/containerd/config.toml /etc/crio/crio.conf.d/10-kbootstrap.conf 2>/dev/null) || :
 rmdir /lib/modules 2>/dev/null || : # kube-proxy's volume makes it where there is none
 systemctl daemon-reload
-systemctl reset-failed kubelet.service 2>/dev/null || :
+for unit in kubelet kbootstrap-pod-network; do
+  systemctl reset-failed "$unit.service" 2>/dev/null || :
+done
 # a runtime that watched a folder which is gone does not see the next one of that name
 [ -z "$had_networks" ] || [ -d /etc/cni/net.d ] || after="$after, without its networks"
 if [ "$before" != "$after" ] && systemctl --quiet is-active containerd.service; then

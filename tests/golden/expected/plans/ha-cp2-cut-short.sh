@@ -74,6 +74,8 @@ if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernete
 kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock 2>&1
 )
 
+# ---- join-control-plane: wait until etcd can take a new member [not on this machine]
+
 # ---- join-control-plane: create a bootstrap token (valid 15 min) [not on this machine]
 
 # ---- join-control-plane: make a certificate key [not on this machine]

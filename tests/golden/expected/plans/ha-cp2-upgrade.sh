@@ -270,6 +270,7 @@ if [ "${got%% *}" != "$want" ]; then
   exit 1
 fi
 kb_ledger "$target"
+kb_wrote "$target" "$want"
 chmod 0755 "$part"
 mv -f "$part" "$target"
 
@@ -318,10 +319,11 @@ for name in kubeadm; do
     exit 1
   }
   chmod 0755 "$fresh"
-  sync "$fresh"
+  sum=$(sha256sum <"$fresh")
+  kb_wrote "$to" "${sum%% *}"
+  sync "$KB_STATE/ledger" "$fresh"
   mv -f "$fresh" "$to"
   rm -f "$from"
-  sum=$(sha256sum <"$to")
   lines=$(grep -sv -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs || :; stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to")
   kb_replace /var/lib/kbootstrap/programs "$lines"
 done
@@ -514,10 +516,11 @@ for name in kubectl kubelet; do
     exit 1
   }
   chmod 0755 "$fresh"
-  sync "$fresh"
+  sum=$(sha256sum <"$fresh")
+  kb_wrote "$to" "${sum%% *}"
+  sync "$KB_STATE/ledger" "$fresh"
   mv -f "$fresh" "$to"
   rm -f "$from"
-  sum=$(sha256sum <"$to")
   lines=$(grep -sv -e " $to\$" -e " $from\$" /var/lib/kbootstrap/programs || :; stat -c "%s:%.9Y:%.9Z:%i ${sum%% *} %n" "$to")
   kb_replace /var/lib/kbootstrap/programs "$lines"
 done

@@ -35,17 +35,40 @@ if [ -r /var/lib/kbootstrap/cluster ]; then
   IFS= read -r name </var/lib/kbootstrap/cluster || :
   kb_fact marker "$name"
 fi
-for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers; do
+for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes; do
   [ -d "$folder" ] && kb_fact folder "$folder"
 done
-[ -e /var/lib/kbootstrap/before ] && kb_fact noted 1
+for unit in /run/systemd/transient/kbootstrap-*.service; do # whose record is gone
+  name=${unit##*/kbootstrap-}
+  name=${name%.service}
+  [ ! -e "$unit" ] || [ -e "$KB_STATE/run/$name" ] || kb_fact orphan "$name"
+done
+if [ -e /var/lib/kbootstrap/before ]; then
+  kb_fact noted 1
+elif ! [ -e /etc/kubernetes/kubelet.conf ] && ! [ -e /etc/kubernetes/pki/ca.crt ]; then
+  for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd; do
+    [ ! -d "$folder" ] || find "$(cd "$folder" && pwd -P)" -xdev ! -type d ! -path "*$KB_NL*" -exec stat -c 'older=file %Y:%s %n' {} + || :
+  done
+  for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
+    [ ! -e "$path" ] || kb_fact older "link ${path##*/}"
+  done
+fi
 if [ -r /etc/kubernetes/pki/ca.crt ]; then
   while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
 fi
 member=0
 if [ -e /etc/kubernetes/kubelet.conf ]; then member=1; fi
 kb_fact member "$member"
-[ -e /etc/kubernetes/manifests/kube-apiserver.yaml ] && kb_fact control_plane 1
+if [ -e /etc/kubernetes/manifests/kube-apiserver.yaml ]; then
+  kb_fact control_plane 1
+  while IFS= read -r line; do
+    case $line in
+      *--advertise-address=*) kb_fact serves_address "${line#*=}" ;;
+      *--secure-port=*[!0-9]* | *--secure-port=) ;;
+      *--secure-port=*) kb_fact port "${line#*=}" ;;
+    esac
+  done </etc/kubernetes/manifests/kube-apiserver.yaml
+fi
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
@@ -154,11 +177,14 @@ if [ -r /proc/sys/net/bridge/bridge-nf-call-ip6tables ]; then
   [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.bridge.bridge-nf-call-ip6tables
   values=${values#*"$KB_NL"}
 fi
-if awk -v name=node1 '!/^#/ { for (i = 2; i <= NF; i++) if ($i == name) found = 1 } END { exit !found }' /etc/hosts; then
-  kb_fact resolves 1
-elif timeout 2 getent ahosts node1 >/dev/null 2>&1; then
-  kb_fact resolves 1
-fi
+found=$(awk -v name=node1 '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == name) { print $1; exit } }' /etc/hosts 2>/dev/null) || found=
+[ -n "$found" ] || found=$(timeout 2 getent ahosts node1 2>/dev/null) || found=
+found=${found%%[% "$KB_NL"]*}
+case $found in
+  '') ;;
+  127.* | ::1 | 192.0.2.10) kb_fact resolves 1 ;;
+  *) if ip -o addr show | grep -qF " $found/"; then kb_fact resolves 1; fi ;;
+esac
 
 :
 )
@@ -440,10 +466,8 @@ swapoff -a
 
 # ---- host: comment the swap lines of /etc/fstab out
 (
-kb_ledger /etc/fstab
-awk '!/^[ \t]*#/ && $3 == "swap" { print "# kbootstrap: " $0; next } { print }' /etc/fstab >/etc/.kb.fstab
-cat /etc/.kb.fstab >/etc/fstab
-rm -f /etc/.kb.fstab
+text=$(awk '!/^[ \t]*#/ && $3 == "swap" { print "# kbootstrap: " $0; next } { print }' /etc/fstab)
+kb_edit /etc/fstab "$text"
 )
 
 # ---- host: write /etc/modules-load.d/95-kbootstrap.conf (79 bytes, 0644)
@@ -493,8 +517,10 @@ fi
 
 # ---- host: add node1 to /etc/hosts
 (
-kb_ledger /etc/hosts
-printf '%s %s # kbootstrap\n' 192.0.2.10 node1 >>/etc/hosts
+text=
+[ ! -e /etc/hosts ] || text=$(cat /etc/hosts)
+# first, for the first line that has a name is the one that counts
+kb_edit /etc/hosts '192.0.2.10 node1 # kbootstrap'"${text:+$KB_NL$text}"
 )
 
 # ---- runtime: record which process of containerd.service has the old configuration
@@ -575,6 +601,7 @@ if [ "${got%% *}" != "$want" ]; then
   exit 1
 fi
 kb_ledger "$target"
+kb_wrote "$target" "$want"
 chmod 0755 "$part"
 mv -f "$part" "$target"
 

@@ -1,0 +1,80 @@
+"""An etcd that somebody else runs: what of a cluster it holds, and how that goes.
+
+Asked through a control plane, where the client certificate is (kbootstrap/commands/access.py).
+Keys as kube-apiserver writes them: PREFIX/RESOURCE/..., Nodes below "minions".
+"""
+
+import base64
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from kbootstrap import codes_etcd as codes
+from kbootstrap.errors import PhaseError
+from kbootstrap.model.etcd import Held
+from kbootstrap.remote.kubehttp import ApiError, TlsHttp
+
+_RANGE, _DELETE = "/v3/kv/range", "/v3/kv/deleterange"
+SOME = 5  # names of Nodes that are told
+SECONDS = 10  # for one endpoint to answer
+
+
+class ExternalEtcd:
+    """Requests to the first endpoint that answers.
+
+    Args:
+        endpoints: their URLs.
+        reach: host and port -> requests to who answers there.
+
+    """
+
+    def __init__(self, endpoints: Iterable[str], reach: Callable[[str, int], TlsHttp]) -> None:
+        self._endpoints, self._reach = tuple(endpoints), reach
+
+    def held(self, prefix: str) -> Held:
+        """How many keys there are below ``prefix``, and the names of some Nodes.
+
+        Raises:
+            PhaseError: KB360 or KB361, none of the endpoints says so.
+
+        """
+        found = self._ask(_RANGE, _below(f"{prefix}/") | {"count_only": True})
+        nodes = f"{prefix}/minions/"
+        some = self._ask(_RANGE, _below(nodes) | {"keys_only": True, "limit": SOME})
+        names = (base64.b64decode(kv["key"]).decode() for kv in some.get("kvs", ()))
+        return Held(
+            keys=int(found.get("count", 0)), nodes=tuple(n.removeprefix(nodes) for n in names)
+        )
+
+    def wipe(self, prefix: str) -> int:
+        """Remove every key below ``prefix``; how many there were.
+
+        Raises:
+            PhaseError: as `held`.
+
+        """
+        return int(self._ask(_DELETE, _below(f"{prefix}/")).get("deleted", 0))
+
+    def _ask(self, path: str, body: dict[str, Any]) -> Any:
+        problem: Exception | None = None
+        for url in self._endpoints:
+            at = urlsplit(url)
+            try:
+                http = self._reach(at.hostname or "", at.port or 0)
+                return http.request("POST", path, body, patient=False, seconds=SECONDS)
+            except PhaseError as error:
+                problem = problem or error
+            except ApiError as error:
+                words = f"{url}: {error}"
+                problem = problem or PhaseError(codes.ETCD_REFUSED, words)
+        assert problem is not None  # noqa: S101 - the inventory names at least one
+        raise problem
+
+
+def _below(prefix: str) -> dict[str, Any]:
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return {"key": _encoded(prefix), "range_end": _encoded(end)}
+
+
+def _encoded(key: str) -> str:
+    return base64.b64encode(key.encode()).decode()

@@ -1,0 +1,122 @@
+"""The end of a reset: remove what Kubernetes and kbootstrap made, put back what was there before.
+
+What others made stays: other containers, other rules, other files, also those in directories
+that Kubernetes uses (`identity.BEFORE`) and files of ours that were changed since.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kbootstrap.action import Action, Risk, Run
+from kbootstrap.engine.phase import Bits, Phase, View
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.render import render
+from phases import identity
+from phases.reset import ASIDE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What templates/reset/clean_probe.sh.j2 prints: everything there is to remove."""
+
+    left: tuple[str, ...] = ()  # such as "files in /etc/kubernetes" or "link cni0"
+    changed: tuple[str, ...] = ()  # such as "replaced PATH": by somebody else since we wrote it
+    unrecorded: tuple[str, ...] = ()  # folders of which nothing says what was there before us
+    was: tuple[str, ...] = ()  # such as "sysctl net.ipv4.ip_forward 0", from before us
+    marker: str = ""  # the cluster name we left
+    ca: tuple[str, ...] = ()
+
+
+CHAINS = ("KUBE-", "CNI-", "FLANNEL-", "CILIUM_", "cali-")
+TOOLS = tuple(f"{family}{kind}" for family in ("iptables", "ip6tables") for kind in ("", "-legacy"))
+
+# What is ours on any machine: its name says so.
+_OURS = ("unit ", "path /var/lib/kbootstrap", "path /run/kbootstrap")
+
+
+def _values(cluster: Cluster, node: Node) -> dict[str, object]:
+    stacked = node.is_control_plane and cluster.etcd.external is None
+    emptied = identity.emptied(cluster.etcd.data_dir if stacked else "")
+    always = identity.emptied("/var/lib/etcd")
+    return {
+        "emptied": emptied,
+        "runtime": cluster.runtime.unit,
+        "socket": cluster.runtime.socket,
+        "before": identity.BEFORE,
+        "marker": identity.MARKER,
+        "aside": ASIDE,
+        "links": identity.LINKS,
+        "chains": CHAINS,
+        "tools": TOOLS,
+        "folders": [folder for folder in identity.SHARED_FOLDERS if folder not in always],
+        "theirs": (*identity.SHARED_FOLDERS, *emptied),
+    }
+
+
+def probe_clean(cluster: Cluster, node: Node) -> str:
+    """Read-only."""
+    return render("reset/clean_probe.sh.j2", **_values(cluster, node))
+
+
+def plan_clean(view: View[Left]) -> Iterator[Action]:
+    """Remove what is left and put back what was there before us.
+
+    On a machine that nothing shows to be a node of ours, only what the ledger says is undone.
+    """
+    if view.facts.was and view.bits.restore_host:
+        yield Run(
+            why="--restore-host",
+            title="put the running values back: " + ", ".join(_old(view.facts)),
+            covers=tuple(f"put back {old}" for old in _old(view.facts)),
+            body=render("reset/restore_host.sh.j2"),
+            risk=Risk.DISRUPT,
+            effect={"was": ()},
+        )
+    known = identity.is_ours(view)
+    left = tuple(line for line in view.facts.left if known or line.startswith(_OURS))
+    if left:
+        yield Run(
+            why="found: " + ", ".join(left),
+            title=_title(view.facts, known=known),
+            body=render("reset/clean.sh.j2", known=known, **_values(view.cluster, view.node)),
+            risk=Risk.DESTROY,
+            effect={"left": ()},
+        )
+
+
+def _title(facts: Left, *, known: bool) -> str:
+    if not known:
+        words = ["undo what kbootstrap's ledger on the node says"]
+    else:
+        words = [
+            "remove what Kubernetes and kbootstrap made, put back what was there before",
+            *(f"remove {path} (no record of what was there before)" for path in facts.unrecorded),
+        ]
+    kept = [line.split(" ", 1) for line in facts.changed]
+    return "; ".join([*words, *(_kept(kind, path) for kind, path in kept)])
+
+
+def _kept(kind: str, path: str) -> str:
+    beside = f"; its original goes to {path}.kbootstrap-original" if kind == "replaced" else ""
+    return f"keep {path}, changed since kbootstrap wrote it{beside}"
+
+
+def _old(facts: Left) -> Iterator[str]:
+    for line in facts.was:
+        kind, name, value = line.split(" ", 2)
+        yield {"sysctl": f"{name}={value}", "swap": f"swap on {name}"}.get(kind, f"no {name}")
+
+
+def kept(cluster: Cluster, facts: Left, bits: Bits) -> Iterator[str]:
+    """What a reset leaves on the machine, and why."""
+    for line in facts.changed:
+        yield _kept(*line.split(" ", 1))
+    yield f"images and packages of {cluster.runtime.type} (they may serve others)"
+    if facts.was and not bits.restore_host:
+        old = ", ".join(_old(facts))
+        yield f"running values, before us: {old} (others may need them; see --restore-host)"
+
+
+CLEAN = Phase(
+    id="clean", title="Clean up", facts=Left, probe=probe_clean, plan=plan_clean, noted=False
+)

@@ -1,0 +1,39 @@
+"""Remove a cluster's keys from an etcd that somebody else runs, when the user says so.
+
+Once every API server has stopped, or they would be written again. The way to log in was read
+before, since ``kubeadm reset`` may remove it.
+"""
+
+from collections.abc import Iterator
+
+from kbootstrap.action import Action, Risk, WipeEtcd
+from kbootstrap.engine.phase import NoFacts, Phase, View, Wait
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.etcd import prefix
+
+
+def plan(view: View[NoFacts]) -> Iterator[Action]:
+    """What it holds is on the operator's side (`Bits.wipe`), and gone from there afterwards."""
+    external, held = view.cluster.etcd.external, view.bits.wipe
+    if external is not None and held is not None and held.keys:
+        yield WipeEtcd(
+            why="--wipe-external-etcd",
+            prefix=prefix(view.cluster),
+            endpoint=external.endpoints[0],
+            found=held.text,
+            risk=Risk.DESTROY,
+        )
+
+
+def _on(cluster: Cluster, node: Node) -> bool:
+    return cluster.etcd.external is not None and node == cluster.first
+
+
+PHASE = Phase(
+    id="external-etcd",
+    title="External etcd",
+    facts=NoFacts,
+    plan=plan,
+    on=_on,
+    waits=(("leave", Wait.CONTROL_PLANES),),
+)
