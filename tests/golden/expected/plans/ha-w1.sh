@@ -55,7 +55,7 @@ fi
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
-for tool in awk cat chmod chown cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mv od rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
+for tool in awk cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
   command -v "$tool" >/dev/null 2>&1 || kb_fact lacks "$tool"
 done
 while read -r key value _; do
