@@ -10,70 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from kbootstrap import codes_etcd
-from kbootstrap.action import ApiAction, EtcdAction
+from kbootstrap.commands.api import Api
 from kbootstrap.commands.attempt import Attempt
 from kbootstrap.commands.way import Way, open_way, reach_through
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.model.document import Document
-from kbootstrap.model.etcd import EtcdMember, prefix
-from kbootstrap.model.observed import Observed
-from kbootstrap.remote.drain import Held
-from kbootstrap.remote.etcd import Etcd
+from kbootstrap.model.etcd import prefix
 from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader, usable
-from kbootstrap.remote.kubehttp import KubeHttp, Target
-from kbootstrap.remote.kubewrite import KubeWriter
+from kbootstrap.remote.kubehttp import Target
 from kbootstrap.remote.session import Hosts
 from kbootstrap.secret import Secret
 from phases import certificates, identity, init, join
 
 OTHER_SECONDS = 5  # for another control plane to answer when the one in use does not
-
-
-class Api:
-    """The API through one control plane: looks always, writes only when told to."""
-
-    def __init__(self, reader: KubeReader, ca_pem: str, etcd: Etcd | None) -> None:
-        self._reader, self._ca, self._etcd = reader, ca_pem, etcd
-        self._writer: KubeWriter | None = None
-
-    @property
-    def http(self) -> KubeHttp:
-        """Requests to the API server."""
-        return self._reader.http
-
-    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
-        """The cluster now, and how these objects are in it."""
-        return self._reader.observe(manifests)
-
-    def held_pods(self) -> tuple[Held, ...]:
-        """The pods that a drain would refuse to evict."""
-        return self._reader.held_pods()
-
-    def members(self) -> tuple[EtcdMember, ...]:
-        """Of etcd, now; none if it is not ours."""
-        return self._etcd.members() if self._etcd else ()
-
-    def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
-        """Carry out an action; the writer is made on the first one."""
-        if isinstance(action, EtcdAction):
-            if self._etcd is None:
-                raise RefusedError(codes_etcd.EXTERNAL_ETCD, "this cluster has no etcd of its own")
-            self._etcd.perform(action)
-        else:
-            self._write(action, slots)
-        self._reader.forget()
-
-    def follow(self, other: Way) -> None:
-        """Go through the control plane that ``other`` goes through."""
-        self._reader.follow(other.http, other.etcd)
-        self._etcd = other.etcd
-
-    def _write(self, action: ApiAction, slots: dict[str, str]) -> None:
-        self._writer = self._writer or KubeWriter(self._reader, self._ca)
-        self._writer.perform(action, slots)
 
 
 class Access:

@@ -8,6 +8,7 @@ from kbootstrap import codes_phase as codes
 from kbootstrap.commands import certificates as certificate_notes
 from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask
+from kbootstrap.commands.drift import refusals
 from kbootstrap.commands.external import before_reset, check_wipe, stays
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
@@ -16,10 +17,12 @@ from kbootstrap.commands.session import Session
 from kbootstrap.commands.snapshot_first import probed, snapshot_first
 from kbootstrap.commands.targets import kubeconfig_path, limited, named
 from kbootstrap.commands.up import carry_out, say_held_pods, stop_on
-from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.drift import of_node
+from kbootstrap.engine.phase import AnyPhase, Bits
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.difference import Difference
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
 from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity
@@ -63,15 +66,8 @@ def _go(
         report.begin(session, nodes)
         _look(session, nodes, phases)
         certificate_notes.note(session, near=False)
-        stop_on(session.errors, report)
-        session.bits = dataclasses.replace(
-            session.bits,
-            force_drain=options.force_drain,
-            delete_emptydir_data=options.delete_emptydir_data,
-            restore_host=options.restore_host,
-            destroy=options.destroy_cluster,
-            kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
-        )
+        stop_on((*session.errors, *refusals(_other_roles(session, nodes))), report)
+        session.bits = _said(options, cluster, session.bits)
         held = before_reset(session, ends=ends)
         if phases is RESET_ALL or options.destroy_cluster:
             asked = tuple(node for node in nodes if not _leaves(session, node))
@@ -92,6 +88,27 @@ def _go(
     finally:
         report.end(session)
         session.close()
+
+
+def _said(options: Options, cluster: Cluster, bits: Bits) -> Bits:
+    """What the flags say, for the plan."""
+    return dataclasses.replace(
+        bits,
+        force_drain=options.force_drain,
+        delete_emptydir_data=options.delete_emptydir_data,
+        restore_host=options.restore_host,
+        destroy=options.destroy_cluster,
+        kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
+    )
+
+
+def _other_roles(session: Session, nodes: tuple[Node, ...]) -> Iterator[Difference]:
+    """A control plane that the file calls a worker would leave its etcd member behind."""
+    observed = session.observe()
+    for node in nodes:
+        for difference in of_node(session.cluster, node, observed):
+            if difference.key.endswith(".role"):
+                yield difference
 
 
 def _leaves(session: Session, node: Node) -> bool:

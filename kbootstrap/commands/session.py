@@ -1,7 +1,6 @@
 """What every verb that contacts nodes shares: connections, survey, checks, plan, run."""
 
 import contextlib
-import dataclasses
 import secrets
 import threading
 import time
@@ -9,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kbootstrap import codes_phase as codes
-from kbootstrap.action import KeepSnapshot, LocalAction, ProveEmpty, WipeEtcd, WriteKubeconfig
-from kbootstrap.codes_etcd import NOT_WIPED
+from kbootstrap.action import LocalAction
 from kbootstrap.codes_lock import LOCKED
-from kbootstrap.commands import materials, snapshots
+from kbootstrap.commands import materials
 from kbootstrap.commands.access import Access
+from kbootstrap.commands.local_actions import carry_out
 from kbootstrap.commands.lock import RunLock
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.parallel import as_they_come
@@ -26,7 +25,7 @@ from kbootstrap.engine.runner import Outcome, Runner
 from kbootstrap.engine.step import World
 from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.engine.watch import Watch
-from kbootstrap.errors import KbError, PhaseError, RefusedError
+from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.document import Document
@@ -101,7 +100,7 @@ class Session:
         )
         self.lock = RunLock(self)
         self.lost: KbError | None = None
-        self._external: ExternalEtcd | None = None
+        self.external: ExternalEtcd | None = None
         self._stop = threading.Event()
         self.watch = Watch(bus)
         self.watch.start()
@@ -232,7 +231,7 @@ class Session:
             RefusedError: KB410, somebody else holds it.
 
         """
-        self._external = self.access.external_etcd()  # kubeadm reset may take the certificate
+        self.external = self.access.external_etcd()  # kubeadm reset may take the certificate
         world = World(
             cluster=self.cluster,
             phases=self.phases,
@@ -276,28 +275,7 @@ class Session:
         return self.hosts.connection(self.cluster.node(name).ssh, name)
 
     def _local(self, action: LocalAction) -> None:
-        if isinstance(action, WriteKubeconfig):
-            try:
-                materials.write_private(Path(action.path), self.kubeconfig())
-            except OSError as error:
-                why = (error.strerror or "").lower()
-                raise PhaseError(codes.OWN_DISK, f"{action.path}: {why}") from error
-            ca = materials.trusted_ca(Path(action.path))
-            self.bits = dataclasses.replace(self.bits, kubeconfig_ca=ca)
-        elif isinstance(action, ProveEmpty):
-            self.access.prove_empty()
-        elif isinstance(action, WipeEtcd):
-            self._wipe(action)
-        elif isinstance(action, KeepSnapshot):
-            kept = snapshots.keep(Path(action.path))
-            self.bits = dataclasses.replace(self.bits, snapshot=kept)
-
-    def _wipe(self, action: WipeEtcd) -> None:
-        etcd = self._external
-        if etcd is None:
-            raise RefusedError(NOT_WIPED, "the way to log in is not known")
-        etcd.wipe(action.prefix)
-        self.bits = dataclasses.replace(self.bits, wipe=None)
+        carry_out(self, action)
 
     def _signals(self) -> contextlib.AbstractContextManager[None]:
         """SIGINT and SIGTERM let go of the nodes; a second one ends at once."""

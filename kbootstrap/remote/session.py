@@ -13,13 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kbootstrap.codes_ssh import (
-    NOT_A_SHELL,
-    SESSION_REFUSED,
-    SUDO_PASSWORD,
-    SUDO_REFUSED,
-    SUDO_SILENT,
-)
+from kbootstrap import codes_ssh as codes
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.capture import Capture
@@ -136,10 +130,10 @@ class Connection:
                 exchange.run(message.chunks())
         except Garbled as error:
             words = f"{self.name} sent a broken answer"
-            raise LoginError(NOT_A_SHELL, words, detail=str(error)) from error
+            raise LoginError(codes.NOT_A_SHELL, words, detail=str(error)) from error
         except Mute as error:
             words = f"{self.name} does not answer as a shell ({error})"
-            raise LoginError(NOT_A_SHELL, words, detail=reader.noise) from error
+            raise LoginError(codes.NOT_A_SHELL, words, detail=reader.noise) from error
         except _ssh().LOSSES as error:
             raise self._lost(session.connection, error) from error
         finally:
@@ -210,7 +204,7 @@ class Connection:
             refused = _ssh().is_refused_channel(error)
             if self._answers(connection) and (refused or last):
                 message = f"{self.name} opens no session for a command ({error})"
-                raise UnreachableError(SESSION_REFUSED, message) from error
+                raise UnreachableError(codes.SESSION_REFUSED, message) from error
             return None
 
     def _answers(self, connection: Any) -> bool:
@@ -254,7 +248,7 @@ class Connection:
             ended=exchange.ended,
         )
         error = on_refusal(refusal, self.name)
-        if error.code in {SUDO_PASSWORD, SUDO_REFUSED, SUDO_SILENT}:
+        if error.code in {codes.SUDO_PASSWORD, codes.SUDO_REFUSED, codes.SUDO_SILENT}:
             self._shared.fail(error)
         raise error
 

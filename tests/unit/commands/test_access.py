@@ -17,7 +17,8 @@ import pytest
 import yaml
 
 from kbootstrap.commands import access as module
-from kbootstrap.commands.access import Access, Api
+from kbootstrap.commands.access import Access
+from kbootstrap.commands.api import Api
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote import kubehttp

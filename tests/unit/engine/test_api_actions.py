@@ -120,7 +120,7 @@ def test_a_taint_that_is_refused_is_told_at_once() -> None:
 def test_uploaded_certificates_end_with_the_token_time() -> None:
     """Kubeadm's own end is two hours away; the Secret goes with this token."""
     http = Secrets()
-    writer = KubeWriter(cast("KubeReader", SimpleNamespace(http=http)), "")
+    writer = KubeWriter(cast("KubeReader", SimpleNamespace(http=http, paths=None)), "")
 
     writer.perform(BoundCerts(why="x", ttl=900), {})
 

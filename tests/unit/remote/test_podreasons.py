@@ -127,6 +127,7 @@ class Reader:
     def __init__(self, *states: tuple[ObservedPod, ...]) -> None:
         self._states: Iterator[tuple[ObservedPod, ...]] = chain(states, repeat(states[-1]))
         self.http = self
+        self.paths = None
 
     def observe(self) -> Observed:
         return Observed(own_pods=next(self._states))

@@ -17,7 +17,7 @@ SYSTEMCTL = """systemctl() {
   echo ActiveState=active UnitFileState=enabled NeedDaemonReload=no MainPID=1 FragmentPath=/lib/x
 }
 """
-MOVING = ("clock=", "var_kib=", "etc_kib=")
+MOVING = ("address=", "clock=", "var_kib=", "etc_kib=")
 
 
 @cache

@@ -1,0 +1,61 @@
+"""The API of the cluster, through the control plane in use.
+
+Made by `kbootstrap.commands.access`; steps look and write through it.
+"""
+
+from kbootstrap import codes_etcd
+from kbootstrap.action import ApiAction, EtcdAction
+from kbootstrap.commands.way import Way
+from kbootstrap.errors import RefusedError
+from kbootstrap.model.document import Document
+from kbootstrap.model.etcd import EtcdMember
+from kbootstrap.model.observed import Observed
+from kbootstrap.remote.drain import Held
+from kbootstrap.remote.etcd import Etcd
+from kbootstrap.remote.kube import KubeReader
+from kbootstrap.remote.kubehttp import KubeHttp
+from kbootstrap.remote.kubewrite import KubeWriter
+
+
+class Api:
+    """The API through one control plane: looks always, writes only when told to."""
+
+    def __init__(self, reader: KubeReader, ca_pem: str, etcd: Etcd | None) -> None:
+        self._reader, self._ca, self._etcd = reader, ca_pem, etcd
+        self._writer: KubeWriter | None = None
+
+    @property
+    def http(self) -> KubeHttp:
+        """Requests to the API server."""
+        return self._reader.http
+
+    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+        """The cluster now, and how these objects are in it."""
+        return self._reader.observe(manifests)
+
+    def held_pods(self) -> tuple[Held, ...]:
+        """The pods that a drain would refuse to evict."""
+        return self._reader.held_pods()
+
+    def members(self) -> tuple[EtcdMember, ...]:
+        """Of etcd, now; none if it is not ours."""
+        return self._etcd.members() if self._etcd else ()
+
+    def perform(self, action: ApiAction, slots: dict[str, str]) -> None:
+        """Carry out an action; the writer is made on the first one."""
+        if isinstance(action, EtcdAction):
+            if self._etcd is None:
+                raise RefusedError(codes_etcd.EXTERNAL_ETCD, "this cluster has no etcd of its own")
+            self._etcd.perform(action)
+        else:
+            self._write(action, slots)
+        self._reader.forget()
+
+    def follow(self, other: Way) -> None:
+        """Go through the control plane that ``other`` goes through."""
+        self._reader.follow(other.http, other.etcd)
+        self._etcd = other.etcd
+
+    def _write(self, action: ApiAction, slots: dict[str, str]) -> None:
+        self._writer = self._writer or KubeWriter(self._reader, self._ca)
+        self._writer.perform(action, slots)
