@@ -1,13 +1,19 @@
-"""The user's own files, put where the inventory says."""
+"""The user's own files, put where the inventory says; one taken out of it goes back.
+
+The node records which paths are the inventory's, so that a file that is no longer wanted is
+put back as it was before: removed, or the original restored.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap.action import Action, PutFile
+from kbootstrap.action import Action, PutFile, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, ExtraFile, Node
 from kbootstrap.render import render, sha256
 from phases.placed import lacking
+
+RECORD = "/var/lib/kbootstrap/files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +21,7 @@ class Facts:
     """What the probe prints."""
 
     file: tuple[str, ...] = ()  # "sha256 octal-mode user:group path" of each that is there
+    recorded: tuple[str, ...] = ()  # paths that an inventory put there
 
 
 def wanted(cluster: Cluster, node: Node) -> tuple[ExtraFile, ...]:
@@ -24,16 +31,26 @@ def wanted(cluster: Cluster, node: Node) -> tuple[ExtraFile, ...]:
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    return render("host/files.sh.j2", paths=[f.path for f in wanted(cluster, node)])
+    return render("host/files.sh.j2", paths=[f.path for f in wanted(cluster, node)], record=RECORD)
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Write each file that is missing or differs."""
-    files = (
-        (f"{sha256(file.content)} {file.mode:o} {file.owner}", file.path, file)
-        for file in wanted(view.cluster, view.node)
+    """Put back what is no longer wanted, write what is missing or differs, record it."""
+    files = wanted(view.cluster, view.node)
+    paths = tuple(file.path for file in files)
+    recorded = view.facts.recorded
+    for old in [path for path in recorded if path not in paths]:
+        recorded = tuple(path for path in recorded if path != old)
+        yield Run(
+            why="the inventory no longer has it",
+            title=f"put {old} back as it was before",
+            body=render("host/put_back.sh.j2", path=old, record=RECORD, recorded=recorded),
+            effect={"recorded": recorded},
+        )
+    lines = (
+        (f"{sha256(file.content)} {file.mode:o} {file.owner}", file.path, file) for file in files
     )
-    for file, have in lacking(view.facts.file, files):
+    for file, have in lacking(view.facts.file, lines):
         yield PutFile(
             why="file differs from the inventory's",
             path=file.path,
@@ -42,13 +59,18 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             owner=file.owner,
             effect={"file": have},
         )
+    if set(recorded) != set(paths):
+        yield PutFile(
+            why="so that a file taken out of the inventory is put back",
+            path=RECORD,
+            body="".join(f"{path}\n" for path in paths),
+            mode=0o600,
+            effect={"recorded": paths},
+        )
 
 
-PHASE = Phase(
-    id="files",
-    title="Your own files",
-    facts=Facts,
-    probe=probe,
-    plan=plan,
-    on=lambda cluster, node: bool(wanted(cluster, node)),
-)
+def _identity(file: ExtraFile) -> str:
+    return f"{sha256(file.content)} {file.mode:o} {file.owner}"
+
+
+PHASE = Phase(id="files", title="Your own files", facts=Facts, probe=probe, plan=plan)

@@ -110,7 +110,7 @@ def _unwanted_addons(cluster: Cluster, api: Observed) -> Iterator[Difference]:
                 key=key,
                 live=f"{name}",
                 wanted="false",
-                remedy=f"remove it yourself: kubectl -n kube-system delete configmap {name}"
+                remedy=f"remove it yourself: kubectl -n kube-system delete configmap/{name}"
                 f" {'daemonset' if name == 'kube-proxy' else 'deployment'}/{name}",
             )
 

@@ -219,7 +219,7 @@ class FileWords(Section):
         default=None, description="a file on this machine; this or content"
     )
     mode: f.Mode = Field(default="0644", description="four octal digits, in quotes")
-    owner: f.Owner = Field(default="root:root", description="user or user:group")
+    owner: f.Owner = Field(default="root:root", description="user:group, or a user with group root")
     nodes: tuple[str, ...] = Field(default=(), description="names of nodes; default: all")
 
 

@@ -162,6 +162,6 @@ def _files(inventory: Inventory, folder: Path) -> Iterator[c.ExtraFile]:
             path=words.path,
             content=content,
             mode=int(words.mode, 8),
-            owner=words.owner,
+            owner=words.owner if ":" in words.owner else f"{words.owner}:root",
             on=frozenset(words.nodes),
         )

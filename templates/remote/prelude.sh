@@ -17,6 +17,7 @@
 #   kb_ours PATH                     is PATH as we wrote it, or as it was before us?
 #   kb_edit PATH TEXT                change lines of a file that is not ours, atomically
 #   kb_changed [FOLDER]...           print each file that was changed since we wrote it
+#   kb_put_back PATH                 put one file back that the ledger notes
 #   kb_undo_ledger [FOLDER]...       put everything back that the ledger notes; what was changed
 #                                    since we wrote it stays, but not below these folders
 #   kb_alone                         no other part does so, or writes the ledger, until this one ends
@@ -371,6 +372,15 @@ kb_undo() { # created|replaced PATH [FOLDER]...
   else
     kb_restore "$1"
   fi
+}
+
+kb_put_back() { # PATH: one file as it was before us; its line stays, for it may be written again
+  kb_alone || return 1
+  kb_read
+  case $kb_known in
+  *"${KB_NL}created $1$KB_NL"*) kb_undo created "$1" ;;
+  *"${KB_NL}replaced $1$KB_NL"*) kb_undo replaced "$1" ;;
+  esac
 }
 
 kb_set_aside() { # PATH KIND: what somebody changed stays, the original lies beside it

@@ -71,6 +71,7 @@ class Change:
         code: the error of a change that is refused.
         key: the key that the report or the refusal names, if it is another one.
         beside: keys changed with it; None takes one out.
+        undo: what the report says to do by hand once it is put back.
 
     """
 
@@ -80,6 +81,7 @@ class Change:
     code: str = ""
     key: str = ""
     beside: dict[str, Any] = field(default_factory=dict)
+    undo: str = ""
 
 
 def mirror(**changes: Any) -> Change:
@@ -90,6 +92,11 @@ def mirror(**changes: Any) -> Change:
 
 
 FIXED = "KB440"
+NO_DNS = (
+    "kubectl -n kube-system delete configmap coredns"
+    "; kubectl -n kube-system delete deployment coredns"
+)
+ADMIN = "HOME=/tmp KUBECONFIG=/etc/kubernetes/admin.conf "
 CHANGES: dict[str, Change] = {
     "cluster.name": Change("other", code="KB401"),
     "kubernetes.version": Change("v1.34.9", code="KB420"),
@@ -99,9 +106,7 @@ CHANGES: dict[str, Change] = {
     "nodes.second_address": Change("2001:db8::12", code="KB100"),  # one family here
     "nodes.role": Change("control-plane", code=FIXED),
     "nodes.roles": Change(["control-plane"], code=FIXED, key="role", beside={"role": None}),
-    "nodes.labels": Change(
-        {"disk": "ssd"}, seen=("kubectl get node node2 --show-labels", "disk=ssd")
-    ),
+    "nodes.labels": Change({"disk": "ssd"}, seen=("kubectl get node node2 -o yaml", "disk: ssd")),
     "nodes.taints": Change(["a=b:NoSchedule"], seen=("kubectl get node node2 -o yaml", "key: a")),
     "nodes.kubelet_args": Change({"v": "4"}, key="kubelet_args.v"),
     "api.endpoint": Change("api.example.test:6443", code=FIXED),
@@ -112,8 +117,8 @@ CHANGES: dict[str, Change] = {
     "network.dns_domain": Change("example.test", code=FIXED),
     "registry.image_repository": Change(REPOSITORY),
     "registry.etcd": Change(REPOSITORY),
-    "registry.dns": Change(REPOSITORY, beside={"addons": {"dns": True}}),
-    "registry.dns_tag": Change("v9", beside={"addons": {"dns": True}}),
+    "registry.dns": Change(REPOSITORY, beside={"addons": {"dns": True}}, undo=NO_DNS),
+    "registry.dns_tag": Change("v9", beside={"addons": {"dns": True}}, undo=NO_DNS),
     "registry.pause": Change(
         f"{REPOSITORY}/pause:3.9", seen=("containerd config dump", f"{REPOSITORY}/pause:3.9")
     ),
@@ -145,6 +150,7 @@ CHANGES: dict[str, Change] = {
     "addons.dns": Change(
         value=True,
         seen=("kubectl -n kube-system get deployment coredns -o name", "coredns"),
+        undo=NO_DNS,
     ),
     "addons.kube_proxy": Change(value=False),
     "cni.type": Change("none"),
@@ -235,6 +241,10 @@ def test_a_changed_key_is_applied_refused_or_reported(site: Site, key: str) -> N
         judge(site, key, change, result)
     finally:
         site.write_inventory()
+    if change.undo:
+        assert reported(site.run("up")) == ["addons.dns"]
+        for command in change.undo.split("; "):
+            site.node("node1").exec(f"{ADMIN}{command}")
     back = site.run("up")
     harmless(back)
     assert back.status == 0, back.out[-3000:] + back.err
@@ -259,8 +269,7 @@ def judge(site: Site, key: str, change: Change, result: Result) -> None:
         assert result.status == 0, words
         command, wanted = change.seen
         where = site.node("node1" if command.startswith("kubectl") else change.node)
-        prefix = "HOME=/tmp KUBECONFIG=/etc/kubernetes/admin.conf "
-        assert wanted in where.exec(f"{prefix}{command}").stdout
+        assert wanted in where.exec(f"{ADMIN}{command}").stdout
         assert site.run("up", "--exit-code").status == 3
     else:
         assert result.status == 9, words

@@ -193,6 +193,16 @@ esac
 :
 )
 
+# ---- probe:files
+(
+kb_files file '%a %U:%G' 
+if [ -r /var/lib/kbootstrap/files ]; then
+  while IFS= read -r path; do [ -z "$path" ] || kb_fact recorded "$path"; done </var/lib/kbootstrap/files
+fi
+
+:
+)
+
 # ---- probe:runtime
 (
 version="" program=$(command -v containerd) || program=
