@@ -68,7 +68,9 @@ def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, .
         if options.verb == "join":
             return ends
         if plan.changes and not options.dry_run and ends is ExitCode.DONE:
-            left = unapplied(session.differences(nodes))  # a repair may have settled some
+            before, left = left, unapplied(session.differences(nodes))
+            if left != before:
+                report.differences(left)
         return with_differences(ends, left)
     finally:
         report.end(session)

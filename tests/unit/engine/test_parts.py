@@ -197,6 +197,7 @@ def test_one_probe_holds_every_phase_that_runs_there() -> None:
     assert secret == ["read:kubeconfig", "read:etcd-ca", "read:etcd-pair"]
     external = probe_parts(cluster("external-etcd"), cluster("external-etcd").first, UP)
     assert [part.id for part in external if part.secret] == secret
+    assert "cat /etc/etcd/client.crt /etc/etcd/client.key" in external[-1].script
     assert {part.kind for part in parts} == {"probe"}
 
 
