@@ -163,13 +163,14 @@ def _kubelet_config(view: View[Facts]) -> Iterator[Difference]:
 
 def _kubelet_path(view: View[Facts]) -> Iterator[Difference]:
     """The kubelet that runs is the one in `programs.bin_dir`; a package brings its own."""
-    programs, words = view.cluster.programs, view.facts.arg[:2]  # a script has its shell first
-    path = f"{programs.bin_dir}/kubelet"
-    if words and path not in words and programs.source != "preinstalled":
+    programs = view.cluster.programs
+    wanted = f"{programs.bin_dir}/kubelet"
+    live = next((word for word in view.facts.arg if word.endswith("/kubelet")), wanted)
+    if live != wanted and programs.source != "preinstalled":
         yield Difference(
             key="programs.bin_dir",
-            live=shown(next((w for w in words if w.endswith("/kubelet")), words[0])),
-            wanted=path,
+            live=live,
+            wanted=wanted,
             node=view.node.name,
             remedy=f"on {view.node.name}: systemctl restart kubelet",
         )
