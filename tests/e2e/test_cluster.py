@@ -166,7 +166,10 @@ def test_a_dry_run_on_a_running_cluster_changes_nothing(life: Life) -> None:
 
     site.write_inventory()
     assert plan.status == 4
-    assert {text for _, _, text in plan.plan} == {"write /etc/motd.extra (6 bytes, 0644)"}
+    assert {text for _, _, text in plan.plan} == {
+        "write /etc/motd.extra (6 bytes, 0644)",
+        "write /var/lib/kbootstrap/files (16 bytes, 0600)",
+    }
     for node in site.lab.nodes:
         assert touched(node.snapshot(), before[node.name]) == []
     assert objects(site) == uids
