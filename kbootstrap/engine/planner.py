@@ -69,6 +69,7 @@ def comparisons(
 ) -> Iterator[KbError]:
     """What the phases find when they compare the nodes; ``probed``: node -> phase id -> facts."""
     for phase in phases:
-        facts = {name: found[phase.id] for name, found in probed.items() if phase.id in found}
+        names = [n.name for n in cluster.nodes if phase.id in probed.get(n.name, ())]
+        facts = {name: probed[name][phase.id] for name in names}
         for error in phase.compare(cluster, facts):
             yield error.at("", phase.id)

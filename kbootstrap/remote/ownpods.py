@@ -28,8 +28,7 @@ def await_own_pods(reader: KubeReader, action: AwaitPods) -> None:
     def settled() -> bool:
         nonlocal down, since
         down = reader.observe().pods_down(action.node, action.pods, action.also)
-        if not any(pod.lasting for pod in down):
-            since = None
+        if not any(pod.lasting for pod in down):  # ErrImagePull comes between two back-offs
             return not down
         since = since or time.monotonic()
         return time.monotonic() - since > LASTING_SECONDS

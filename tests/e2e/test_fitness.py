@@ -142,7 +142,7 @@ def test_another_network_is_moved_aside_before_the_join_and_reset_puts_it_back(s
 
 def test_up_does_not_end_well_while_kube_proxy_does_not_run(site: Site) -> None:
     site.ok("join", "node2")
-    good = proxy_image(site, "registry.example.invalid/kube-proxy:none")
+    good = proxy_image(site, f"{site.repository}/kube-proxy:none")
 
     dry = site.run("up", "--dry-run", "--exit-code")
     assert dry.status == 4, dry.out

@@ -160,6 +160,14 @@ def test_a_reason_that_passes_is_not_held_against_a_pod(monkeypatch: pytest.Monk
     wait(Reader((BROKEN,), (STARTS,), (UP,)))
 
 
+def test_a_reason_that_comes_and_goes_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ImagePullBackOff and ErrImagePull do."""
+    monkeypatch.setattr(ownpods, "LASTING_SECONDS", 0.2)
+    with pytest.raises(PhaseError) as caught:
+        wait(Reader(*[(BROKEN,), (STARTS,)] * 50), seconds=3600)
+    assert "InvalidImageName" in caught.value.detail
+
+
 def test_a_lasting_reason_ends_it_before_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ownpods, "LASTING_SECONDS", 0)
     with pytest.raises(PhaseError) as caught:
