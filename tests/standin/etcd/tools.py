@@ -19,7 +19,8 @@ from .state import Member, State
 _PAGE = 512
 _FLAGS = flags.Spec(
     "endpoints cacert cert key data-dir name initial-cluster initial-cluster-token"
-    " initial-advertise-peer-urls bump-revision mark-compacted? write-out",
+    " initial-advertise-peer-urls bump-revision mark-compacted? write-out"
+    " dial-timeout command-timeout",  # it answers or fails at once
     "w=write-out",
 )
 
