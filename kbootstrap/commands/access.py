@@ -132,12 +132,19 @@ class Access:
             found = _with_valid_login(self._candidates())
         found.sort(key=lambda one: (one[0].name != self._first, not _came_to_its_end(one[1])))
         patient = [(node, known) for node, known in found if _came_to_its_end(known)]
+        failed: list[KbError] = []
         for node, known in found:
-            way = self._open(node, known)
+            try:
+                way = self._open(node, known)
+            except KbError as error:
+                failed.append(error)
+                continue
             if [(node, known)] == patient or node.name == self._first or usable(way.http):
                 self._use(way)
                 return
             way.close()
+        if failed:
+            raise failed[0]
         if patient:
             self._use(self._open(*patient[0]))
 

@@ -1,10 +1,12 @@
 """Where the live cluster differs from the inventory: refused if fixed, else reported."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from kbootstrap import codes_drift as codes
+from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.difference import Difference
+from phases import member
 
 Differences = tuple[Difference, ...]
 
@@ -35,6 +37,17 @@ def lines(found: Differences) -> Iterator[str]:
         yield f"  - {names}{': ' if names else ''}{text}"
         if remedy:
             yield f"      {remedy}"
+
+
+def damaged(snapshots: Mapping[str, Snapshot]) -> str:
+    """Files of kubeadm's that are missing or damaged, for the error of an API that is down."""
+    found = {name: seen.facts.get(member.PHASE.id) for name, seen in snapshots.items()}
+    return "\n".join(
+        f"missing or damaged on {name}: {path}"
+        for name, facts in found.items()
+        if facts is not None
+        for path in facts.damaged
+    )
 
 
 def record(difference: Difference) -> dict[str, str]:

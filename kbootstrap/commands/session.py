@@ -12,6 +12,7 @@ from kbootstrap.action import LocalAction
 from kbootstrap.codes_lock import LOCKED
 from kbootstrap.commands import materials
 from kbootstrap.commands.access import Access
+from kbootstrap.commands.drift import damaged
 from kbootstrap.commands.local_actions import carry_out
 from kbootstrap.commands.lock import RunLock
 from kbootstrap.commands.options import Options
@@ -195,6 +196,8 @@ class Session:
             with self.watch.during(self.access.through, "connect", _no_api):
                 yield
         except KbError as error:
+            if error.code is codes.API_DOWN and (words := damaged(self.snapshots)):
+                error.detail = "\n".join(filter(None, [error.detail, words]))
             error.at(self.access.through, "connect")
             raise
 

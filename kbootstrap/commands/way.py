@@ -14,7 +14,8 @@ from kbootstrap.engine.survey import EtcdLogin, Snapshot
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.remote.etcd import Etcd
-from kbootstrap.remote.kubehttp import KubeHttp, Login, TlsHttp
+from kbootstrap.remote.kubehttp import KubeHttp, TlsHttp
+from kbootstrap.remote.login import Login
 from kbootstrap.remote.session import Connection, Hosts
 from kbootstrap.secret import Secret
 from phases import identity

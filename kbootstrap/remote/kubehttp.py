@@ -4,27 +4,22 @@ A private key never touches the operator's disk: TLS reads it from an anonymous 
 Only this module imports `kubernetes`.
 """
 
-import base64
 import json
 import os
 import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
-import yaml
-
-from kbootstrap import codes_phase as codes
-from kbootstrap.errors import Code, PhaseError
+from kbootstrap.errors import PhaseError
+from kbootstrap.remote.login import Login, admin_login
 from kbootstrap.secret import Secret
 from kbootstrap.wait import retry
 
-# Every certificate kubeadm makes for an API server has this name (contract, section 2).
-SERVER_NAME = "kubernetes"
 TRANSIENT_SECONDS = 60
 REQUEST_SECONDS = 20
 _FIRST_ERROR = 400  # HTTP statuses from here on are errors
@@ -44,24 +39,6 @@ class ApiError(Exception):
     def passes(self) -> bool:
         """Whether it may be gone soon: a server that is busy or starts, an etcd that elects."""
         return self.starting or self.status in _TRANSIENT_STATUS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """Who we are to a server, and which server we accept.
-
-    Attributes:
-        ca_pem: the CA that must have signed its certificate.
-        pair: our certificate and key, PEM; None: nobody in particular.
-        server_name: a name its certificate must have.
-        down: the code of a server that does not answer.
-
-    """
-
-    ca_pem: str
-    pair: Secret | None
-    server_name: str
-    down: Code
 
 
 class Target:
@@ -204,15 +181,7 @@ class KubeHttp(TlsHttp):
     """Requests to one API server, as the admin of a kubeconfig with embedded certificates."""
 
     def __init__(self, kubeconfig: Secret, host: str, port: int) -> None:
-        config = yaml.safe_load(kubeconfig.reveal())
-        user = config["users"][0]["user"]
-        pair = user["client-certificate-data"], user["client-key-data"]
-        login = Login(
-            ca_pem=_text(config["clusters"][0]["cluster"]["certificate-authority-data"]),
-            pair=Secret("\n".join(map(_text, pair))),
-            server_name=SERVER_NAME,
-            down=codes.API_DOWN,
-        )
+        login = admin_login(kubeconfig)
         super().__init__(login, host, port)
         self._anybody = TlsHttp(replace(login, pair=None), host, port)
 
@@ -237,10 +206,6 @@ class KubeHttp(TlsHttp):
             return str(self._anybody.request("GET", "/readyz", patient=False)) == "ok"
         except (ApiError, PhaseError):
             return False
-
-
-def _text(encoded: str) -> str:
-    return base64.b64decode(encoded).decode()
 
 
 def _context(login: Login) -> ssl.SSLContext:

@@ -54,6 +54,7 @@ EXTERNAL = {
     "cert_file": "/etc/e/crt",
     "key_file": "/etc/e/key",
 }
+ELSEWHERE = {"etcd": {"external": EXTERNAL, "image_tag": None}}
 MIRROR = {"host": "reg.example.test", "endpoints": ["http://a.example.test"], "insecure": True}
 CERTS = "/etc/containerd/certs.d/reg.example.test/hosts.toml"
 REPOSITORY = "mirror.example.test/k8s"

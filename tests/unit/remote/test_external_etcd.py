@@ -16,7 +16,8 @@ from kbootstrap import codes_etcd as codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.etcd import Held
 from kbootstrap.remote.external_etcd import ExternalEtcd
-from kbootstrap.remote.kubehttp import ApiError, Login, TlsHttp
+from kbootstrap.remote.kubehttp import ApiError, TlsHttp
+from kbootstrap.remote.login import Login
 from kbootstrap.secret import Secret
 from tests.standin.common.pki import Want, authority, issue
 

@@ -1,0 +1,59 @@
+"""Who we are to an API server or to etcd; read from what a control plane holds, kept in memory."""
+
+import base64
+from dataclasses import dataclass
+
+import yaml
+
+from kbootstrap import codes_phase as codes
+from kbootstrap.codes_drift import DAMAGED
+from kbootstrap.errors import Code, RefusedError
+from kbootstrap.secret import Secret
+
+# Every certificate kubeadm makes for an API server has this name.
+SERVER_NAME = "kubernetes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Who we are to a server, and which server we accept.
+
+    Attributes:
+        ca_pem: the CA that must have signed its certificate.
+        pair: our certificate and key, PEM; None: nobody in particular.
+        server_name: a name its certificate must have.
+        down: the code of a server that does not answer.
+
+    """
+
+    ca_pem: str
+    pair: Secret | None
+    server_name: str
+    down: Code
+
+
+def admin_login(kubeconfig: Secret) -> Login:
+    """The login in an admin kubeconfig, whose content is in no error.
+
+    Raises:
+        RefusedError: KB441, the file is damaged.
+
+    """
+    try:
+        config = yaml.safe_load(kubeconfig.reveal())
+        user = config["users"][0]["user"]
+        pair = user["client-certificate-data"], user["client-key-data"]
+        ca_pem = _text(config["clusters"][0]["cluster"]["certificate-authority-data"])
+        login = Secret("\n".join(map(_text, pair)))
+    except (yaml.YAMLError, LookupError, TypeError, ValueError):
+        raise RefusedError(
+            DAMAGED,
+            "/etc/kubernetes/admin.conf is damaged",
+            detail="move it away; kubeadm makes it again, there:"
+            " kubeadm init phase kubeconfig admin --config /var/lib/kbootstrap/kubeadm.yaml",
+        ) from None
+    return Login(ca_pem=ca_pem, pair=login, server_name=SERVER_NAME, down=codes.API_DOWN)
+
+
+def _text(encoded: str) -> str:
+    return base64.b64decode(encoded).decode()
