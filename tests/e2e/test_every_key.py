@@ -146,7 +146,7 @@ CHANGES: dict[str, Change] = {
     "kubelet": Change({"maxPods": 77}),
     "kube_proxy": Change({"mode": "nftables"}),
     "addons.dns": Change(value=False),
-    "addons.kube_proxy": Change(value=False),
+    "addons.kube_proxy": Change(value=False, beside={"kube_proxy": None}),
     "cni.type": Change("none"),
     "cni.manifests": Change(["net.yaml"], key="cni.type", beside={"cni": {"type": "manifest"}}),
     "programs.bin_dir": Change("/opt/bin"),
@@ -240,6 +240,8 @@ def test_a_changed_key_is_applied_refused_or_reported(site: Site, key: str) -> N
     assert back.status == 0, back.out[-3000:] + back.err
     assert reported(back) == []
     assert site.run("up", "--exit-code").status == 3
+    if key.startswith("files."):
+        site.node("node2").exec("[ ! -e /etc/kb-test ]")
 
 
 def judge(site: Site, key: str, change: Change, result: Result) -> None:
