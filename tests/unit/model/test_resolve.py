@@ -142,7 +142,7 @@ def test_everything_else(tmp_path: Path) -> None:
     assert cluster.programs.cni_plugins_folder == str(tmp_path / "plugins")
     assert cluster.files == (
         c.ExtraFile(
-            path="/etc/motd", content="hällo\n", mode=0o600, owner="root", on=frozenset({"w1"})
+            path="/etc/motd", content="hällo\n", mode=0o600, owner="root:root", on=frozenset({"w1"})
         ),
     )
     assert cluster.token_ttl == 300
