@@ -45,22 +45,59 @@ class StaticPod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodReason:
+    """Why a pod does not run: one of its containers, or the pod itself.
+
+    Attributes:
+        reason: the API's own word where it has one, such as ImagePullBackOff.
+        pod: its name.
+        uid: of the pod, since a StatefulSet gives the same name again.
+        container: empty for a reason of the whole pod.
+        restarts: of the container.
+        last: how the container ended before; empty if it is its first try.
+
+    """
+
+    reason: str
+    message: str = ""
+    pod: str = ""
+    uid: str = ""
+    container: str = ""
+    restarts: int = 0
+    last: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it is about; the same at another moment."""
+        return self.uid, self.container
+
+    @property
+    def text(self) -> str:
+        """One line, such as "kube-proxy: ImagePullBackOff: Back-off pulling image ..."."""
+        line = ": ".join(filter(None, (self.container, self.reason, self.message)))
+        return f"{line} ({self.last})" if self.last else line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedPod:
     """A pod that kubeadm makes, or should have made.
 
     Attributes:
         name: kube-proxy, coredns, or a static pod's component.
         pod: the pod's own name; empty if there is none.
-        reason: why it does not run; empty if it does.
-        lasting: the reason does not pass by itself.
+        reasons: why it does not run, the worst first; empty if it does.
 
     """
 
     node: str
     name: str
     pod: str = ""
-    reason: str = ""
-    lasting: bool = False
+    reasons: tuple[PodReason, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """The worst of them on one line; empty if the pod runs."""
+        return self.reasons[0].text if self.reasons else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +142,8 @@ class Observed:
         """What of ``wanted`` does not run on a node, and of ``also`` what is there all the same."""
         here = [pod for pod in self.own_pods if pod.node == node]
         have = {pod.name for pod in here}
-        missing = (ObservedPod(node=node, name=n, reason=NO_POD) for n in wanted if n not in have)
-        return (*missing, *(p for p in here if p.reason and p.name in (*wanted, *also)))
+        missing = (ObservedPod(node=node, name=n, reasons=NO_POD) for n in wanted if n not in have)
+        return (*missing, *(p for p in here if p.reasons and p.name in (*wanted, *also)))
 
     def with_pods(self, node: str, names: tuple[str, ...]) -> tuple[ObservedPod, ...]:
         """The pods once those of a node run."""
@@ -119,7 +156,7 @@ class Observed:
         return (*(n for n in self.nodes if n.name != name), replace(old, **changes))
 
 
-NO_POD = "there is no pod of it"
+NO_POD = (PodReason(reason="there is no pod of it"),)
 NOTHING = Observed()
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons

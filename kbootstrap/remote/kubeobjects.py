@@ -19,7 +19,7 @@ from kbootstrap.model.observed import (
     ObservedPod,
     StaticPod,
 )
-from kbootstrap.remote.podreasons import reason_of
+from kbootstrap.remote.podreasons import reasons
 
 SYSTEM = "/api/v1/namespaces/kube-system"
 SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"
@@ -175,14 +175,6 @@ def own_pods_of(pods: list[dict[str, Any]]) -> tuple[ObservedPod, ...]:
         node = pod["spec"].get("nodeName", "")
         ended = (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
         if name and node and not ended and not meta.get("deletionTimestamp"):
-            why = reason_of(pod)
-            found.append(
-                ObservedPod(
-                    node=node,
-                    name=name,
-                    pod=meta["name"],
-                    reason=why.text if why else "",
-                    lasting=bool(why and why.lasting),
-                )
-            )
+            why = tuple(reasons([pod]))
+            found.append(ObservedPod(node=node, name=name, pod=meta["name"], reasons=why))
     return tuple(found)

@@ -9,29 +9,26 @@ from kbootstrap.codes_fitness import PODS_DOWN
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import ObservedPod
 from kbootstrap.remote.kube import KubeReader
+from kbootstrap.remote.podreasons import Patience
 from kbootstrap.wait import until
-
-LASTING_SECONDS = 20  # how long a reason that does not pass by itself is given, all the same
 
 
 def await_own_pods(reader: KubeReader, action: AwaitPods) -> None:
     """Wait until the pods run on the node.
 
     Raises:
-        PhaseError: KB325, with each pod's reason; before the deadline if a reason lasts.
+        PhaseError: KB325, with each pod's reason; before the deadline if one does not pass.
 
     """
     start = time.monotonic()
+    patience = Patience()
     down: tuple[ObservedPod, ...] = ()
-    since: float | None = None
 
     def settled() -> bool:
-        nonlocal down, since
+        nonlocal down
         down = reader.observe().pods_down(action.node, action.pods, action.also)
-        if not any(pod.lasting for pod in down):  # ErrImagePull comes between two back-offs
-            return not down
-        since = since or time.monotonic()
-        return time.monotonic() - since > LASTING_SECONDS
+        found = [reason for pod in down for reason in pod.reasons]
+        return not down or bool(patience.look(found, time.monotonic()))
 
     until(settled, action.seconds)
     if down:

@@ -1,119 +1,152 @@
-"""Why pods do not run, in their own words; pure.
+"""Why pods do not run, in their own words, and which reasons do not pass by themselves; pure.
 
-For whoever waits for pods: the reasons to print, and which of them do not pass by themselves, so
-that a wait can end before its deadline. What the fields mean is in the Kubernetes API reference
-(PodStatus, ContainerState).
+For whoever waits for pods, so that a wait can end before its deadline. Sources: the Kubernetes
+API reference (PodStatus, ContainerState) for the fields; kubelet, pkg/kubelet/images/types.go and
+container/sync_result.go, for the reasons;
+https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff for the back-off.
 """
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-Pod = dict[str, Any]
+from kbootstrap.model.observed import PodReason
 
-# Of a container that waits. The kubelet goes on trying, but something has to be repaired first.
-_LASTING = frozenset(
-    {
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "ErrImageNeverPull",
-        "ImageInspectError",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "RunContainerError",
-    }
-)
+Pod = dict[str, Any]  # as the API answers it
+PULL_FAILED = "ErrImagePull"  # a try has just failed; the next one is later
+PULLS = frozenset({PULL_FAILED, "ImagePullBackOff", "RegistryUnavailable"})
+CRASHES = "CrashLoopBackOff"
+UNSCHEDULABLE = "Unschedulable"
+# Seconds after which a reason that is still there counts as permanent; any other one passes.
+# The shortest is for the pods of the form before, which their controller is about to delete.
+LASTS = {
+    "InvalidImageName": 5,
+    "ErrImageNeverPull": 5,
+    CRASHES: 5,
+    "CreateContainerError": 30,
+    "CreateContainerConfigError": 30,
+    "ImageInspectError": 30,
+    "RunContainerError": 30,
+    UNSCHEDULABLE: 30,
+} | dict.fromkeys(PULLS, 60)
+PULL_TRIES = 2  # the second comes after the kubelet's back-off of 10 s
+CRASH_RESTARTS = 3  # an agent may end once or twice until the API's service is routed
+NOT_READY = "runs, but is not ready"
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
-_CRASHES = 3  # restarts after which a crash is no accident of the first seconds
+_COMING = re.compile(r"node\.(cloudprovider\.)?kubernetes\.io/")  # taints of a node that is new
+_SCHEDULED_AMONG = re.compile(r"\d+/(\d+) nodes")
 _LONGEST = 300  # characters of a message
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodReason:
-    """Why one pod does not run.
+def reasons(pods: Iterable[Pod]) -> Iterator[PodReason]:
+    """Every reason why these pods do not run, pod by pod, the worst of each first.
 
-    Attributes:
-        pod: "namespace/name".
-        text: one line, such as "kube-proxy: ImagePullBackOff: Back-off pulling image ...".
-        lasting: it does not pass by itself.
-
+    A pod that is Ready, has ended well or is being deleted has none.
     """
-
-    pod: str
-    text: str
-    lasting: bool = False
-
-
-def reasons(pods: Iterable[Pod]) -> tuple[PodReason, ...]:
-    """One for each pod that is not Ready and has not ended well, in the order of ``pods``."""
-    return tuple(reason for pod in pods if (reason := reason_of(pod)) is not None)
+    for pod in pods:
+        meta, status = pod["metadata"], pod.get("status") or {}
+        conditions = {c["type"]: c for c in status.get("conditions") or []}
+        over = meta.get("deletionTimestamp") or status.get("phase") == "Succeeded"
+        if not over and not _is(conditions, "Ready", "True"):
+            for found in sorted(_of(status, conditions), key=_rank):
+                yield PodReason(pod=meta["name"], uid=meta["uid"], **found)
 
 
-def reason_of(pod: Pod) -> PodReason | None:
-    """Why this pod does not run; None if it does, or has ended well."""
-    status = pod.get("status") or {}
-    conditions = {c["type"]: c for c in status.get("conditions") or []}
-    meta = pod["metadata"]
-    if meta.get("deletionTimestamp"):
-        text, lasting = "it is being deleted", False
-    elif status.get("phase") == "Succeeded" or _true(conditions, "Ready"):
-        return None
-    elif status.get("phase") == "Failed":
-        text, lasting = _words(status.get("reason") or "Failed", status.get("message")), True
-    elif "PodScheduled" in conditions and not _true(conditions, "PodScheduled"):
+def _of(status: dict[str, Any], conditions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of each reason."""
+    if status.get("phase") == "Failed":
+        return [_words(status.get("reason") or "Failed", status.get("message"))]
+    if _is(conditions, "PodScheduled", "False"):
         found = conditions["PodScheduled"]
-        text, lasting = _words(found.get("reason", "Unschedulable"), found.get("message")), False
-    else:
-        text, lasting = _of_containers(status)
-    return PodReason(pod=f"{meta['namespace']}/{meta['name']}", text=text, lasting=lasting)
-
-
-def _true(conditions: dict[str, Any], kind: str) -> bool:
-    return bool(conditions.get(kind, {}).get("status") == "True")
-
-
-def _of_containers(status: dict[str, Any]) -> tuple[str, bool]:
-    """The worst of its containers: what lasts, then what failed, then what only starts."""
-    found = list(_each(status))
-    worst = max(found, key=lambda one: one[0], default=None)
-    if worst is None:
-        return "it has no container yet", False
-    return worst[1], worst[0] == _FAILS_ON
-
-
-_FAILS_ON, _FAILED, _UNREADY, _STARTS = 3, 2, 1, 0
-
-
-def _each(status: dict[str, Any]) -> Iterator[tuple[int, str]]:
+        return [_words(found.get("reason") or UNSCHEDULABLE, found.get("message"))]
     every = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    for container in every:
-        name, state = container["name"], container.get("state") or {}
-        if waiting := state.get("waiting"):
-            yield _waiting(container, waiting)
-        elif (ended := state.get("terminated")) and ended.get("exitCode"):
-            yield _FAILED, f"{name}: {_ended(ended)}"
-        elif not ended and not container.get("ready"):
-            yield _UNREADY, f"{name}: runs, but is not ready"
+    return [one for c in every for one in _of_container(c)] or [_words("it has no container yet")]
 
 
-def _waiting(container: dict[str, Any], waiting: dict[str, Any]) -> tuple[int, str]:
-    reason = waiting.get("reason") or "Waiting"
-    text = f"{container['name']}: {_words(reason, waiting.get('message'))}"
-    if reason in _STARTING:
-        return _STARTS, text
-    last = (container.get("lastState") or {}).get("terminated")
-    if last:
-        text += f" (it {_ended(last)})"
-    crashes = reason == "CrashLoopBackOff" and container.get("restartCount", 0) >= _CRASHES
-    return _FAILS_ON if crashes or reason in _LASTING else _FAILED, text
+def _is(conditions: dict[str, Any], kind: str, value: str) -> bool:
+    return bool(conditions.get(kind, {}).get("status") == value)
+
+
+def _of_container(container: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    state = container.get("state") or {}
+    waiting, ended = state.get("waiting"), state.get("terminated")
+    if waiting:
+        last = (container.get("lastState") or {}).get("terminated")
+        found = _words(waiting.get("reason") or "Waiting", waiting.get("message"))
+        if last and found["reason"] not in _STARTING:
+            found["last"] = f"it {_ended(last)}"
+    elif ended and ended.get("exitCode"):
+        found = _words(_ended(ended))
+    elif not ended and not container.get("ready"):
+        found = _words(NOT_READY)
+    else:
+        return
+    restarts = container.get("restartCount", 0)
+    yield {**found, "container": container["name"], "restarts": restarts}
 
 
 def _ended(ended: dict[str, Any]) -> str:
     text = f"ended with status {ended.get('exitCode')}"
-    return _words(text, ended.get("message")) if ended.get("message") else text
+    return ": ".join(filter(None, (text, _line(ended.get("message")))))
 
 
-def _words(reason: str, message: str | None) -> str:
-    """Reason and message on one line."""
-    line = " ".join((message or "").split())
-    return f"{reason}: {line[:_LONGEST]}" if line else reason
+def _words(reason: str, message: str | None = None) -> dict[str, Any]:
+    return {"reason": reason, "message": _line(message)}
+
+
+def _line(message: str | None) -> str:
+    return " ".join((message or "").split())[:_LONGEST]
+
+
+def _rank(found: dict[str, Any]) -> int:
+    """What may last, then what failed, then what runs, then what only starts."""
+    reason = found["reason"]
+    if reason in LASTS:
+        return 0
+    return 3 if reason in _STARTING else 2 if reason == NOT_READY else 1
+
+
+@dataclass
+class Patience:
+    """Says which reasons have lasted too long to pass by themselves.
+
+    A reason that comes and goes, as that of a pull that is tried again does, lasts from the
+    first time that it is seen.
+
+    Attributes:
+        nodes: how many the cluster is to have; pods without a node wait for all of them.
+
+    """
+
+    nodes: int = 0
+    _since: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    _last: dict[tuple[str, str], str] = field(default_factory=dict)
+    _pulls: dict[tuple[str, str], int] = field(default_factory=dict)  # tries that failed
+
+    def look(self, found: Iterable[PodReason], now: float) -> tuple[PodReason, ...]:
+        """Take in what is found at ``now``, in seconds; the reasons that do not pass."""
+        current = [reason for reason in found if reason.reason in LASTS]
+        for reason in current:
+            before = self._last.get(reason.place)
+            if reason.reason == PULL_FAILED and before != PULL_FAILED:
+                self._pulls[reason.place] = self._pulls.get(reason.place, 0) + 1
+            self._last[reason.place] = reason.reason
+        return tuple(reason for reason in current if self._is_permanent(reason, now))
+
+    def _is_permanent(self, reason: PodReason, now: float) -> bool:
+        kind = PULL_FAILED if reason.reason in PULLS else reason.reason
+        since = self._since.setdefault((*reason.place, kind), now)
+        if kind == PULL_FAILED and self._pulls.get(reason.place, 0) >= PULL_TRIES:
+            return True
+        if kind == CRASHES and reason.restarts < CRASH_RESTARTS:
+            return False
+        if kind == UNSCHEDULABLE and self._more_nodes_come(reason):
+            return False
+        return now - since >= LASTS[reason.reason]
+
+    def _more_nodes_come(self, reason: PodReason) -> bool:
+        among = _SCHEDULED_AMONG.search(reason.message)
+        return (among is not None and int(among[1]) < self.nodes) or bool(
+            _COMING.search(reason.message)
+        )

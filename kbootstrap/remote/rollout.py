@@ -1,6 +1,6 @@
 """Waits until workloads run; ends at once, with the pods' own words, when they cannot.
 
-Called by `KubeWriter`. Which reasons do not pass by themselves: `kbootstrap.remote.troubles`.
+Called by `KubeWriter`. Which reasons do not pass by themselves: `kbootstrap.remote.podreasons`.
 """
 
 import json
@@ -12,13 +12,14 @@ from urllib.parse import quote
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import AwaitRollout
 from kbootstrap.errors import PhaseError
+from kbootstrap.model.observed import PodReason
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
-from kbootstrap.remote.troubles import CRASHES, Patience, Trouble, troubles
+from kbootstrap.remote.podreasons import CRASHES, LASTS, Patience, reasons
 from kbootstrap.remote.workloads import Live, rolled_out
 from kbootstrap.wait import until
 
 LOG_LINES = 10
-SHOWN = 5  # troubles in one error; the pods of a DaemonSet have the same one
+SHOWN = 5  # reasons in one error; the pods of a DaemonSet have the same one
 Workload = tuple[str, str, str]  # kind, namespace, name
 
 
@@ -30,7 +31,7 @@ def await_rollout(http: KubeHttp, action: AwaitRollout) -> None:
 
     """
     patience = Patience(nodes=action.nodes)
-    waiting: list[tuple[Workload, tuple[Trouble, ...]]] = []
+    waiting: list[tuple[Workload, tuple[PodReason, ...]]] = []
 
     def over() -> bool:
         waiting.clear()
@@ -38,7 +39,7 @@ def await_rollout(http: KubeHttp, action: AwaitRollout) -> None:
             live = _live(http, workload)
             if rolled_out(live):
                 continue
-            found = tuple(troubles(_pods(http, live)))
+            found = tuple(reasons(_pods(http, live)))
             if permanent := patience.look(found, time.monotonic()):
                 raise _error(http, workload, "its pods cannot start", permanent)
             waiting.append((workload, (*_paused(live), *found)))
@@ -78,34 +79,36 @@ def _terms(selector: dict[str, Any]) -> Iterator[str]:
         }[one["operator"]]
 
 
-def _paused(live: Live) -> Iterator[Trouble]:
+def _paused(live: Live) -> Iterator[PodReason]:
     if live["spec"].get("paused"):
         meta = live["metadata"]
-        yield Trouble(pod=meta["name"], uid=meta["uid"], reason="paused", message="spec.paused")
+        yield PodReason(pod=meta["name"], uid=meta["uid"], reason="paused", message="spec.paused")
 
 
-def _error(http: KubeHttp, workload: Workload, what: str, found: Iterable[Trouble]) -> PhaseError:
+def _error(http: KubeHttp, workload: Workload, what: str, found: Iterable[PodReason]) -> PhaseError:
     kind, namespace, name = workload
     shown = tuple(found)[:SHOWN]
     first = f": {shown[0].reason}" if shown else ""
-    lines = [line for trouble in shown for line in _lines(http, namespace, trouble)]
+    lines = [line for reason in shown for line in _lines(http, namespace, reason)]
+    if not any(reason.reason in LASTS for reason in shown):
+        lines += _warnings(http, namespace, name)
     return PhaseError(
         codes.NOT_ROLLED_OUT,
         f"{kind} {namespace}/{name}: {what}{first}",
-        detail="\n".join(lines or _warnings(http, namespace, name)),
+        detail="\n".join(lines),
     )
 
 
-def _lines(http: KubeHttp, namespace: str, trouble: Trouble) -> Iterator[str]:
-    yield trouble.text
-    if trouble.reason == CRASHES:
-        query = f"container={trouble.container}&previous=true&tailLines={LOG_LINES}"
-        path = f"/api/v1/namespaces/{namespace}/pods/{trouble.pod}/log?{query}"
+def _lines(http: KubeHttp, namespace: str, reason: PodReason) -> Iterator[str]:
+    yield f"{reason.pod}: {reason.text}"
+    if reason.reason == CRASHES:
+        query = f"container={reason.container}&previous=true&tailLines={LOG_LINES}"
+        path = f"/api/v1/namespaces/{namespace}/pods/{reason.pod}/log?{query}"
         yield from (f"  {line}" for line in _text(http, path).splitlines())
 
 
 def _text(http: KubeHttp, path: str) -> str:
-    """A log; what is missing of it is no reason to hide the trouble that it belongs to."""
+    """A log; what is missing of it is no cause to hide the reason that it belongs to."""
     try:
         answer = http.request("GET", path, patient=False)
     except (ApiError, PhaseError) as error:
@@ -114,7 +117,7 @@ def _text(http: KubeHttp, path: str) -> str:
 
 
 def _warnings(http: KubeHttp, namespace: str, name: str) -> list[str]:
-    """The last warnings about objects of this name, for pods that say nothing themselves."""
+    """The last warnings about objects of this name, for pods that have no reason that lasts."""
     path = f"/api/v1/namespaces/{namespace}/events?fieldSelector=type%3DWarning"
     try:
         events = http.request("GET", path, patient=False)["items"]

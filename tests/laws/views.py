@@ -23,6 +23,7 @@ from kbootstrap.model.observed import (
     Observed,
     ObservedNode,
     ObservedPod,
+    PodReason,
     manifest_ref,
 )
 from kbootstrap.runtime import containerd
@@ -246,8 +247,9 @@ def changed(draw: st.DrawFn, phase: AnyPhase, field: str) -> tuple[View[Any], Vi
     """Two views that differ in one fact, or not at all."""
     place = draw(st.sampled_from(places(phase)))
     view = draw(_views_at(phase, place))
-    other = draw(values(phase, field, place))
     facts: Any = view.facts
+    before = getattr(facts, field)
+    other = not before if isinstance(before, bool) else draw(values(phase, field, place))
     return view, replace(view, facts=replace(facts, **{field: other}))
 
 
@@ -258,8 +260,8 @@ def _own_pods(names: list[str]) -> list[tuple[ObservedPod, ...]]:
     return [
         (),
         *(
-            tuple(ObservedPod(node=n, name=k, pod=f"{k}-{n}", reason=why) for n, k in places)
-            for why in ("", "kube-proxy: ImagePullBackOff")
+            tuple(ObservedPod(node=n, name=k, pod=f"{k}-{n}", reasons=why) for n, k in places)
+            for why in ((), (PodReason(reason="ImagePullBackOff", container="kube-proxy"),))
         ),
     ]
 
@@ -272,12 +274,13 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
     if not rich:
         return Observed(reachable=True)
     names = [node.name for node in known.nodes]
+    joined = draw(st.sampled_from((names, [known.first.name])))  # the second before any join
     version = draw(st.sampled_from(("", str(known.version), "v1.26.0")))
     manifests = bits(known).manifests
     return Observed(
         reachable=True,
         ready=draw(FLAGS),
-        nodes=tuple(draw(_node(known, name)) for name in names if draw(FLAGS)),
+        nodes=tuple(draw(_node(known, name)) for name in joined if draw(FLAGS)),
         workloads=frozenset(draw(some(("coredns", "kube-proxy")))),
         config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
         kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),

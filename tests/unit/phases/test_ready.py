@@ -2,7 +2,7 @@
 
 from kbootstrap.action import AwaitPods, AwaitReady
 from kbootstrap.engine.phase import NoFacts, View
-from kbootstrap.model.observed import Observed, ObservedNode, ObservedPod
+from kbootstrap.model.observed import Observed, ObservedNode, ObservedPod, PodReason
 from phases import ready
 from tests.laws.clusters import cluster
 
@@ -24,6 +24,11 @@ def running(node: str, *names: str) -> tuple[ObservedPod, ...]:
     return tuple(ObservedPod(node=node, name=name, pod=f"{name}-{node}") for name in names)
 
 
+def down(name: str, reason: str, message: str = "") -> ObservedPod:
+    why = (PodReason(reason=reason, message=message),)
+    return ObservedPod(node="w1", name=name, pod="p", reasons=why)
+
+
 def test_a_node_whose_pods_run_is_done() -> None:
     assert planned("ha", "cp1", *running("cp1", *PLANE, "etcd", "kube-proxy")) == []
     assert planned("ha", "w1", *running("w1", "kube-proxy")) == []
@@ -36,7 +41,7 @@ def test_a_ready_node_without_kube_proxy_is_not_done() -> None:
 
 
 def test_the_plan_says_why_one_does_not_run() -> None:
-    broken = ObservedPod(node="w1", name="kube-proxy", pod="p", reason="CreateContainerError: no")
+    broken = down("kube-proxy", "CreateContainerError", "no")
     (action,) = planned("ha", "w1", broken)
     assert isinstance(action, AwaitPods)
     assert "kube-proxy: CreateContainerError: no" in action.text
@@ -52,7 +57,7 @@ def test_only_what_the_inventory_asks_for_is_waited_for() -> None:
 
 
 def test_coredns_counts_where_it_is_once_there_is_a_pod_network() -> None:
-    pending = ObservedPod(node="w1", name="coredns", pod="c", reason="ContainerCreating")
+    pending = down("coredns", "ContainerCreating")
     proxy = running("w1", "kube-proxy")
     assert planned("cri-o", "w1", *proxy, pending) == []  # cni.type none
     assert len(planned("ha", "w1", *proxy, pending)) == 1

@@ -1,7 +1,7 @@
 """Why pods do not run: from objects as API servers show them to reasons, and how long to wait."""
 
 from collections.abc import Iterator
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 from typing import Any, cast
 
 import pytest
@@ -9,19 +9,19 @@ import pytest
 from kbootstrap.action import AwaitPods
 from kbootstrap.codes_fitness import PODS_DOWN
 from kbootstrap.errors import PhaseError
-from kbootstrap.model.observed import NO_POD, Observed, ObservedPod
+from kbootstrap.model.observed import NO_POD, Observed, ObservedPod, PodReason
 from kbootstrap.remote import ownpods
 from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.kubeobjects import own_pods_of
 from kbootstrap.remote.kubewrite import KubeWriter
-from kbootstrap.remote.podreasons import reason_of, reasons
+from kbootstrap.remote.podreasons import Patience, reasons
 
 Pod = dict[str, Any]
 
 
 def pod(name: str = "kube-proxy-x", node: str = "n1", **status: Any) -> Pod:
     labels = {"k8s-app": "kube-proxy"}
-    meta = {"name": name, "namespace": "kube-system", "labels": labels}
+    meta = {"name": name, "uid": "1", "namespace": "kube-system", "labels": labels}
     return {"metadata": meta, "spec": {"nodeName": node}, "status": {"phase": "Pending", **status}}
 
 
@@ -34,24 +34,29 @@ def waiting(reason: str, message: str = "", restarts: int = 0, **more: Any) -> P
 READY = [{"type": "Ready", "status": "True"}]
 
 
-def test_what_runs_or_has_ended_well_has_no_reason() -> None:
-    assert reasons([pod(conditions=READY), pod(phase="Succeeded")]) == ()
+def unschedulable(message: str) -> Pod:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    return pod(conditions=[{**condition, "message": message}])
+
+
+def test_what_runs_has_ended_well_or_is_about_to_go_has_no_reason() -> None:
+    """As has a pod of the form before the last change."""
+    going = waiting("InvalidImageName")
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert list(reasons([pod(conditions=READY), pod(phase="Succeeded"), going])) == []
 
 
 @pytest.mark.parametrize(
-    ("found", "text", "lasting"),
+    ("found", "text"),
     [
-        (waiting("ContainerCreating"), "c: ContainerCreating", False),
+        (waiting("ContainerCreating"), "c: ContainerCreating"),
         (
             waiting("ImagePullBackOff", 'Back-off pulling image "r/p:1"\n'),
             'c: ImagePullBackOff: Back-off pulling image "r/p:1"',
-            True,
         ),
-        (waiting("ErrImagePull", "500"), "c: ErrImagePull: 500", False),
         (
             waiting("CreateContainerError", "runc: no such file"),
             "c: CreateContainerError: runc: no such file",
-            True,
         ),
         (
             waiting(
@@ -61,50 +66,108 @@ def test_what_runs_or_has_ended_well_has_no_reason() -> None:
                 lastState={"terminated": {"exitCode": 2, "message": "open /proc\nno"}},
             ),
             "c: CrashLoopBackOff: back-off 20s (it ended with status 2: open /proc no)",
-            True,
         ),
-        (waiting("CrashLoopBackOff", restarts=1), "c: CrashLoopBackOff", False),
         (
             pod(containerStatuses=[{"name": "c", "state": {"terminated": {"exitCode": 1}}}]),
             "c: ended with status 1",
-            False,
         ),
         (
             pod(phase="Running", containerStatuses=[{"name": "c", "state": {"running": {}}}]),
             "c: runs, but is not ready",
-            False,
         ),
-        (
-            pod(
-                conditions=[
-                    {
-                        "type": "PodScheduled",
-                        "status": "False",
-                        "reason": "Unschedulable",
-                        "message": "0/3 nodes are available",
-                    }
-                ]
-            ),
-            "Unschedulable: 0/3 nodes are available",
-            False,
-        ),
-        (pod(phase="Failed", reason="Evicted", message="disk"), "Evicted: disk", True),
-        (pod(), "it has no container yet", False),
+        (unschedulable("0/3 nodes are available"), "Unschedulable: 0/3 nodes are available"),
+        (pod(phase="Failed", reason="Evicted", message="disk"), "Evicted: disk"),
+        (pod(), "it has no container yet"),
     ],
 )
-def test_the_reason_in_the_pod_s_own_words(found: Pod, text: str, lasting: bool) -> None:  # noqa: FBT001
-    reason = reason_of(found)
-    assert reason is not None
-    assert (reason.pod, reason.text, reason.lasting) == ("kube-system/kube-proxy-x", text, lasting)
+def test_the_reason_in_the_pod_s_own_words(found: Pod, text: str) -> None:
+    (reason,) = reasons([found])
+    assert (reason.pod, reason.text) == ("kube-proxy-x", text)
 
 
-def test_what_lasts_is_named_before_what_only_starts() -> None:
+def test_what_may_last_is_named_before_what_only_starts() -> None:
     states = [
         {"name": "a", "state": {"waiting": {"reason": "PodInitializing"}}},
         {"name": "b", "state": {"waiting": {"reason": "InvalidImageName"}}},
     ]
-    (reason,) = reasons([pod(containerStatuses=states)])
-    assert (reason.text, reason.lasting) == ("b: InvalidImageName", True)
+    found = [reason.text for reason in reasons([pod(containerStatuses=states)])]
+    assert found == ["b: InvalidImageName", "a: PodInitializing"]
+
+
+# ---- which do not pass
+
+
+def ends(*pods: Pod, every: float = 10, nodes: int = 3) -> int | None:
+    """At which of these looks at one pod the wait ends."""
+    patience = Patience(nodes=nodes)
+    for number, seen in enumerate(pods):
+        if patience.look(reasons([seen]), number * every):
+            return number
+    return None
+
+
+FAILED, BACK_OFF = waiting("ErrImagePull", "not found"), waiting("ImagePullBackOff")
+
+
+def test_an_image_that_two_tries_did_not_bring_ends_the_wait() -> None:
+    assert ends(FAILED, BACK_OFF, BACK_OFF, FAILED, every=1) == 3
+
+
+def test_an_image_that_failed_once_may_yet_come() -> None:
+    """Its second try may take its time; a minute of back-off does not pass by itself."""
+    assert ends(FAILED, BACK_OFF, BACK_OFF, every=10) is None
+    assert ends(*[BACK_OFF] * 9, every=10) == 6
+
+
+@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
+def test_a_name_that_can_never_be_pulled_ends_it_within_seconds(reason: str) -> None:
+    assert ends(*[waiting(reason)] * 9, every=1) == 5
+
+
+def test_a_crash_loop_ends_it_after_some_restarts() -> None:
+    loop = [waiting("CrashLoopBackOff", restarts=number) for number in range(1, 6)]
+    assert ends(*loop) == 2
+
+
+@pytest.mark.parametrize("reason", ["CreateContainerError", "CreateContainerConfigError"])
+def test_a_container_that_cannot_be_made_is_given_half_a_minute(reason: str) -> None:
+    assert ends(*[waiting(reason)] * 9) == 3
+
+
+def test_a_pod_without_a_place_waits_for_nodes_that_are_still_to_come() -> None:
+    full = unschedulable("0/3 nodes are available: 3 Insufficient cpu.")
+    new = unschedulable(
+        "0/3 nodes are available: 3 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
+    )
+    assert ends(*[full] * 9) == 3
+    assert ends(*[full] * 9, nodes=4) is None
+    assert ends(*[new] * 9) is None
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        waiting("ContainerCreating"),
+        waiting("PodInitializing"),
+        waiting("CrashLoopBackOff", restarts=1),
+        pod(),
+        pod(phase="Failed", reason="Evicted"),
+        pod(containerStatuses=[{"name": "c", "state": {"running": {}}}]),
+    ],
+)
+def test_what_the_kubelet_or_a_controller_goes_on_with_passes(seen: Pod) -> None:
+    assert ends(*[seen] * 9, every=1000) is None
+
+
+def test_a_reason_that_comes_and_goes_lasts() -> None:
+    """As that of a container that is made again and again."""
+    broken, starts = waiting("CreateContainerError"), waiting("ContainerCreating")
+    assert ends(*[broken, starts] * 4, every=10) == 4
+    other = waiting("RunContainerError")
+    assert ends(*[broken, other] * 4, every=10) == 4
+
+
+# ---- the pods of kubeadm
 
 
 def test_own_pods_are_known_by_their_labels() -> None:
@@ -115,9 +178,9 @@ def test_own_pods_are_known_by_their_labels() -> None:
     going = pod("old")
     going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     seen = own_pods_of([static, foreign, going, pod(node=""), waiting("InvalidImageName")])
-    assert [(p.node, p.name, p.reason, p.lasting) for p in seen] == [
-        ("n1", "etcd", "", False),
-        ("n1", "kube-proxy", "c: InvalidImageName", True),
+    assert [(p.node, p.name, p.reason) for p in seen] == [
+        ("n1", "etcd", ""),
+        ("n1", "kube-proxy", "c: InvalidImageName"),
     ]
 
 
@@ -139,11 +202,13 @@ class Reader:
         ]
 
 
+def proxy(reason: str) -> ObservedPod:
+    why = (PodReason(reason=reason, uid="1"),)
+    return ObservedPod(node="n1", name="kube-proxy", pod="kube-proxy-x", reasons=why)
+
+
 UP = ObservedPod(node="n1", name="kube-proxy", pod="kube-proxy-x")
-STARTS = ObservedPod(node="n1", name="kube-proxy", pod="kube-proxy-x", reason="ContainerCreating")
-BROKEN = ObservedPod(
-    node="n1", name="kube-proxy", pod="kube-proxy-x", reason="InvalidImageName", lasting=True
-)
+STARTS, BROKEN = proxy("ContainerCreating"), proxy("InvalidImageName")
 
 
 def wait(reader: Reader, seconds: int = 60) -> None:
@@ -151,25 +216,23 @@ def wait(reader: Reader, seconds: int = 60) -> None:
     KubeWriter(cast("KubeReader", reader), "").perform(action, {})
 
 
+@pytest.fixture
+def minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look is a minute after the one before."""
+    moments = count(step=60)
+    monkeypatch.setattr(ownpods, "time", type("T", (), {"monotonic": lambda: next(moments)}))
+
+
 def test_the_wait_ends_when_they_run() -> None:
     wait(Reader((), (STARTS,), (UP,)))
 
 
-def test_a_reason_that_passes_is_not_held_against_a_pod(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ownpods, "LASTING_SECONDS", 30)
+def test_a_reason_that_passes_is_not_held_against_a_pod() -> None:
     wait(Reader((BROKEN,), (STARTS,), (UP,)))
 
 
-def test_a_reason_that_comes_and_goes_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As ImagePullBackOff and ErrImagePull do."""
-    monkeypatch.setattr(ownpods, "LASTING_SECONDS", 0.2)
-    with pytest.raises(PhaseError) as caught:
-        wait(Reader(*[(BROKEN,), (STARTS,)] * 50), seconds=3600)
-    assert "InvalidImageName" in caught.value.detail
-
-
-def test_a_lasting_reason_ends_it_before_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ownpods, "LASTING_SECONDS", 0)
+@pytest.mark.usefixtures("minutes")
+def test_a_lasting_reason_ends_it_before_the_deadline() -> None:
     with pytest.raises(PhaseError) as caught:
         wait(Reader((BROKEN,)), seconds=3600)
     assert caught.value.code is PODS_DOWN
@@ -183,4 +246,4 @@ def test_at_the_deadline_what_is_missing_is_named() -> None:
     with pytest.raises(PhaseError) as caught:
         wait(Reader(()), seconds=0)
     assert "kube-proxy" in caught.value.message
-    assert caught.value.detail == f"kube-proxy: {NO_POD}"
+    assert caught.value.detail == f"kube-proxy: {NO_POD[0].text}"

@@ -1,4 +1,4 @@
-"""Objects of CNI manifests: how they are read, when they run, and why their pods do not."""
+"""Objects of CNI manifests: how they are read, when they run, and the wait for them."""
 
 import itertools
 from typing import Any, cast
@@ -14,7 +14,6 @@ from kbootstrap.remote import rollout
 from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.remote.rollout import await_rollout
-from kbootstrap.remote.troubles import Patience, troubles
 from kbootstrap.remote.workloads import Paths, rolled_out
 
 APPS = [
@@ -167,82 +166,16 @@ def test_it_is_on_the_way(live: dict[str, Any]) -> None:
     assert not rolled_out(live)
 
 
-# ---- why their pods do not start
+# ---- the wait
 
 
-def pod(reason: str, message: str = "", *, restarts: int = 0, **meta: Any) -> dict[str, Any]:
+def pod(reason: str, message: str = "", *, restarts: int = 0) -> dict[str, Any]:
     container = {
         "name": "agent",
         "restartCount": restarts,
         "state": {"waiting": {"reason": reason, "message": message}},
     }
-    meta = {"name": "net-1", "uid": "1", **meta}
-    return {"metadata": meta, "status": {"containerStatuses": [container]}}
-
-
-def unschedulable(message: str) -> dict[str, Any]:
-    condition = {"type": "PodScheduled", "reason": "Unschedulable", "message": message}
-    return {"metadata": {"name": "net-1", "uid": "1"}, "status": {"conditions": [condition]}}
-
-
-def ends(*pods: dict[str, Any], every: float = 10, nodes: int = 3) -> int | None:
-    """At which of these looks at one pod the wait ends."""
-    patience = Patience(nodes=nodes)
-    for number, seen in enumerate(pods):
-        if patience.look(troubles([seen]), number * every):
-            return number
-    return None
-
-
-FAILED, BACK_OFF = pod("ErrImagePull", "not found"), pod("ImagePullBackOff")
-
-
-def test_an_image_that_two_tries_did_not_bring_ends_the_wait() -> None:
-    assert ends(FAILED, BACK_OFF, BACK_OFF, FAILED, every=1) == 3
-
-
-def test_an_image_that_failed_once_may_yet_come() -> None:
-    """Its second try may take its time; a minute of back-off does not pass by itself."""
-    assert ends(FAILED, BACK_OFF, BACK_OFF, every=10) is None
-    assert ends(*[BACK_OFF] * 9, every=10) == 6
-
-
-@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
-def test_a_name_that_can_never_be_pulled_ends_it_within_seconds(reason: str) -> None:
-    assert ends(*[pod(reason)] * 9, every=1) == 5
-
-
-def test_a_crash_loop_ends_it_after_some_restarts() -> None:
-    loop = [pod("CrashLoopBackOff", restarts=number) for number in range(1, 6)]
-    assert ends(*loop) == 2
-
-
-@pytest.mark.parametrize("reason", ["CreateContainerError", "CreateContainerConfigError"])
-def test_a_container_that_cannot_be_made_is_given_half_a_minute(reason: str) -> None:
-    assert ends(*[pod(reason)] * 9) == 3
-
-
-def test_a_pod_without_a_place_waits_for_nodes_that_are_still_to_come() -> None:
-    full = unschedulable("0/3 nodes are available: 3 Insufficient cpu.")
-    new = unschedulable(
-        "0/3 nodes are available: 3 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"
-    )
-    assert ends(*[full] * 9) == 3
-    assert ends(*[full] * 9, nodes=4) is None
-    assert ends(*[new] * 9) is None
-
-
-@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing", ""])
-def test_a_pod_that_is_being_made_is_no_trouble(reason: str) -> None:
-    assert list(troubles([pod(reason), {"metadata": {"name": "a", "uid": "b"}}])) == []
-
-
-def test_a_pod_that_is_about_to_go_is_no_trouble() -> None:
-    """As is one of the form before the last change."""
-    assert list(troubles([pod("InvalidImageName", deletionTimestamp="now")])) == []
-
-
-# ---- the wait
+    return {"metadata": {"name": "net-1", "uid": "1"}, "status": {"containerStatuses": [container]}}
 
 
 AWAIT = AwaitRollout(why="x", workloads=(("DaemonSet", "x", "net"),), nodes=3)
@@ -266,7 +199,7 @@ def test_the_error_of_a_crash_has_the_last_lines_of_its_log() -> None:
         await_rollout(cast("KubeHttp", server), AWAIT)
 
     assert caught.value.code is codes.NOT_ROLLED_OUT
-    assert "net-1, container agent: CrashLoopBackOff: back-off 40s" in caught.value.detail
+    assert "net-1: agent: CrashLoopBackOff: back-off 40s" in caught.value.detail
     assert "no such flag: -x" in caught.value.detail
     assert f"{log}?container=agent&previous=true&tailLines=10" in server.asked
     assert f"{PODS}?labelSelector=app%3Dnet" in server.asked
@@ -294,6 +227,28 @@ def test_at_the_deadline_the_events_say_why_there_are_no_pods() -> None:
 
     assert "violates PodSecurity" in caught.value.detail
     assert "another" not in caught.value.detail
+
+
+def test_at_the_deadline_pods_that_only_start_are_named_with_their_events() -> None:
+    """Of a volume that cannot be mounted the pod itself says nothing."""
+    event = {
+        "involvedObject": {"name": "net-1"},
+        "reason": "FailedMount",
+        "message": 'configmap "net" not found',
+    }
+    starting = {"items": [pod("ContainerCreating")]}
+    server = Server(
+        {NET_PATH: STUCK, PODS: starting, "/api/v1/namespaces/x/events": {"items": [event]}}
+    )
+    action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=1, seconds=0)
+
+    with pytest.raises(PhaseError, match="not up after 0 s: ContainerCreating") as caught:
+        await_rollout(cast("KubeHttp", server), action)
+
+    assert caught.value.detail.splitlines() == [
+        "net-1: agent: ContainerCreating",
+        'net-1: FailedMount: configmap "net" not found',
+    ]
 
 
 def test_it_ends_when_all_are_up() -> None:
