@@ -300,7 +300,9 @@ def test_f_a_learner_that_never_started_is_removed(make_site: Callable[..., Site
     failed = site.run("up")
     assert failed.status == 6
     (error,) = failed.errors()
-    print(f"\n{error['code']} {error['message']}\n{error['detail']}\n{error['hint']}")
+    assert "etcd does not run on this node:" in error["detail"]
+    assert '"etcd": executable file not found' in error["detail"]
+    assert "etcd-client" not in error["detail"]
     url = f"https://{node.address}:2380"
     (stray,) = [e for e in site.run("status").events if e["event"] == "etcd"]
     assert stray["member"] == url, stray
