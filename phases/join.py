@@ -163,7 +163,7 @@ def _kubeadm_join(view: View[Facts], why: str) -> Action:
         why=why,
         name=RUN,
         title=f"kubeadm join {kind} ({view.cluster.api.endpoint})",
-        body=render("kubeadm/join.sh.j2", config=CONFIG),
+        body=render("kubeadm/join.sh.j2", config=CONFIG, plane=node.is_control_plane),
         attach=view.facts.run == "running",
         seconds=waits.discovery + waits.kubelet + waits.tls_bootstrap + waits.control_plane + 600,
         effect={"run": "ok", "joined": True, "begun": False, "api": {"nodes": nodes}},

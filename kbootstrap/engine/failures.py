@@ -10,7 +10,7 @@ from kbootstrap.engine.events import clean
 from kbootstrap.errors import Code, KbError, PhaseError, TrustError
 
 _PREFLIGHT = re.compile(r"^\s*\[ERROR ([^\]]+)\]: (.*)$", re.MULTILINE)
-_KLOG = re.compile(r"^[WIE]\d{4} ")
+_KLOG = re.compile(r"^[WIE]\d{4} |^\{\"level\":")  # klog, and zap of kubeadm's client of etcd
 _SIGN = re.compile(r"\bKB-[A-Z]+ ")  # how our scripts say which error it is
 LAST_LINES = 25
 
@@ -75,7 +75,7 @@ def _code(action: Action, output: str) -> Code:
 
 
 def last_words(output: str) -> str:
-    """The end of what a command said, without klog's noise and kubeadm's advice."""
+    """The end of what a command said, without its log and kubeadm's advice."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     told = [
         line for line in lines if not _KLOG.match(line) and "To see the stack trace" not in line

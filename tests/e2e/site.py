@@ -118,7 +118,7 @@ class Site:
         return data
 
     @contextmanager
-    def with_node(self, name: str, **fields: Any) -> Iterator[None]:
+    def with_node(self, name: str, /, **fields: Any) -> Iterator[None]:
         """The inventory with these fields for one node."""
         self.write_inventory()
         data = self.inventory_data()

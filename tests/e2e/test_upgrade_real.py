@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import random_upgrade
 from tests.e2e.balancer import Asker, Balancer, asks
 from tests.e2e.site import Site, real_programs
 from tests.e2e.upgrades import (
@@ -106,3 +107,32 @@ def test_afterwards_there_is_nothing_to_do(site: Site) -> None:
     assert site.run("upgrade", "--to", NEW, "--exit-code").status == 3
     site.write_inventory(kubernetes={"version": NEW})
     assert site.run("up", "--exit-code").status == 3
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_kills_and_reboots_at_random(make_site: Callable[..., Site], seed: int) -> None:
+    """The same command is said again until it is done; two control planes and a worker."""
+    site = make_site(f"us{seed}", 3, control_planes=2)
+    servers = [(node.address, 6443) for node in site.lab.nodes[:2]]
+    with Balancer(site.lab.network.gateway, PORT, servers) as balancer:
+        offer(site, OLD, NEW)
+        site.extra = site.extra | {"api": {"endpoint": balancer.endpoint}}
+        site.write_inventory()
+        site.ok("up")
+        print(f"\nseed {seed}:")
+        done = random_upgrade.upgrade(site, ["upgrade", "--to", NEW], seed)
+        random_upgrade.settled(site)
+
+        names = ALL[:3]
+        drains = actions_of_all_runs(site, random_upgrade.DRAIN)
+        cut = random_upgrade.drains_cut_short(done)
+        ended = {name: random_upgrade.completed(site.node(name), NEW) for name in names}
+        print(f"drains {dict(drains)}, cut short {dict(cut)}, upgrades completed {ended}")
+        assert random_upgrade.false_errors(done) == []
+        assert versions(site) == dict.fromkeys(names, NEW)
+        assert all(static_pods(site.node(name)) == {NEW} for name in ALL[:2])
+        assert cordoned(site) == set()
+        assert ended == dict.fromkeys(names, 1)
+        assert all(drains[name] <= 1 + cut[name] for name in names)
+        assert site.run("upgrade", "--to", NEW, "--exit-code").status == 3
+    site.lab.down()

@@ -116,6 +116,8 @@ def test_no_secret_of_a_command_gets_into_its_error() -> None:
 def test_last_words_leave_out_noise_and_advice() -> None:
     said = "W1121 02:00:00.0 1 x.go:1] noise\n\nreason\nTo see the stack trace of this error ...\n"
     assert last_words(said) == "reason"
+    zap = '{"level":"warn","logger":"etcd-client","msg":"retrying of unary invoker failed"}\n'
+    assert last_words(zap + "reason\n" + zap) == "reason"
     assert last_words("E1121 02:00:00.0 1 x.go:1] only this\n").startswith("E1121")
     assert len(last_words("line\n" * 100).splitlines()) == LAST_LINES
 

@@ -1,0 +1,143 @@
+"""An upgrade that is killed or whose nodes reboot at random moments, until it is done."""
+
+import json
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.site import Site
+from tests.e2e.upgrades import SECONDS
+from tests.lab.node import Node
+from tests.lab.shell import wait_until
+
+FAULTS = 6  # in each upgrade; the last command is left alone
+WAIT = (2.0, 45.0)  # seconds of a run until its fault
+SETTLE = 60.0  # seconds after a boot in which its static pods may still be starting
+DRAIN = "drain the node"
+# What a run may say while a node boots: it is away, or its API server, etcd or kubelet is not up
+# yet, or what is left to do was not printed.
+BOOTING = frozenset(
+    {"KB201", "KB207", "KB300", "KB324", "KB330", "KB331", "KB350", "KB360", "KB403", "KB412"}
+)
+
+
+@dataclass
+class Run:
+    """One command that was said, and what was done to it."""
+
+    fault: str
+    node: str
+    after: float
+    seconds: float = 0.0
+    status: int = 0
+    events: list[dict[str, Any]] = field(default_factory=list)
+    booted: float = 0.0  # when the node that was rebooted was up again; by the wall clock
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The error events."""
+        return [event for event in self.events if event["event"] == "error"]
+
+    def __str__(self) -> str:
+        told = "; ".join(
+            f"{e['code']} {e['node']} {e['phase']}: {e['message']}" for e in self.errors
+        )
+        what = f"{self.fault} {self.node}".strip()
+        return (
+            f"{what} at {self.after:.1f} s, ended {self.status} after {self.seconds:.1f} s {told}"
+        )
+
+
+def upgrade(site: Site, words: list[str], seed: int) -> list[Run]:
+    """Say the command until it is done; the first FAULTS times something happens meanwhile."""
+    dice = random.Random(seed)  # noqa: S311 - no secret
+    done: list[Run] = []
+    while not (done and done[-1].status == 0):
+        assert len(done) < FAULTS + 4, "\n".join(map(str, done))
+        fault = dice.choice(["kill9", "reboot"]) if len(done) < FAULTS else ""
+        node = dice.choice(site.lab.nodes)
+        run = Run(fault, node.name if fault == "reboot" else "", dice.uniform(*WAIT))
+        _say(site, words, run, node)
+        print(f"  {run}", flush=True)
+        done.append(run)
+    return done
+
+
+def _say(site: Site, words: list[str], run: Run, node: Node) -> None:
+    out = site.folder / "run.jsonl"
+    start = time.monotonic()
+    with out.open("w") as file:
+        process = subprocess.Popen(
+            site.command(*words), stdout=file, stderr=subprocess.STDOUT, env=site.environment()
+        )
+        try:
+            process.wait(run.after if run.fault else SECONDS)
+            run.fault = run.node = ""  # it ended before
+        except subprocess.TimeoutExpired:
+            _break(process, run, node)
+    run.status, run.seconds = process.returncode, time.monotonic() - start
+    run.events = list(_events(out))
+
+
+def _break(process: "subprocess.Popen[bytes]", run: Run, node: Node) -> None:
+    if run.fault == "kill9":
+        process.kill()
+        process.wait()
+        return
+    assert run.fault == "reboot", "the last command does not end"
+    job = threading.Thread(target=node.reboot)
+    job.start()
+    job.join()
+    run.booted = time.time()
+    process.wait(SECONDS)
+
+
+def _events(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text().splitlines():
+        if line.startswith("{") and line.endswith("}"):
+            yield json.loads(line)
+
+
+def false_errors(runs: list[Run]) -> list[str]:
+    """Errors told while nothing was broken, and those that no reboot explains."""
+    found: list[str] = []
+    booted = 0.0
+    for run in runs:
+        booted = run.booted or booted
+        found += [
+            f"{run}\n{json.dumps(error, indent=1)}"
+            for error in run.errors
+            if error["code"] not in BOOTING or error["at"] > booted + SETTLE
+        ]
+    return found
+
+
+def drains_cut_short(runs: list[Run]) -> Counter[str]:
+    """Node -> how often a drain was under way there when the run was killed or a node rebooted."""
+    found: Counter[str] = Counter()
+    for run in runs:
+        last = {event["node"]: event for event in run.events if event["event"] in ACTIVE}
+        if run.fault:
+            found.update(n for n, e in last.items() if e.get("text") == DRAIN)
+    return found
+
+
+ACTIVE = frozenset({"action", "step"})
+
+
+def completed(node: Node, version: str) -> int:
+    """How often `kubeadm upgrade` ended by itself on a node, and went well or not."""
+    unit = f"kbootstrap-upgrade-{version}"
+    said = node.exec(f"journalctl --no-pager -q -o cat -u {unit}").stdout
+    return said.count("Deactivated successfully") - said.count("\nStopping ")
+
+
+def settled(site: Site) -> None:
+    """All nodes are Ready."""
+    wait_until("all are Ready", lambda: all(site.ready_nodes().values()), timeout=60, every=1)
