@@ -122,7 +122,7 @@ JOIN_FAILED = Code(
     "KB323",
     "kubeadm join failed",
     "Look on {node} at `journalctl -u kubelet -n 50`; mend the cause and run the same command "
-    "again, which clears the half-done join and repeats it.",
+    "again, which asks, clears the half-done join and repeats it (`--yes` for scripts).",
 )
 IMAGE_PULL = Code(
     "KB324",

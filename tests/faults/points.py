@@ -69,10 +69,10 @@ def life(cluster: Cluster, lists: ModuleType = phases) -> tuple[Stage, ...]:
     everybody = tuple(node.name for node in cluster.nodes)
     worker = next(node.name for node in reversed(cluster.nodes) if not node.is_control_plane)
     leader = cluster.control_planes[-1].name
-    stages = [Stage("up", "up", ("up",), lists.UP, everybody, everybody)]
+    stages = [Stage("up", "up", ("up", "--yes"), lists.UP, everybody, everybody)]
     for name, kind in ((worker, "worker"), (leader, "control-plane")):
         left = tuple(other for other in everybody if other != name)
-        leave, enter = ("reset", name, "--yes"), ("join", name)
+        leave, enter = ("reset", name, "--yes"), ("join", name, "--yes")
         stages += [
             Stage(f"reset-{kind}", "reset", leave, lists.RESET, (name,), left),
             Stage(f"join-{kind}", "join", enter, lists.UP, (name,), everybody),
