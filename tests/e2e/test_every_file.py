@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.site import Result, Site
 from tests.lab.node import Node
+from tests.lab.shell import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 
@@ -51,6 +52,12 @@ def content(node: Node, path: str) -> str:
     return node.exec(f"[ ! -f {quoted} ] || sha256sum <{quoted}").stdout
 
 
+def serves(site: Site) -> bool:
+    """The API server is ready, as the node itself finds."""
+    probe = f"curl -sk https://{site.lab.nodes[0].address}:6443/readyz"
+    return site.node("node1").exec(probe, check=False).stdout == "ok"
+
+
 def harmless(result: Result) -> None:
     """No init, no reset, planned or done, and no bug."""
     texts = [text for _, _, text in (*result.plan, *result.actions)]
@@ -80,6 +87,6 @@ def test_a_damaged_file_is_repaired_or_named(site: Site, name: str) -> None:
             if not (repaired or named or path.startswith(HISTORY)):
                 silent.append(f"{damage}: exit {result.status}\n{result.out[-600:]}{result.err}")
             node.exec(f"cp -a {kept} {quoted}")
-            site.run("up")  # an API server that was gone comes back
+            wait_until("the API answers again", lambda: serves(site), timeout=60)
     assert silent == []
     assert site.run("up", "--exit-code").status == 3
