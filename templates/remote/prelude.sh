@@ -240,7 +240,7 @@ kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was no
       kb_above=${kb_above%/*}
     done
   fi
-  kb_line "$kb_note" && kb_added=1
+  kb_record "$kb_note" && kb_added=1
 }
 
 kb_read() { # kb_known = the ledger's lines
@@ -248,7 +248,7 @@ kb_read() { # kb_known = the ledger's lines
   kb_known=$KB_NL$(cat "$KB_STATE/ledger")$KB_NL
 }
 
-kb_line() { # LINE: at the ledger's end, unless it is there
+kb_record() { # LINE: at the ledger's end, unless it is there
   case $kb_known in
   *"$KB_NL$1$KB_NL"*) return 0 ;;
   esac
@@ -261,7 +261,7 @@ kb_wrote() { # before the file takes its place: each version of ours counts, als
     kb_sum=$(sha256sum <"$1") || return 1
     set -- "$1" "${kb_sum%% *}"
   fi
-  kb_read && kb_line "wrote $1 $2"
+  kb_read && kb_record "wrote $1 $2"
 }
 
 kb_ours() { # a file we made counts also where the ledger does not say what we wrote
@@ -281,7 +281,7 @@ kb_ours() { # a file we made counts also where the ledger does not say what we w
 }
 
 kb_edit() { # PATH TEXT: our lines begin with "# kbootstrap: " or end with " # kbootstrap"
-  kb_ledger "$1" && kb_line "edited $1" && sync "$KB_STATE/ledger" && kb_rewrite "$1" "$2"
+  kb_ledger "$1" && kb_record "edited $1" && sync "$KB_STATE/ledger" && kb_rewrite "$1" "$2"
 }
 
 kb_rewrite() { # PATH TEXT: whole, or as it was; owner and mode stay

@@ -274,13 +274,13 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
     if not rich:
         return Observed(reachable=True)
     names = [node.name for node in known.nodes]
-    joined = draw(st.sampled_from((names, [known.first.name])))  # the second before any join
+    alone = [known.first.name]  # as it is before any join
     version = draw(st.sampled_from(("", str(known.version), "v1.26.0")))
     manifests = bits(known).manifests
     return Observed(
         reachable=True,
         ready=draw(FLAGS),
-        nodes=tuple(draw(_node(known, name)) for name in joined if draw(FLAGS)),
+        nodes=tuple(draw(_node(known, name)) for name in draw(st.just(alone) | _part(names))),
         workloads=frozenset(draw(some(("coredns", "kube-proxy")))),
         config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
         kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),
@@ -293,6 +293,10 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         rolled_out=frozenset([WORKLOAD] if draw(FLAGS) else []),
         etcd=draw(_etcd(known)),
     )
+
+
+def _part(names: list[str]) -> Strategy:
+    return st.tuples(*(st.sampled_from(((), (name,))) for name in names)).map(lambda t: sum(t, ()))
 
 
 @st.composite

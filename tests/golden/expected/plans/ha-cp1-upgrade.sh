@@ -46,7 +46,7 @@ fi
 (
 case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
 noted=
-if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi # dash reads byte by byte
+if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi
 set --
 for name in kubeadm kubelet kubectl crictl; do
   [ -f /usr/local/bin/"$name" ] && set -- "$@" /usr/local/bin/"$name"

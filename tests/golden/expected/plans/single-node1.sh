@@ -38,7 +38,7 @@ fi
 for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes; do
   [ -d "$folder" ] && kb_fact folder "$folder"
 done
-for unit in /run/systemd/transient/kbootstrap-*.service; do # whose record is gone
+for unit in /run/systemd/transient/kbootstrap-*.service; do
   name=${unit##*/kbootstrap-}
   name=${name%.service}
   [ ! -e "$unit" ] || [ -e "$KB_STATE/run/$name" ] || kb_fact orphan "$name"
@@ -84,7 +84,6 @@ if [ "$member" = 0 ]; then
     read -r _ _ _ free _ && kb_fact var_kib "$free"
     read -r _ _ _ free _ && kb_fact etc_kib "$free"
   }
-  # a kubelet that a join of ours has started, or left behind, may hold its own port
   [ -e /var/lib/kubelet/config.yaml ] || awk -v ports='6443 10250 10257 10259 2379 2380' '
     BEGIN { n = split(ports, p, " "); for (i = 1; i <= n; i++) want[sprintf("%04X", p[i])] = p[i] }
     $4 == "0A" { split($2, a, ":"); port = a[length(a)]; if (port in want && !seen[port]++) print "taken=" want[port] }
@@ -161,22 +160,21 @@ if ! [ -d /sys/module/br_netfilter ] && ! [ -d /proc/sys/net/bridge ] && ! grep 
 fi
 kb_sha modules_sha /etc/modules-load.d/95-kbootstrap.conf sysctl_sha /etc/sysctl.d/95-kbootstrap.conf
 set --
-[ -r /proc/sys/net/ipv4/ip_forward ] && set -- "$@" /proc/sys/net/ipv4/ip_forward
-[ -r /proc/sys/net/bridge/bridge-nf-call-iptables ] && set -- "$@" /proc/sys/net/bridge/bridge-nf-call-iptables
-[ -r /proc/sys/net/bridge/bridge-nf-call-ip6tables ] && set -- "$@" /proc/sys/net/bridge/bridge-nf-call-ip6tables
-[ $# -eq 0 ] || values=$(cat "$@") # dash reads byte by byte, which these files do not allow
-if [ -r /proc/sys/net/ipv4/ip_forward ]; then
-  [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.ipv4.ip_forward
+for path in /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables /proc/sys/net/bridge/bridge-nf-call-ip6tables; do
+  [ ! -r "$path" ] || set -- "$@" "$path"
+done
+[ $# -eq 0 ] || values=$(cat "$@")
+for path; do
+  case $path=${values%%"$KB_NL"*} in
+    /proc/sys/net/ipv4/ip_forward=1) ;;
+    /proc/sys/net/bridge/bridge-nf-call-iptables=1) ;;
+    /proc/sys/net/bridge/bridge-nf-call-ip6tables=1) ;;
+    /proc/sys/net/ipv4/ip_forward=*) kb_fact wrong_sysctl net.ipv4.ip_forward ;;
+    /proc/sys/net/bridge/bridge-nf-call-iptables=*) kb_fact wrong_sysctl net.bridge.bridge-nf-call-iptables ;;
+    /proc/sys/net/bridge/bridge-nf-call-ip6tables=*) kb_fact wrong_sysctl net.bridge.bridge-nf-call-ip6tables ;;
+  esac
   values=${values#*"$KB_NL"}
-fi
-if [ -r /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
-  [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.bridge.bridge-nf-call-iptables
-  values=${values#*"$KB_NL"}
-fi
-if [ -r /proc/sys/net/bridge/bridge-nf-call-ip6tables ]; then
-  [ "${values%%"$KB_NL"*}" = 1 ] || kb_fact wrong_sysctl net.bridge.bridge-nf-call-ip6tables
-  values=${values#*"$KB_NL"}
-fi
+done
 found=$(awk -v name=node1 '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if ($i == name) { print $1; exit } }' /etc/hosts 2>/dev/null) || found=
 [ -n "$found" ] || found=$(timeout 2 getent ahosts node1 2>/dev/null) || found=
 found=${found%%[% "$KB_NL"]*}
@@ -240,7 +238,7 @@ if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/container
 (
 case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
 noted=
-if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi # dash reads byte by byte
+if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi
 set --
 for name in kubeadm kubelet kubectl crictl; do
   [ -f /usr/local/bin/"$name" ] && set -- "$@" /usr/local/bin/"$name"
