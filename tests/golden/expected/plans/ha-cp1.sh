@@ -793,7 +793,22 @@ KB_DETACHED
 # ---- init: kubeadm init (v1.34.2, endpoint api.example.org:6443)
 (
 kb_detach init 1620 <<'KB_DETACHED'
-exec kubeadm init --config /var/lib/kbootstrap/kubeadm.yaml --skip-token-print
+kb_static_pods() { # why those that kubeadm waited for do not run; its own error does not say
+  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
+    [ -z "$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || continue
+    echo "$kb_pod does not run on this node:"
+    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
+    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
+    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
+      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
+      tail -n 1 | tr -d '\134'
+  done
+}
+rc=0
+kubeadm init --config /var/lib/kbootstrap/kubeadm.yaml --skip-token-print || rc=$?
+[ "$rc" = 0 ] || kb_static_pods || :
+exit "$rc"
 
 KB_DETACHED
 )

@@ -797,8 +797,23 @@ kb_put /run/kbootstrap/join.yaml 0600 root:root 659 4be55770dca8fc4c6885f54f109f
 # ---- join-control-plane: kubeadm join as control plane (api.example.org:6443)
 (
 kb_detach join 1680 <<'KB_DETACHED'
+kb_static_pods() { # why those that kubeadm waited for do not run; its own error does not say
+  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
+    [ -z "$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || continue
+    echo "$kb_pod does not run on this node:"
+    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
+    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
+    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
+      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
+      tail -n 1 | tr -d '\134'
+  done
+}
 trap 'rm -f /run/kbootstrap/join.yaml' EXIT
-kubeadm join --config /run/kbootstrap/join.yaml
+rc=0
+kubeadm join --config /run/kbootstrap/join.yaml || rc=$?
+[ "$rc" = 0 ] || kb_static_pods || :
+exit "$rc"
 
 KB_DETACHED
 )

@@ -736,7 +736,9 @@ kb_put /run/kbootstrap/join.yaml 0600 root:root 532 95ce5bc82233a74bfe0a8c07e626
 (
 kb_detach join 1680 <<'KB_DETACHED'
 trap 'rm -f /run/kbootstrap/join.yaml' EXIT
-kubeadm join --config /run/kbootstrap/join.yaml
+rc=0
+kubeadm join --config /run/kbootstrap/join.yaml || rc=$?
+exit "$rc"
 
 KB_DETACHED
 )
