@@ -83,16 +83,18 @@ def drift(view: View[Facts]) -> Iterator[Difference]:
         return
     patches, have = _patches(view), view.facts.file
     lines = ((sha256(body), path, path) for path, body in patches.items())
-    changed = {path: "has another form" for path, _ in lacking(have, lines)}
-    known = {line.partition(" ")[2] for line in have}
-    gone = [p for p, _ in unwanted(have, patches) if p != kubeadm.CONFIG]
-    for path, wanted in (changed | dict.fromkeys(gone, "has none")).items():
+    held = {line.partition(" ")[2] for line in have}
+    gone = {path: "taken out" for path, _ in unwanted(have, patches) if path != kubeadm.CONFIG}
+    new = {path: "changed" if path in held else "added" for path, _ in lacking(have, lines)}
+    for path, what in (new | gone).items():
+        name = PurePosixPath(path).name
         yield Difference(
-            key=f"kubeadm.patches.{PurePosixPath(path).name}",
-            live="the patch it was made with" if path in known else "no such patch",
-            wanted=wanted if path in known else "there is one",
+            key=f"kubeadm.patches.{name}",
+            live="unset" if what == "added" else "as kubeadm applied it last",
+            wanted=what,
             node=view.node.name,
-            remedy="the next `kbootstrap upgrade` applies it",
+            message=f"kubeadm.patches: {name} was {what} since kubeadm used the patches",
+            remedy="the next `kbootstrap upgrade` applies them",
         )
 
 

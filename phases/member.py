@@ -104,9 +104,10 @@ def _damaged(view: View[Facts]) -> Iterator[Difference]:
     for path in view.facts.damaged:
         yield Difference(
             key=path,
-            live="no such file, or one that is damaged",
-            wanted="what kubeadm wrote",
+            live="missing or damaged",
+            wanted="as kubeadm wrote it",
             node=view.node.name,
+            message=f"{path} is missing or damaged",
             remedy=_repair(view.node, path),
         )
 

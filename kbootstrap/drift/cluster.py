@@ -125,6 +125,8 @@ def _strangers(cluster: Cluster, api: Observed) -> Iterator[Difference]:
                 key=f"nodes.{node.name}",
                 live=f"node {node.name} ({node.address or 'no address'})",
                 wanted="no such node",
+                message=f"the inventory has no node {node.name} ({node.address or 'no address'}),"
+                " which is in the cluster",
                 remedy=f"add it to the inventory again; to remove it from the cluster,"
                 f" run `kbootstrap reset {node.name}` before its lines are removed",
             )

@@ -17,6 +17,7 @@ class Difference:
         wanted: what the inventory says.
         node: the node it was found on; empty if it is the whole cluster's.
         fixed: a live cluster cannot change it.
+        message: the line for people, where key and values do not make a sentence.
         remedy: the commands that bring the cluster there; empty if there are none yet.
 
     """
@@ -26,12 +27,16 @@ class Difference:
     wanted: str
     node: str = ""
     fixed: bool = False
+    message: str = ""
     remedy: str = ""
 
     @property
     def text(self) -> str:
         """One line for people."""
-        return f"{self.key}: the cluster has {self.live}, the inventory says {self.wanted}"
+        return (
+            self.message
+            or f"{self.key}: the cluster has {self.live}, the inventory says {self.wanted}"
+        )
 
 
 def shown(value: object) -> str:
