@@ -107,8 +107,8 @@ def errors_markdown() -> str:
 
 def _errors() -> Iterator[str]:
     yield from _head("Errors", "errors")
-    yield "Every error has a code that never changes its meaning, and says what to do next. An error"
-    yield "from a node names the node and the phase."
+    yield "Every error has a code that never changes its meaning, and says what to do next."
+    yield "An error on a node names the node and the phase."
     yield from ("", "## Exit status", "", "| status | meaning |", "|---|---|")
     yield from (f"| {int(status)} | {meaning} |" for status, meaning in _MEANINGS.items())
     for title, group in _grouped():
