@@ -52,9 +52,9 @@ _MEANINGS = {
     ExitCode.UNREACHABLE: "a node cannot be reached, or refuses the login",
     ExitCode.FAILED: "a phase failed, or a node is not fit",
     ExitCode.REFUSED: "refused: it could harm what must not be touched",
+    ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
     ExitCode.DIFFERS: "the live cluster differs from the inventory in settings that `up` does not "
     "change yet; they are listed",
-    ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
     ExitCode.INTERNAL: "a bug in kbootstrap",
     ExitCode.INTERRUPTED: "interrupted; the same command resumes",
 }
