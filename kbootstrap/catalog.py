@@ -46,25 +46,25 @@ _WARNINGS = ("KB15", "KB16", "KB318")
 
 _MEANINGS = {
     ExitCode.DONE: "done; or the question was answered",
-    ExitCode.USAGE: "the inventory or a flag is wrong; no machine was contacted",
+    ExitCode.USAGE: "the inventory or a flag is wrong; no node was contacted",
     ExitCode.NOTHING_TO_DO: "nothing to do (only with `--exit-code`)",
     ExitCode.CHANGES_PENDING: "a dry run found changes (only with `--exit-code`)",
-    ExitCode.UNREACHABLE: "a machine cannot be reached, or refuses us",
-    ExitCode.FAILED: "a phase failed, or a machine is not fit",
+    ExitCode.UNREACHABLE: "a node cannot be reached, or refuses the login",
+    ExitCode.FAILED: "a phase failed, or a node is not fit",
     ExitCode.REFUSED: "refused: it could harm what must not be touched",
+    ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
     ExitCode.DIFFERS: "the live cluster differs from the inventory in settings that `up` does not "
     "change yet; they are listed",
-    ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
     ExitCode.INTERNAL: "a bug in kbootstrap",
-    ExitCode.INTERRUPTED: "interrupted; the same command goes on",
+    ExitCode.INTERRUPTED: "interrupted; the same command resumes",
 }
 
 _SECTIONS = {
     "KB10": "The inventory",
     "KB15": "Warnings about the inventory",
     "KB19": "The command line",
-    "KB2": "Reaching a machine",
-    "KB3": "A machine or a step",
+    "KB2": "Reaching a node",
+    "KB3": "A node or a step",
     "KB4": "Refused",
     "KB5": "Trust",
     "KB6": "Interrupted",
@@ -107,8 +107,8 @@ def errors_markdown() -> str:
 
 def _errors() -> Iterator[str]:
     yield from _head("Errors", "errors")
-    yield "Every error has a code that never changes its meaning, names the machine and the phase,"
-    yield "and says what to do next."
+    yield "Every error has a code that never changes its meaning, and says what to do next."
+    yield "An error on a node names the node and the phase."
     yield from ("", "## Exit status", "", "| status | meaning |", "|---|---|")
     yield from (f"| {int(status)} | {meaning} |" for status, meaning in _MEANINGS.items())
     for title, group in _grouped():

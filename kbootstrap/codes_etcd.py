@@ -17,7 +17,7 @@ ETCD_REFUSED = Code(
 ETCD_UNSETTLED = Code(
     "KB362",
     "an etcd member is not healthy in time",
-    "Look at the members named above with `crictl ps -a --name etcd` on their machines and mend "
+    "Look at the members named above with `crictl ps -a --name etcd` on their machines and fix "
     "them; then run the same command again, which goes on waiting.",
 )
 SNAPSHOT_FAILED = Code(
@@ -29,7 +29,7 @@ SNAPSHOT_FAILED = Code(
 RESTORE_FAILED = Code(
     "KB364",
     "etcd's own tool did not restore the snapshot",
-    "Read its words above; the old data is still there. Mend the cause on {node} and run the same "
+    "Read its words above; the old data is still there. Fix the cause on {node} and run the same "
     "command again, which goes on where it stopped.",
 )
 
@@ -81,7 +81,7 @@ HOLDS_CLUSTER = Code(
 NOT_WIPED = Code(
     "KB438",
     "the external etcd cannot be wiped",
-    "Take the whole cluster down with it, while the client certificate of `etcd.external` is on "
+    "Reset the whole cluster with this flag while the client certificate of `etcd.external` is on "
     "the first control plane; or run `etcdctl del --prefix PREFIX/` yourself.",
 )
 RESTORE_BEGUN = Code(

@@ -39,9 +39,9 @@ SAME_MACHINE = Code(
 )
 CLONED = Code(
     "KB318",
-    "two machines have the same machine-id",
+    "two nodes have the same machine-id",
     "On all of them but one: `rm /etc/machine-id && systemd-machine-id-setup`, then reboot; DHCP "
-    "servers and some pod networks take such machines for one.",
+    "servers and some pod networks take such nodes for one.",
 )
 PODS_DOWN = Code(
     "KB325",

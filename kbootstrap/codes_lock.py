@@ -12,13 +12,13 @@ LOCKED = Code(
 LOCK_LOST = Code(
     "KB411",
     "the lock was taken from this run",
-    "Nothing is lost: what was begun on the nodes goes on there. Wait until the other run is done "
-    "(`kbootstrap status` shows it), then run the same command again.",
+    "Nothing is lost: commands that were started on the nodes continue there. Wait until the other "
+    "run is done (`kbootstrap status` shows it), then run the same command again.",
 )
 NOT_RENEWED = Code(
     "KB412",
     "this run could not renew its lock in time",
-    "Another run may take the lock from now on, so this one changes nothing more; what was begun "
-    "on the nodes goes on there. Restore the connection to the places named above, then run the "
-    "same command again.",
+    "Another run may take the lock from now on, so this one changes nothing more; commands "
+    "that were started on the nodes continue there. Restore the connection to the places named "
+    "above, then run the same command again.",
 )

@@ -36,7 +36,7 @@ NOT_GONE = Code(
 STEP_FAILED = Code(
     "KB300",
     "a step failed on a node",
-    "Read the command's own words above, mend the cause on {node}, and run the same command "
+    "Read the command's own words above, fix the cause on {node}, and run the same command "
     "again; it goes on where it stopped.",
 )
 NOT_ROOT = Code(
@@ -63,7 +63,7 @@ RUNTIME_MISSING = Code(
 RUNTIME_DOWN = Code(
     "KB305",
     "the container runtime does not answer",
-    "Look at it on {node} with `journalctl -u containerd -u crio -n 50`, mend it, then run the "
+    "Look at it on {node} with `journalctl -u containerd -u crio -n 50`, fix it, then run the "
     "same command again.",
 )
 PORT_TAKEN = Code(
@@ -97,7 +97,7 @@ WRONG_VERSION = Code(
 )
 PROGRAM_MISSING = Code(
     "KB311",
-    "a program is not to be had",
+    "a binary is not available",
     "Check `programs` in the inventory: the folder must hold kubeadm, kubelet and kubectl (and "
     "crictl, or a crictl_url), or the release site must answer.",
 )
@@ -109,19 +109,19 @@ CONFIG_REFUSED = Code(
 PREFLIGHT = Code(
     "KB321",
     "kubeadm's preflight checks failed",
-    "Mend what the checks name on {node}; if you know a check is wrong for this machine, put its "
+    "Fix what the checks name on {node}; if you know a check is wrong for this machine, put its "
     "name into `ignore_preflight`. Then run the same command again.",
 )
 INIT_FAILED = Code(
     "KB322",
     "kubeadm init failed",
-    "Look on {node} at `journalctl -u kubelet -n 50` and `crictl ps -a`; mend the cause and run "
+    "Look on {node} at `journalctl -u kubelet -n 50` and `crictl ps -a`; fix the cause and run "
     "the same command again, which finishes what was begun.",
 )
 JOIN_FAILED = Code(
     "KB323",
     "kubeadm join failed",
-    "Look on {node} at `journalctl -u kubelet -n 50`; mend the cause and run the same command "
+    "Look on {node} at `journalctl -u kubelet -n 50`; fix the cause and run the same command "
     "again, which asks, clears the half-done join and repeats it (`--yes` for scripts).",
 )
 IMAGE_PULL = Code(
@@ -155,7 +155,7 @@ DRAIN_BLOCKED = Code(
 NOT_ROLLED_OUT = Code(
     "KB334",
     "a workload of the pod network does not run",
-    "Read the pods' own words above; correct the image, the registry or the manifest, then run "
+    "Read the pods' messages above; correct the image, the registry or the manifest, then run "
     "the same command again. `kubectl get events -A` shows more.",
 )
 DRAIN_REFUSED = Code(
@@ -168,7 +168,7 @@ NO_SECOND_ADDRESS = Code(
     "KB354",
     "a node of a dual-stack cluster has no address of the second family",
     "Write `second_address: ADDRESS` under {node} in the inventory, with one of its addresses that "
-    "the other nodes reach; or give the machine one; or name one family under `network`.",
+    "the other nodes reach; or give the node one; or name one family under `network`.",
 )
 NOT_SETTLED = Code(
     "KB340",
@@ -179,7 +179,7 @@ NOT_SETTLED = Code(
 BLOCKED = Code(
     "KB341",
     "not started, because something before it failed",
-    "Mend the first error and run the same command again.",
+    "Fix the first error and run the same command again.",
 )
 
 OWN_DISK = Code(
@@ -231,7 +231,7 @@ STILL_THERE = Code(
 )
 ORPHAN_RUN = Code(
     "KB408",
-    "a command of an earlier run goes on, and its record is gone",
+    "a command of an earlier run still runs, and its record is gone",
     "Stop it on {node} with the command above, then run the same command again. If it was kubeadm, "
     "what it left is then refused as unknown (KB401): remove that with `kubeadm reset`.",
 )
@@ -253,7 +253,8 @@ CHECKSUM = Code(
 INTERRUPTED = Code(
     "KB601",
     "interrupted",
-    "Nothing is lost: what was begun on the nodes goes on there. Run the same command again.",
+    "Nothing is lost: commands that were started on the nodes continue there. Run the same command "
+    "again.",
 )
 
 # KB9xx are our own mistakes

@@ -6,7 +6,7 @@ UPGRADE_FAILED = Code(
     "KB350",
     "kubeadm upgrade failed",
     "Look on {node} at kubeadm's words above, `crictl ps -a` and `journalctl -u kubelet -n 50`; "
-    "mend the cause and run the same command again. The node stays cordoned meanwhile.",
+    "fix the cause and run the same command again. The node stays cordoned meanwhile.",
 )
 MANIFEST_LOST = Code(
     "KB351",

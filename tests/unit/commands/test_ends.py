@@ -8,7 +8,8 @@ import pytest
 
 from kbootstrap import codes_lock, codes_ssh
 from kbootstrap import codes_phase as codes
-from kbootstrap.commands import reset
+from kbootstrap.action import Risk
+from kbootstrap.commands import reset, up
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.screens import PlainScreen
@@ -123,3 +124,16 @@ def test_yes_needs_no_answer_but_for_the_cluster_itself() -> None:
         with pytest.raises(RefusedError, match=r"the whole cluster demo.*--yes is not enough"):
             reset._confirm(yes, HA, all_control_planes)  # noqa: SLF001
         reset._confirm(replace(yes, destroy_cluster=True), HA, all_control_planes)  # noqa: SLF001
+
+
+def test_clearing_a_half_done_join_is_asked_for_or_told_by_yes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    clears = replace(word("one", "a"), risk=Risk.DESTROY)
+    plan = Plan((Step("w1", toy("one"), (clears,)),))
+    with pytest.raises(RefusedError, match=r"kubeadm reset on w1, and nobody can be asked"):
+        up._confirm(OPTIONS, HA, plan)  # noqa: SLF001
+    for asked_for in (replace(OPTIONS, yes=True), replace(OPTIONS, dry_run=True)):
+        up._confirm(asked_for, HA, plan)  # noqa: SLF001
+    up._confirm(OPTIONS, HA, CHANGES)  # noqa: SLF001

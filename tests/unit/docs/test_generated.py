@@ -9,7 +9,8 @@ from kbootstrap.model.load import load_with_warnings
 
 TOP = Path(__file__).parents[3]
 DOCS = TOP / "docs"
-PAGES = sorted([*DOCS.glob("*.md"), TOP / "README.md", TOP / "CHANGELOG.md"])
+TOP_PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")
+PAGES = sorted([*DOCS.glob("*.md"), *(TOP / name for name in TOP_PAGES)])
 INVENTORIES = [
     (path, block)
     for path in PAGES
@@ -60,3 +61,14 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
     missing = [t for t in targets if "://" not in t and not (path.parent / t).exists()]
     assert missing == []
+
+
+def test_a_promise_names_tests_that_exist() -> None:
+    """Each row of docs/promises.md; a name without a file is of the file before it."""
+    rows = [row for row in (DOCS / "promises.md").read_text().splitlines() if ".py" in row]
+    assert len(rows) > 15
+    for row in rows:
+        text = ""
+        for file, test in re.findall(r"`([\w/]+\.py)?(?:::(\w+))?`", row):
+            text = (TOP / "tests" / file).read_text() if file else text
+            assert f"def {test}(" in text or not test, f"{file}::{test}"
