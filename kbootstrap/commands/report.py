@@ -158,10 +158,9 @@ class Report:
             elif self._options.verbose:
                 self._print_json(record)
         self._keep({"event": "end", "seconds": round(time.monotonic() - self._start, 3)})
-        self.close()
 
     def close(self) -> None:
-        """Close journal and log file."""
+        """Close journal and log file; the error that ended a run comes after `end`."""
         for stream in (self._journal, self._log):
             if stream:
                 stream.close()

@@ -25,7 +25,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
-from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity
+from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity, init
 from phases.reset import LEAVE
 from phases.reset_clean import CLEAN, kept
 
@@ -70,7 +70,7 @@ def _go(
         session.bits = _said(options, cluster, session.bits)
         held = before_reset(session, ends=ends)
         if phases is RESET_ALL or options.destroy_cluster:
-            asked = tuple(node for node in nodes if not _leaves(session, node))
+            asked = tuple(node for node in nodes if not _has_nothing_to_keep(session, node))
             phases = snapshot_first(session, asked, phases, LABEL)
         stop_on((*_alive(session, nodes, options), *session.check(nodes, phases)), report)
         plan = session.plan(nodes, phases)
@@ -111,10 +111,14 @@ def _other_roles(session: Session, nodes: tuple[Node, ...]) -> Iterator[Differen
                 yield difference
 
 
-def _leaves(session: Session, node: Node) -> bool:
-    """Whether an earlier run's ``kubeadm reset`` goes on there: that run took a snapshot before."""
+def _has_nothing_to_keep(session: Session, node: Node) -> bool:
+    """Whether the node's etcd needs no snapshot, and may be unable to give one.
+
+    An earlier run's ``kubeadm reset`` goes on there, and that run took a snapshot before; or
+    ``kubeadm init`` goes on, so there has never been a cluster.
+    """
     facts = session.snapshots[node.name].facts.get(LEAVE.id)
-    return facts is not None and facts.run == "running"
+    return facts is not None and (facts.run == "running" or init.RUN in facts.unit)
 
 
 def _say_what_stays(session: Session, left: Mapping[Node, tuple[str, ...]]) -> None:

@@ -3,10 +3,10 @@
 import json
 import random
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from tests.lab.node import Node
 from tests.lab.shell import wait_until
 
 FAULTS = 6  # in each upgrade; the last command is left alone
-WAIT = (2.0, 45.0)  # seconds of a run until its fault
+WAIT = (2.0, 45.0)  # seconds until the next fault
+KILLED = 0.5  # the share of faults that kill the run
 SETTLE = 60.0  # seconds after a boot in which its static pods may still be starting
 DRAIN = "drain the node"
 # What a run may say while a node boots: it is away, or its API server, etcd or kubelet is not up
@@ -31,13 +32,12 @@ BOOTING = frozenset(
 class Run:
     """One command that was said, and what was done to it."""
 
-    fault: str
-    node: str
-    after: float
+    faults: list[str] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)  # of the faults, by the wall clock
     seconds: float = 0.0
     status: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
-    booted: float = 0.0  # when the node that was rebooted was up again; by the wall clock
+    booted: float = 0.0  # when the node rebooted last was up again; by the wall clock
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -48,54 +48,48 @@ class Run:
         told = "; ".join(
             f"{e['code']} {e['node']} {e['phase']}: {e['message']}" for e in self.errors
         )
-        what = f"{self.fault} {self.node}".strip()
-        return (
-            f"{what} at {self.after:.1f} s, ended {self.status} after {self.seconds:.1f} s {told}"
-        )
+        what = ", ".join(self.faults) or "no fault"
+        return f"{what}; ended with {self.status} after {self.seconds:.1f} s {told}".rstrip()
 
 
 def upgrade(site: Site, words: list[str], seed: int) -> list[Run]:
-    """Say the command until it is done; the first FAULTS times something happens meanwhile."""
+    """Say the command until it is done; FAULTS times a run is killed or a node reboots."""
     dice = random.Random(seed)  # noqa: S311 - no secret
     done: list[Run] = []
     while not (done and done[-1].status == 0):
         assert len(done) < FAULTS + 4, "\n".join(map(str, done))
-        fault = dice.choice(["kill9", "reboot"]) if len(done) < FAULTS else ""
-        node = dice.choice(site.lab.nodes)
-        run = Run(fault, node.name if fault == "reboot" else "", dice.uniform(*WAIT))
-        _say(site, words, run, node)
+        run = Run()
+        _say(site, words, run, dice, FAULTS - sum(len(before.faults) for before in done))
         print(f"  {run}", flush=True)
         done.append(run)
     return done
 
 
-def _say(site: Site, words: list[str], run: Run, node: Node) -> None:
+def _say(site: Site, words: list[str], run: Run, dice: random.Random, faults: int) -> None:
     out = site.folder / "run.jsonl"
     start = time.monotonic()
     with out.open("w") as file:
         process = subprocess.Popen(
             site.command(*words), stdout=file, stderr=subprocess.STDOUT, env=site.environment()
         )
-        try:
-            process.wait(run.after if run.fault else SECONDS)
-            run.fault = run.node = ""  # it ended before
-        except subprocess.TimeoutExpired:
-            _break(process, run, node)
+        while process.poll() is None:
+            after = dice.uniform(*WAIT) if len(run.faults) < faults else SECONDS
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(after)
+                break
+            run.moments.append(time.time())
+            at = f"at {time.monotonic() - start:.1f} s"
+            if dice.random() < KILLED:
+                run.faults.append(f"kill -9 {at}")
+                process.kill()
+                process.wait()
+            else:
+                node = dice.choice(site.lab.nodes)
+                run.faults.append(f"reboot of {node.name} {at}")
+                node.reboot()
+                run.booted = time.time()
     run.status, run.seconds = process.returncode, time.monotonic() - start
     run.events = list(_events(out))
-
-
-def _break(process: "subprocess.Popen[bytes]", run: Run, node: Node) -> None:
-    if run.fault == "kill9":
-        process.kill()
-        process.wait()
-        return
-    assert run.fault == "reboot", "the last command does not end"
-    job = threading.Thread(target=node.reboot)
-    job.start()
-    job.join()
-    run.booted = time.time()
-    process.wait(SECONDS)
 
 
 def _events(path: Path) -> Iterator[dict[str, Any]]:
@@ -119,12 +113,13 @@ def false_errors(runs: list[Run]) -> list[str]:
 
 
 def drains_cut_short(runs: list[Run]) -> Counter[str]:
-    """Node -> how often a drain was under way there when the run was killed or a node rebooted."""
+    """Node -> how often a drain was under way there when a run was killed or a node rebooted."""
     found: Counter[str] = Counter()
     for run in runs:
-        last = {event["node"]: event for event in run.events if event["event"] in ACTIVE}
-        if run.fault:
-            found.update(n for n, e in last.items() if e.get("text") == DRAIN)
+        for moment in run.moments:
+            before = [e for e in run.events if e["event"] in ACTIVE and e["at"] < moment]
+            last = {event["node"]: event.get("text") for event in before}
+            found.update(node for node, text in last.items() if text == DRAIN)
     return found
 
 

@@ -92,9 +92,10 @@ def test_e_a_reset_ends_an_init_under_way(site: Site) -> None:
         operator.communicate()
     assert runs(node, "[k]ubeadm init")
 
-    site.ok(*DESTROY)
-
-    node.exec("systemctl stop freezer")
+    try:
+        site.ok(*DESTROY)
+    finally:
+        node.exec("systemctl stop freezer")
     assert node.exec("systemctl list-units --all --plain 'kbootstrap-*' --no-legend").stdout == ""
     for name in ("kubeadm init", "kube-apiserver", "kubelet"):
         assert not runs(node, f"[{name[0]}]{name[1:]}"), name

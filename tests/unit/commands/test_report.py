@@ -3,7 +3,8 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
@@ -28,6 +29,9 @@ from kbootstrap.model.lock import Seen
 from phases import UP
 from tests.unit.engine.toys import HA, toy, word
 from tests.unit.model.test_lock import ME
+
+if TYPE_CHECKING:
+    from kbootstrap.commands.session import Session
 
 FAILED = PhaseError(codes.STEP_FAILED, "it broke", detail="why\nindeed", where=Where("w1", "host"))
 BLOCKED = PhaseError(codes.BLOCKED, "not started")
@@ -115,6 +119,15 @@ def test_who_holds_the_lock_is_shown(
     else:
         record = json.loads(said)
         assert (record["place"], record["age"], record["holder"]) == ("cp1", 3, "alice")
+
+
+def test_the_error_that_ends_a_run_is_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    report = Report(Options(inventory=Path("x"), log_file=log), PlainScreen(0))
+    report.end(cast("Session", SimpleNamespace(meter=SimpleNamespace(snapshot=dict))))
+    report.error(FAILED)
+    report.close()
+    assert f"code={FAILED.code.id}" in log.read_text()
 
 
 def test_the_table_at_the_end_is_short() -> None:
