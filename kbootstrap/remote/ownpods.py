@@ -12,6 +12,10 @@ from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.podreasons import Patience
 from kbootstrap.wait import until
 
+# For a pod to be made at all: a manifest that is damaged, or a DaemonSet that is not there, makes
+# none, while the kubelet and the controllers need seconds.
+ABSENT_SECONDS = 60
+
 
 def await_own_pods(reader: KubeReader, action: AwaitPods) -> None:
     """Wait until the pods run on the node.
@@ -28,7 +32,9 @@ def await_own_pods(reader: KubeReader, action: AwaitPods) -> None:
         nonlocal down
         down = reader.observe().pods_down(action.node, action.pods, action.also)
         found = [reason for pod in down for reason in pod.reasons]
-        return not down or bool(patience.look(found, time.monotonic()))
+        now = time.monotonic()
+        absent = now - start > ABSENT_SECONDS and any(not pod.pod for pod in down)
+        return not down or absent or bool(patience.look(found, now))
 
     until(settled, action.seconds)
     if down:

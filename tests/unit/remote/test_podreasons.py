@@ -247,3 +247,12 @@ def test_at_the_deadline_what_is_missing_is_named() -> None:
         wait(Reader(()), seconds=0)
     assert "kube-proxy" in caught.value.message
     assert caught.value.detail == f"kube-proxy: {NO_POD[0].text}"
+
+
+def test_a_pod_that_nobody_makes_ends_it_before_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ownpods, "ABSENT_SECONDS", 0)
+
+    with pytest.raises(PhaseError, match="not running on n1 after 0 s: kube-proxy"):
+        wait(Reader(()), seconds=300)
