@@ -29,9 +29,9 @@ class Api:
         """Requests to the API server."""
         return self._reader.http
 
-    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
-        """The cluster now, and how these objects are in it."""
-        return self._reader.observe(manifests)
+    def observe(self, manifests: tuple[Document, ...] = (), since: float = 0.0) -> Observed:
+        """The cluster at a moment after ``since``, and how these objects are in it."""
+        return self._reader.observe(manifests, since)
 
     def held_pods(self) -> tuple[Held, ...]:
         """The pods that a drain would refuse to evict."""

@@ -58,7 +58,7 @@ class Wire(Protocol):
 class Api(Protocol):
     """The cluster's API, once there is one."""
 
-    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed: ...
+    def observe(self, manifests: tuple[Document, ...] = (), since: float = 0.0) -> Observed: ...
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None: ...
 
@@ -104,6 +104,7 @@ class StepRunner:
     planned: Mapping[str, Step]
     slots: dict[str, str] = field(default_factory=dict)
     _tries: int = 0  # of this run on this node; a detached command belongs to one of them
+    _acted: float = 0.0  # when our last action ended; what the API said before is out of date
     _met: bool = False  # a script of ours was sent there
 
     def run(self, phase: AnyPhase) -> int:
@@ -142,17 +143,20 @@ class StepRunner:
         except LostError as error:
             self._recover(phase, error)
             return error
+        finally:
+            self._acted = time.monotonic()
         return None
 
     def view(self, phase: AnyPhase) -> View[object]:
         """What a plan of the phase looks at now."""
         api = self.world.api() if phase.api else None
         seed, ca = self.world.seed()
+        manifests = phase.observed_manifests(self.world.bits()) if api else ()
         return View(
             cluster=self.world.cluster,
             node=self.node,
             facts=self.snapshot.facts.get(phase.id) or phase.facts(),
-            api=api.observe(phase.observed_manifests(self.world.bits())) if api else NOTHING,
+            api=api.observe(manifests, self._acted) if api else NOTHING,
             seed=seed,
             ca=ca,
             bits=self.world.bits(),

@@ -33,6 +33,7 @@ from kbootstrap.remote.kubeobjects import (
 from kbootstrap.remote.workloads import Paths, is_applied, rolled_out, workload_of
 
 FRESH = 0.5  # seconds an observation serves concurrent steps
+NEVER: tuple[float, float, None] = (0.0, 0.0, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +89,23 @@ class KubeReader:
         self.paths = Paths(http)
         self._asks, self._etcd = asks, etcd
         self._lock = threading.Lock()
-        self._seen: dict[tuple[Document, ...], tuple[float, Observed]] = {}
+        # When the request for each answer began and ended, by the monotonic clock.
+        self._seen: dict[tuple[Document, ...], tuple[float, float, Observed]] = {}
 
-    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+    def observe(self, manifests: tuple[Document, ...] = (), since: float = 0.0) -> Observed:
         """The cluster now, and how these objects are in it.
 
-        Steps that ask the same within half a second share one answer.
+        Steps that ask the same within half a second share one answer, but never one that was
+        begun before ``since``, by the monotonic clock: the caller changed something until then.
         """
         with self._lock:
-            seen = self._seen.get(manifests)
-            if seen and time.monotonic() - seen[0] < FRESH:
-                return seen[1]
+            began, ended, observed = self._seen.get(manifests, NEVER)
+            if observed is not None and began >= since and time.monotonic() - ended < FRESH:
+                return observed
+            began = time.monotonic()
             with _looking():
                 observed = self._observe(manifests)
-            self._seen[manifests] = (time.monotonic(), observed)
+            self._seen[manifests] = (began, time.monotonic(), observed)
             return observed
 
     def held_pods(self) -> tuple[Held, ...]:

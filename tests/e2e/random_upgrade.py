@@ -25,6 +25,7 @@ DRAIN = "drain the node"
 # yet, or what is left to do was not printed.
 BOOTING = frozenset(
     {"KB201", "KB207", "KB300", "KB324", "KB330", "KB331", "KB350", "KB360", "KB403", "KB412"}
+    | {"KB601"}  # of the steps that a run gave up with KB412
 )
 
 

@@ -1,6 +1,8 @@
 """Plans are carried out in order, side by side, and a failure stops only what needs it."""
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -299,3 +301,16 @@ def test_what_changes_after_our_first_script_is_our_own_doing() -> None:
     outcomes = site.run()
 
     assert code(outcomes["w1", "one"]) == code(outcomes["w1", "two"]) == ""
+
+
+def test_a_step_that_acted_takes_no_older_answer_of_the_api() -> None:
+    """Another step's wait had asked just before, and its answer was shared: KB340 for nothing."""
+    site = Site(replace(toy("one", "a"), api=True, on=on_first))
+    assert site.api is not None
+    start = time.monotonic()
+
+    site.run()
+
+    before, after = site.api.since
+    assert before == 0
+    assert after > start

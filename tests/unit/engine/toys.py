@@ -154,10 +154,12 @@ class FakeApi:
 
     def __init__(self, log: list[str], slots: Mapping[str, str]) -> None:
         self._log, self._slots = log, slots
+        self.since: list[float] = []  # of each observation
 
-    def observe(self, manifests: tuple[Document, ...] = ()) -> Observed:
+    def observe(self, manifests: tuple[Document, ...] = (), since: float = 0.0) -> Observed:
         """An empty cluster."""
         del manifests
+        self.since.append(since)
         return NOTHING
 
     def perform(self, action: ApiAction, slots: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Objects of CNI manifests: how they are read, when they run, and the wait for them."""
 
 import itertools
+import time
 from typing import Any, cast
 
 import pytest
@@ -86,6 +87,18 @@ def test_an_observation_holds_the_manifests_that_are_asked_for_whatever_was_aske
     assert seen.applied == {manifest_ref(NET)}
     assert seen.rolled_out == {("DaemonSet", "x", "net")}
     assert reader.observe((OTHER,)).applied == frozenset()
+
+
+def test_what_was_asked_before_a_change_does_not_count_after_it() -> None:
+    """Another step of the run may have asked just before, or still wait for its answer."""
+    server = cluster(**{NET_PATH: UP})
+    reader = KubeReader(cast("KubeHttp", server))
+
+    reader.observe((NET,))
+    reader.observe((NET,))
+    assert server.asked.count(NET_PATH) == 1
+    reader.observe((NET,), since=time.monotonic())
+    assert server.asked.count(NET_PATH) == 2
 
 
 def test_an_object_is_one_request_and_a_group_version_is_discovered_once() -> None:
