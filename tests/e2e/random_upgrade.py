@@ -108,9 +108,20 @@ def false_errors(runs: list[Run]) -> list[str]:
         found += [
             f"{run}\n{json.dumps(error, indent=1)}"
             for error in run.errors
-            if error["code"] not in BOOTING or error["at"] > booted + SETTLE
+            if error["code"] not in BOOTING or _failed_at(run, error) > booted + SETTLE
         ]
     return found
+
+
+def _failed_at(run: Run, error: dict[str, Any]) -> float:
+    """When the step failed whose error is reported at the end of the run."""
+    place = (error["node"], error["phase"])
+    failed = [
+        event["at"]
+        for event in run.events
+        if event.get("state") == "failed" and (event["node"], event["phase"]) == place
+    ]
+    return float(max(failed, default=error["at"]))
 
 
 def drains_cut_short(runs: list[Run]) -> Counter[str]:
