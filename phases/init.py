@@ -21,6 +21,7 @@ from kbootstrap.model.etcd import prefix
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.render import render
+from phases import identity
 
 RUN = "init"
 UPGRADES = "upgrade-"  # begins the names of detached upgrades; the release follows
@@ -67,6 +68,7 @@ class Facts(Progress):
     """What the probe prints."""
 
     begun: bool = False  # /etc/kubernetes holds something of an init
+    restoring: bool = False  # a restore of etcd holds the manifests, which `identity` reports
     upgrading: tuple[str, ...] = ()  # releases to which a kubeadm upgrade runs, or was cut short
 
 
@@ -79,7 +81,9 @@ def progress(cluster: Cluster, node: Node) -> str:
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    return progress(cluster, node) + render("kubeadm/init_probe.sh.j2", upgrades=UPGRADES)
+    return progress(cluster, node) + render(
+        "kubeadm/init_probe.sh.j2", upgrades=UPGRADES, restore=identity.RESTORE
+    )
 
 
 def standing(view: View[Any]) -> Standing:
@@ -222,7 +226,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
 
     A version also before kubeadm upgrade has stored it, and where no node is drained.
     """
-    if holds(view) and standing(view) is Standing.DAMAGED:
+    if holds(view) and standing(view) is Standing.DAMAGED and not view.facts.restoring:
         yield _damaged(view)
     for release in view.facts.upgrading:
         if Version.parse(release) > view.cluster.version:

@@ -311,6 +311,7 @@ for path in /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf /etc/kuberne
   [ -e "$path" ] && kb_fact here "$path"
 done
 if grep -qs kubelet-client-current.pem /etc/kubernetes/kubelet.conf; then kb_fact finalized 1; fi
+[ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 if [ -e /etc/kubernetes/pki/ca.crt ] || [ -e /etc/kubernetes/admin.conf ]; then kb_fact begun 1; fi
 for run in "$KB_STATE"/run/upgrade-*; do
   [ -e "$run" ] || break
