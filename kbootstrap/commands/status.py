@@ -31,8 +31,9 @@ def status(options: Options, report: Report) -> ExitCode:
         members, etcd_error = _members(session) if observed.reachable else ((), None)
         locks = [found for found in session.lock.found(lease=observed.reachable) if found[1].held]
         session.gather(None)
-        rows = [_row(session, node, observed) for node in nodes]
-        left = session.differences(node for node in nodes if node.name in session.snapshots)
+        rows = [_row(session, node, observed, known=api_error is None) for node in nodes]
+        probed = [node for node in nodes if node.name in session.snapshots]
+        left = session.differences(probed) if api_error is None else ()
     finally:
         report.end(session)
         session.close()
@@ -82,7 +83,8 @@ def _pods(cluster: Cluster, node: Node, observed: Observed) -> str:
 Row = dict[str, str]
 
 
-def _row(session: Session, node: Node, observed: Observed) -> Row:
+def _row(session: Session, node: Node, observed: Observed, *, known: bool) -> Row:
+    """One node; what is to do is ``known`` only if the API answered or there is none yet."""
     snapshot = session.snapshots.get(node.name)
     seen = observed.node(node.name)
     record = checkpoint.read(snapshot.state).get("phases", {}) if snapshot else {}
@@ -96,7 +98,7 @@ def _row(session: Session, node: Node, observed: Observed) -> Row:
         "state": state + (", cordoned" if seen and seen.unschedulable else ""),
         "kubelet": seen.kubelet_version if seen else "",
         "pods": _pods(session.cluster, node, observed) if seen else "",
-        "to do": _todo(session, node) if snapshot else "",
+        "to do": _todo(session, node) if snapshot and known else "",
         "last phase": f"{last[0]} {last[1]['at']}".strip(),
     }
 
