@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.site import REAL_ROOT, VERSION, Site, real_programs
+from tests.e2e.site import VERSION, Site, need_binaries, real_programs
 from tests.lab import Lab
 from tests.standin.build import build
 
@@ -63,8 +63,9 @@ def new_site(lab: Lab, kind: str, folder: Path, **fields: Any) -> Site:
     if kind == "real":
         found = real_programs(version)
         assert found is not None
+        need_binaries(found)
         programs = found
-        repository = lab.registry.push_kubernetes(REAL_ROOT, version)
+        repository = lab.registry.push_kubernetes(found, version)
     else:
         programs = folder / "programs"
         build(version, programs)

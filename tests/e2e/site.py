@@ -16,9 +16,10 @@ import yaml
 from kbootstrap.model.document import merged
 from tests.lab import Lab
 from tests.lab.node import Node
+from tests.lab.registry import COMPONENTS, ETCD, KUBERNETES
+from tests.lab.shell import LabError
 
 VERSION = "v1.34.2"
-REAL_ROOT = Path("/opt/kbootstrap-lab")
 ETCD_TAG = "3.5.30-0"
 
 
@@ -30,8 +31,22 @@ def real_programs(version: str = VERSION) -> Path | None:
     if os.environ.get("KBOOTSTRAP_E2E") == "standin":
         return None
     said = os.environ.get("KBOOTSTRAP_LAB_KUBERNETES")
-    folder = Path(said) if said else REAL_ROOT / "kubernetes" / version
+    folder = Path(said) if said else KUBERNETES / version
     return folder if (folder / "kubeadm").is_file() else None
+
+
+def need_binaries(directory: Path) -> None:
+    """Raise LabError, with every path, if a real binary that a cluster needs is missing."""
+    kubernetes = ("kubeadm", "kubelet", "kubectl", *COMPONENTS, "pause")
+    wanted = [directory / name for name in kubernetes]
+    wanted += [ETCD / name for name in ("etcd", "etcdctl", "etcdutl")]
+    missing = [path for path in wanted if not path.is_file()]
+    if missing:
+        lines = "\n".join(f"  {path}" for path in missing)
+        raise LabError(
+            f"{len(missing)} of {len(wanted)} binaries of a real Kubernetes are missing:\n{lines}\n"
+            "Add them, or set KBOOTSTRAP_E2E=standin to use the stand-in."
+        )
 
 
 @dataclass(frozen=True)

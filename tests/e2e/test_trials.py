@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.site import REAL_ROOT, Result, Site, real_programs
+from tests.e2e.site import Result, Site, real_programs
 from tests.e2e.upgrades import runs, started
 from tests.faults.invariants import MEMBERS
 from tests.lab.images import Files
 from tests.lab.node import Node
+from tests.lab.registry import ETCD
 from tests.lab.rootfs import OPSPW_PASSWORD
 from tests.lab.shell import wait_until
 
@@ -334,8 +335,8 @@ done
 @contextmanager
 def external_etcd(node: Node) -> Iterator[dict[str, Any]]:
     """A real etcd of somebody else, as a unit of a node; gives `etcd.external`."""
-    (node.root / "opt/etcd").write_bytes((REAL_ROOT / "etcd/etcd").read_bytes())
-    (node.root / "opt/etcdctl").write_bytes((REAL_ROOT / "etcd/etcdctl").read_bytes())
+    (node.root / "opt/etcd").write_bytes((ETCD / "etcd").read_bytes())
+    (node.root / "opt/etcdctl").write_bytes((ETCD / "etcdctl").read_bytes())
     script = ETCD_CERTS.replace("ADDRESS", node.address)
     node.exec(f"chmod 755 /opt/etcd /opt/etcdctl; {script}")
     url = f"https://{node.address}:12379"

@@ -5,8 +5,9 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 
-from tests.e2e.site import REAL_ROOT, Site
+from tests.e2e.site import Site
 from tests.lab.node import Node
+from tests.lab.registry import KUBERNETES
 from tests.lab.shell import wait_until
 from tests.standin.build import build
 
@@ -37,7 +38,7 @@ spec:
 
 def offer(site: Site, *versions: str) -> None:
     """A folder of programs for each release, named in the inventory by ``{version}``."""
-    folder = REAL_ROOT / "kubernetes"
+    folder = KUBERNETES
     if site.kind == "standin":
         folder = site.folder / "releases"
         for version in versions:
@@ -46,7 +47,7 @@ def offer(site: Site, *versions: str) -> None:
         if site.kind == "standin":
             site.lab.registry.push_standin(version)
         else:
-            site.lab.registry.push_kubernetes(REAL_ROOT, version)
+            site.lab.registry.push_kubernetes(KUBERNETES / version, version)
     site.extra = {"programs": {"folder": f"{folder}/{{version}}"}}
     site.write_inventory()
 

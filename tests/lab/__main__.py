@@ -7,7 +7,7 @@ import sys
 
 from tests.lab import rootfs
 from tests.lab.lab import Lab
-from tests.lab.registry import PROGRAMS
+from tests.lab.registry import KUBERNETES
 from tests.lab.shell import LabError, run
 from tests.lab.site import SETUP
 
@@ -67,7 +67,8 @@ def _do(words: argparse.Namespace) -> int:
         case "status":
             _status(Lab.load(words.name))
         case "push-kubernetes":
-            print(Lab.load(words.name).registry.push_kubernetes(PROGRAMS, words.version))
+            registry = Lab.load(words.name).registry
+            print(registry.push_kubernetes(KUBERNETES / words.version, words.version))
         case "push-standin":
             print(Lab.load(words.name).registry.push_standin(words.version))
         case "ssh":

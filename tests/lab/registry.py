@@ -18,7 +18,8 @@ from tests.lab.network import Network
 from tests.lab.shell import LabError, answers, run, spawn, wait_until
 
 PORT = 5000
-PROGRAMS = Path("/opt/kbootstrap-lab")  # kubernetes/VERSION/*, etcd/*
+KUBERNETES = Path("/opt/kbootstrap-lab/kubernetes")  # a directory of real binaries per version
+ETCD = Path("/opt/kbootstrap-lab/etcd")
 STORE = rootfs.CACHE / "registry-v1"
 CONFIG = """\
 version: 0.1
@@ -126,19 +127,18 @@ class Registry:
             skopeo = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"]
             run([*skopeo, f"oci:{layout}", f"docker://{image}"], timeout=300)
 
-    def push_kubernetes(self, folder: Path, version: str, *, prefix: str = "k8s") -> str:
-        """Push the real programs of `folder`/kubernetes/`version` and etcd; give the repository.
+    def push_kubernetes(self, binaries: Path, version: str, *, prefix: str = "k8s") -> str:
+        """Push the real binaries of this directory, and etcd; return the repository.
 
         There is no real CoreDNS: its name holds a small stand-in which becomes ready. Etcd is
         Debian's 3.5 under its own tag; under kubeadm's default tag it also takes 3.6's flags.
         """
-        programs = folder / "kubernetes" / version
-        tools = {f"/usr/local/bin/{p}": folder / "etcd" / p for p in ("etcdctl", "etcdutl")}
-        etcd = folder / "etcd/etcd"
+        tools = {f"/usr/local/bin/{name}": ETCD / name for name in ("etcdctl", "etcdutl")}
+        etcd = ETCD / "etcd"
         images: dict[str, Files] = {
-            f"{name}:{version}": {f"/usr/local/bin/{name}": programs / name} for name in COMPONENTS
+            f"{name}:{version}": {f"/usr/local/bin/{name}": binaries / name} for name in COMPONENTS
         }
-        images[f"pause:{PAUSE}"] = {"/pause": programs / "pause"}
+        images[f"pause:{PAUSE}"] = {"/pause": binaries / "pause"}
         images[f"coredns:{COREDNS}"] = COREDNS_FILES
         images[f"etcd:{ETCD_DEBIAN}"] = {"/usr/local/bin/etcd": etcd, **tools}
         as_3_6 = {"/usr/local/bin/etcd": ETCD_AS_3_6, "/usr/local/bin/etcd-3.5": etcd}
