@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from bench.fleet import Fleet
+from kbootstrap import kubeadm, node_paths
 
 VERSION = "v1.34.2"
 FILES = 20
@@ -26,9 +27,9 @@ CONFIGURATION = [
     "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf",
     "/etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf",
     "/etc/crictl.yaml",
-    "/var/lib/kbootstrap/cluster",
-    "/var/lib/kbootstrap/before",
-    "/var/lib/kbootstrap/kubeadm.yaml",
+    node_paths.CLUSTER_NAME,
+    node_paths.BEFORE,
+    kubeadm.CONFIG,
 ]
 PATHS = [
     *CONFIGURATION,

@@ -11,15 +11,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kbootstrap.node_paths import RUNS
 from tests.e2e.conftest import new_site
 from tests.e2e.site import VERSION, real_programs
 from tests.lab import Lab
 
 # Seconds from the start of a detached run to its end, by its own files; 0 if it never ran.
-TOOK = """
-cd "/var/lib/kbootstrap/run/$1" 2>/dev/null || { echo 0; exit 0; }
+TOOK = f"""
+cd "{RUNS}/$1" 2>/dev/null || {{ echo 0; exit 0; }}
 begun=$(stat -c %.3Y started) ended=$(stat -c %.3Y rc)
-awk -v a="$begun" -v b="$ended" 'BEGIN { print b - a }'
+awk -v a="$begun" -v b="$ended" 'BEGIN {{ print b - a }}'
 """
 
 

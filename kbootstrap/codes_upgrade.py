@@ -1,6 +1,7 @@
 """Codes KB35x and KB42x: what can go wrong, and what is refused, when versions change."""
 
 from kbootstrap.errors import Code
+from kbootstrap.node_paths import MANIFESTS_BACKUP
 
 UPGRADE_FAILED = Code(
     "KB350",
@@ -11,7 +12,7 @@ UPGRADE_FAILED = Code(
 MANIFEST_LOST = Code(
     "KB351",
     "a static pod's manifest is missing, and kubeadm kept no copy",
-    "Put it back on {node} from /var/lib/kbootstrap/backup, then run the same command again.",
+    f"Put it back on {{node}} from {MANIFESTS_BACKUP}, then run the same command again.",
 )
 CERTIFICATE_ENDED = Code(
     "KB352",

@@ -12,12 +12,13 @@ import yaml
 
 from kbootstrap.model.cluster import Arg, Cluster, Node, Role
 from kbootstrap.model.document import merged
+from kbootstrap.node_paths import STATE_DIR
 
 INIT_TOKEN = "kbootstrap init"  # noqa: S105 - a description, not a token
 JOIN_TOKEN = "kbootstrap join "  # noqa: S105 - prefix of a description; the node's name follows
 _INIT_SECONDS = 300
-PATCHES = "/var/lib/kbootstrap/patches"
-CONFIG = "/var/lib/kbootstrap/kubeadm.yaml"
+PATCHES = f"{STATE_DIR}/patches"
+CONFIG = f"{STATE_DIR}/kubeadm.yaml"
 PKI = "/etc/kubernetes/pki"
 
 Doc = dict[str, Any]

@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from kbootstrap import node_paths
 from kbootstrap.data import data_path
 from kbootstrap.secret import Secret
 
@@ -38,6 +39,8 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # noqa: S701 - shell and configuration files, not HTML
     )
     environment.filters["sh"] = _quote
+    environment.globals["state_dir"] = node_paths.STATE_DIR
+    environment.globals["runtime_dir"] = node_paths.RUNTIME_DIR
     environment.filters["json"] = lambda value: json.dumps(value, sort_keys=True)
     return environment
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from kbootstrap.action import Action, AwaitPodCidr, PutFile, PutSlots, Unit
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
 
 CONFLIST = "/etc/cni/net.d/10-kbootstrap.conflist"
-SCRIPT = "/var/lib/kbootstrap/pod-network.sh"
+SCRIPT = f"{STATE_DIR}/pod-network.sh"
 UNIT = "/etc/systemd/system/kbootstrap-pod-network.service"
 UNIT_NAME = "kbootstrap-pod-network.service"
 

@@ -9,17 +9,16 @@ it by one rename; it holds the snapshot's sha256.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_etcd, codes_phase
+from kbootstrap import codes_etcd, codes_phase, node_paths
 from kbootstrap.action import Action, Detached, PutSnapshot, Remove, Risk, Run
 from kbootstrap.engine.phase import Phase, View, Wait
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-from phases import identity
 from phases.etcd_snapshot import stacked
 
 RUN = "etcd-restore"
-FOLDER = identity.RESTORE
+FOLDER = node_paths.ETCD_RESTORE
 SNAPSHOT = f"{FOLDER}/snapshot.db"
 MARK = "kbootstrap-restored"
 PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -75,7 +74,7 @@ def _values(cluster: Cluster, node: Node) -> dict[str, object]:
         "names": PODS,
         "mark": MARK,
         "run": RUN,
-        "marker": identity.MARKER,
+        "marker": node_paths.CLUSTER_NAME,
         "server": _server(cluster, node),
         "seconds": READY_SECONDS,
     }

@@ -13,9 +13,10 @@ from kbootstrap.action import Action, Detached, FetchFile, KeepSnapshot
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render
 
-FOLDER = "/var/lib/kbootstrap/snapshots"
+FOLDER = f"{STATE_DIR}/snapshots"
 RUN = "etcd-snapshot"
 KEEP = 3  # the newest ones stay on the machine
 FRESH = 6 * 60 * 60  # seconds after which a snapshot is too old for what it was taken for

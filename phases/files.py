@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from kbootstrap.action import Action, PutFile, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, ExtraFile, Node
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
 from phases.placed import lacking
 
-RECORD = "/var/lib/kbootstrap/files"
+RECORD = f"{STATE_DIR}/files"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes_etcd
+from kbootstrap import codes_etcd, node_paths
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import Action, PutFile
 from kbootstrap.drift import serving
@@ -15,10 +15,6 @@ from kbootstrap.model.difference import Difference
 from kbootstrap.render import render
 from phases import dual_stack, tools
 
-MARKER = "/var/lib/kbootstrap/cluster"
-RESTORE = "/var/lib/kbootstrap/etcd-restore"  # what a restore of etcd works with
-BEFORE = "/var/lib/kbootstrap/before"
-RUNS = "/var/lib/kbootstrap/run"
 # Folders Kubernetes makes besides its own; reset leaves those that were there before us.
 SHARED_FOLDERS = (
     "/etc/cni/net.d",
@@ -89,9 +85,9 @@ def probe(cluster: Cluster, node: Node) -> str:
     """Read-only; about six forks."""
     return render(
         "identity/probe.sh.j2",
-        marker=MARKER,
-        before=BEFORE,
-        restore=RESTORE,
+        marker=node_paths.CLUSTER_NAME,
+        before=node_paths.BEFORE,
+        restore=node_paths.ETCD_RESTORE,
         folders=SHARED_FOLDERS,
         emptied=emptied(cluster.etcd.data_dir),
         links=LINKS,
@@ -134,7 +130,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if view.facts.marker != view.cluster.name:
         yield PutFile(
             why="the node is not marked as ours yet",
-            path=MARKER,
+            path=node_paths.CLUSTER_NAME,
             body=f"{view.cluster.name}\n",
             mode=0o600,
             effect={"marker": view.cluster.name},
@@ -142,7 +138,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if not view.facts.noted:
         yield PutFile(
             why="reset leaves what was there before",
-            path=BEFORE,
+            path=node_paths.BEFORE,
             body="".join(f"{line}\n" for line in (*view.facts.folder, *view.facts.older)),
             mode=0o600,
             effect={"noted": True},
@@ -152,12 +148,12 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 def check(view: View[Facts]) -> Iterator[KbError]:
     """Everything that makes the node unfit, all at once."""
     if view.facts.restoring:
-        words = f"the control plane's manifests wait in {RESTORE}/manifests"
+        words = f"the control plane's manifests wait in {node_paths.ETCD_RESTORE}/manifests"
         yield RefusedError(codes_etcd.RESTORE_BEGUN, words)
     for name in view.facts.orphan:
         yield RefusedError(
             codes.ORPHAN_RUN,
-            f"kbootstrap-{name}.service runs, and its record {RUNS}/{name} is gone",
+            f"kbootstrap-{name}.service runs, and its record {node_paths.RUNS}/{name} is gone",
             detail=f"systemctl stop kbootstrap-{name}.service",
         )
     yield from _foreign(view)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from kbootstrap import codes_drift, kubeadm
+from kbootstrap import codes_drift, kubeadm, node_paths
 from kbootstrap.action import Action, Detached, Effects, ProveEmpty
 from kbootstrap.codes_upgrade import OTHER_VERSION
 from kbootstrap.engine.phase import Phase, View, on_first
@@ -21,7 +21,6 @@ from kbootstrap.model.etcd import prefix
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.render import render
-from phases import identity
 
 RUN = "init"
 UPGRADES = "upgrade-"  # begins the names of detached upgrades; the release follows
@@ -82,7 +81,7 @@ def progress(cluster: Cluster, node: Node) -> str:
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     return progress(cluster, node) + render(
-        "kubeadm/init_probe.sh.j2", upgrades=UPGRADES, restore=identity.RESTORE
+        "kubeadm/init_probe.sh.j2", upgrades=UPGRADES, restore=node_paths.ETCD_RESTORE
     )
 
 

@@ -30,12 +30,13 @@ from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL
+from kbootstrap.node_paths import RUNTIME_DIR
 from kbootstrap.render import render
 from phases import init
 
 RUN = "join"
-CONFIG = "/run/kbootstrap/join.yaml"
-UPLOAD = "/run/kbootstrap/upload-certs.yaml"
+CONFIG = f"{RUNTIME_DIR}/join.yaml"
+UPLOAD = f"{RUNTIME_DIR}/upload-certs.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap import codes_phase as codes
+from kbootstrap import node_paths
 from kbootstrap.action import Action, FetchProgram, PutProgram
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
@@ -13,7 +14,6 @@ from phases.placed import lacking
 
 CNI_BIN = "/opt/cni/bin"
 KUBERNETES = ("kubeadm", "kubelet", "kubectl")
-RECORD = "/var/lib/kbootstrap/programs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ def probe(cluster: Cluster, node: Node) -> str:
     del node
     return render(
         "programs/probe.sh.j2",
-        record=RECORD,
+        record=node_paths.BINARY_SUMS,
         folders=(cluster.programs.bin_dir, CNI_BIN),
         names=(*KUBERNETES, "crictl"),
         preinstalled=cluster.programs.source == "preinstalled",

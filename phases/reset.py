@@ -8,7 +8,7 @@ A machine that nothing shows to be ours is refused.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_etcd
+from kbootstrap import codes_etcd, node_paths
 from kbootstrap import codes_phase as codes
 from kbootstrap.action import (
     Action,
@@ -29,7 +29,7 @@ from kbootstrap.render import render
 from phases import identity
 
 RUN = "reset"
-ASIDE = "/var/lib/kbootstrap/aside"  # files from before us, while kubeadm empties their folders
+ASIDE = f"{node_paths.STATE_DIR}/aside"  # files from before us, while kubeadm empties their folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def probe_leave(cluster: Cluster, node: Node) -> str:
         ("kubelet data", "/var/lib/kubelet/config.yaml"),
         ("etcd data", cluster.etcd.data_dir),
     )
-    return render("reset/leave_probe.sh.j2", run=RUN, marker=identity.MARKER, data=data)
+    return render("reset/leave_probe.sh.j2", run=RUN, marker=node_paths.CLUSTER_NAME, data=data)
 
 
 def plan_leave(view: View[Present]) -> Iterator[Action]:
@@ -94,7 +94,7 @@ def plan_leave(view: View[Present]) -> Iterator[Action]:
     if facts.marker != view.cluster.name and identity.is_ours(view):
         yield PutFile(
             why="kubeadm reset removes the CA, by which this node is known",
-            path=identity.MARKER,
+            path=node_paths.CLUSTER_NAME,
             body=f"{view.cluster.name}\n",
             mode=0o600,
             effect={"marker": view.cluster.name},
@@ -108,7 +108,7 @@ def plan_leave(view: View[Present]) -> Iterator[Action]:
         body=render(
             "reset/leave.sh.j2",
             socket=view.cluster.runtime.socket,
-            before=identity.BEFORE,
+            before=node_paths.BEFORE,
             aside=ASIDE,
         ),
         seconds=600,

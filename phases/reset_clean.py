@@ -1,12 +1,13 @@
 """The end of a reset: remove what Kubernetes and kbootstrap made, put back what was there before.
 
 What others made stays: other containers, other rules, other files, also those in directories
-that Kubernetes uses (`identity.BEFORE`) and files of ours that were changed since.
+that Kubernetes uses (`node_paths.BEFORE`) and files of ours that were changed since.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kbootstrap import node_paths
 from kbootstrap.action import Action, Risk, Run
 from kbootstrap.engine.phase import Bits, Phase, View
 from kbootstrap.model.cluster import Cluster, Node
@@ -31,7 +32,7 @@ CHAINS = ("KUBE-", "CNI-", "FLANNEL-", "CILIUM_", "cali-")
 TOOLS = tuple(f"{family}{kind}" for family in ("iptables", "ip6tables") for kind in ("", "-legacy"))
 
 # What is ours on any machine: its name says so.
-_OURS = ("unit ", "path /var/lib/kbootstrap", "path /run/kbootstrap")
+_OURS = ("unit ", f"path {node_paths.STATE_DIR}", f"path {node_paths.RUNTIME_DIR}")
 
 
 def _values(cluster: Cluster, node: Node) -> dict[str, object]:
@@ -42,8 +43,8 @@ def _values(cluster: Cluster, node: Node) -> dict[str, object]:
         "emptied": emptied,
         "runtime": cluster.runtime.unit,
         "socket": cluster.runtime.socket,
-        "before": identity.BEFORE,
-        "marker": identity.MARKER,
+        "before": node_paths.BEFORE,
+        "marker": node_paths.CLUSTER_NAME,
         "aside": ASIDE,
         "links": identity.LINKS,
         "chains": CHAINS,

@@ -13,13 +13,14 @@ from kbootstrap.codes_fitness import UMASK
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
 from kbootstrap.runtime import config_files, config_paths, containerd
 from phases import fitness
 from phases.placed import lacking, unwanted
 
-RECORD = "/var/lib/kbootstrap/runtime"
-OUTDATED = "/var/lib/kbootstrap/runtime-outdated"
+RECORD = f"{STATE_DIR}/runtime"
+OUTDATED = f"{STATE_DIR}/runtime-outdated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from kbootstrap import codes_phase as codes
+from kbootstrap import node_paths
 from kbootstrap.action import Action, Run
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
@@ -17,8 +18,7 @@ from kbootstrap.render import render
 from phases import images, programs
 from phases.placed import lacking
 
-STAGE = "/var/lib/kbootstrap/upgrade"
-BACKUP = "/var/lib/kbootstrap/backup"
+STAGE = f"{node_paths.STATE_DIR}/upgrade"
 STAGED = programs.KUBERNETES
 SPARE_KIB = 512 * 1024  # the staged programs, and some air
 
@@ -54,14 +54,14 @@ def probe(cluster: Cluster, node: Node) -> str:
     stacked = cluster.etcd.external is None
     found = render(
         "programs/probe.sh.j2",
-        record=programs.RECORD,
+        record=node_paths.BINARY_SUMS,
         folders=(cluster.programs.bin_dir, programs.CNI_BIN, STAGE),
         names=(*programs.KUBERNETES, "crictl"),
         preinstalled=False,
     )
     return found + render(
         "upgrade/prepare_probe.sh.j2",
-        backup=BACKUP,
+        backup=node_paths.MANIFESTS_BACKUP,
         control_plane=node.is_control_plane,
         etcd_dir=cluster.etcd.data_dir if stacked else "",
     )
@@ -71,10 +71,11 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     """Copy, place beside, ask, and put kubeadm in its place."""
     facts, version = view.facts, str(view.cluster.version)
     if facts.serves not in {"", version} and not facts.backup:
+        target = f"{node_paths.MANIFESTS_BACKUP}/{facts.serves}"
         yield Run(
             why="to go back to by hand",
-            title=f"copy /etc/kubernetes to {BACKUP}/{facts.serves}",
-            body=render("upgrade/backup.sh.j2", target=f"{BACKUP}/{facts.serves}"),
+            title=f"copy /etc/kubernetes to {target}",
+            body=render("upgrade/backup.sh.j2", target=target),
             effect={"backup": True},
         )
     have = facts.have
@@ -112,7 +113,7 @@ def into_place(cluster: Cluster, *names: str) -> str:
         stage=STAGE,
         bin_dir=cluster.programs.bin_dir,
         names=names,
-        record=programs.RECORD,
+        record=node_paths.BINARY_SUMS,
     )
 
 

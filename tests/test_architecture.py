@@ -143,6 +143,17 @@ def test_nothing_sleeps() -> None:
     assert {name(p) for p in SOURCES for called, _ in calls(p) if called == "sleep"} == set()
 
 
+# ---- one home for each
+
+
+def test_paths_on_a_node_are_named_in_one_module() -> None:
+    """The state directory is in `node_paths`; templates and error messages take it from there."""
+    files = [*SOURCES, *(ROOT / "templates").rglob("*.*"), *(ROOT / "bench").glob("*.py")]
+    assert {name(path) for path in files if "/var/lib/kbootstrap" in path.read_text()} == {
+        "kbootstrap/node_paths.py"
+    }
+
+
 # ---- shell
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from kbootstrap.action.base import Action
+from kbootstrap.node_paths import BINARY_SUMS
 from kbootstrap.render import render
 
 LARGE = 64 * 1024  # characters; beyond it a file is not put into a shell script
@@ -179,7 +180,7 @@ class PutProgram(HostAction):
 
 def _record(path: str, sha256: str) -> str:
     """Note a placed program's identity, so that a probe need not sum 60 MB again."""
-    return render("programs/record.sh.j2", path=path, sha256=sha256)
+    return render("programs/record.sh.j2", record=BINARY_SUMS, path=path, sha256=sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The record a node keeps of its own phases: /var/lib/kbootstrap/state.json, root, 0600.
+"""The record of the phases that ended on a node, stored there with mode 0600.
 
 It tells people, and `status`, what was done when and by which run. Nothing is done or
 skipped because of it: plans come from probes; but a step stops where it is not the one that
@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.node_paths import CHECKPOINT, STATE_DIR
 
-PATH = "/var/lib/kbootstrap/state.json"
 SCHEMA = 1
 
 
@@ -57,10 +57,11 @@ def read(text: str) -> dict[str, Any]:
 
 def write_script(record: str) -> str:
     """Shell that replaces the record in one move."""
+    fresh = f"{CHECKPOINT}.new"
     return (
-        "{ [ -d /var/lib/kbootstrap ] || mkdir -p /var/lib/kbootstrap; } && "
-        f"printf '%s\\n' {shlex.quote(record)} >{PATH}.new && mv {PATH}.new {PATH} || "
-        f"{{ rm -f {PATH}.new; false; }}"
+        f"{{ [ -d {STATE_DIR} ] || mkdir -p {STATE_DIR}; }} && "
+        f"printf '%s\\n' {shlex.quote(record)} >{fresh} && mv {fresh} {CHECKPOINT} || "
+        f"{{ rm -f {fresh}; false; }}"
     )
 
 
@@ -70,6 +71,6 @@ def unchanged_script(record: str) -> str:
     Between our look at the node and the lock another run may have worked there, and ended.
     """
     return (
-        f"kb_said=; [ ! -r {PATH} ] || IFS= read -r kb_said <{PATH} || :\n"
+        f"kb_said=; [ ! -r {CHECKPOINT} ] || IFS= read -r kb_said <{CHECKPOINT} || :\n"
         f'[ "$kb_said" = {shlex.quote(record.strip())} ]'
     )

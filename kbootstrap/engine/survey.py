@@ -17,11 +17,11 @@ from kbootstrap.engine.phase import AnyPhase, parse_facts
 from kbootstrap.errors import InternalError, KbError, LostError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.lock import NOBODY, Seen, parse_record
+from kbootstrap.node_paths import CHECKPOINT
 from kbootstrap.remote.wire import Part, PartResult, Reply
 from kbootstrap.secret import Secret
 
 KUBECONFIG = "/etc/kubernetes/admin.conf"
-STATE = "/var/lib/kbootstrap/state.json"
 PKI = "/etc/kubernetes/pki"
 LOCK = "read:lock"
 # What systemctl says of a systemd that stops, or is stopped.
@@ -76,7 +76,7 @@ def probe_parts(cluster: Cluster, node: Node, phases: Iterable[AnyPhase]) -> tup
         for phase in phases
         if phase.probe is not None and phase.on(cluster, node)
     ]
-    parts.append(_read("state", STATE))
+    parts.append(_read("state", CHECKPOINT))
     if node.is_control_plane:
         parts.append(_read("kubeconfig", KUBECONFIG, secret=True))
         ca, cert, key = _etcd_login(cluster)

@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.remote.capture import Capture
 from kbootstrap.remote.faults import Refusal, on_exchange, on_refusal
 from kbootstrap.remote.frames import ReplyReader
 from kbootstrap.remote.live import OnOutput
 from kbootstrap.remote.meter import Meter, Usage
 from kbootstrap.remote.scripts import stage0
-from kbootstrap.remote.wire import STATE, Part, Reply, request
+from kbootstrap.remote.wire import Part, Reply, request
 
 
 class LocalConnection:
@@ -31,7 +32,7 @@ class LocalConnection:
         shell: Sequence[str] = ("sh",),
         *,
         name: str = "local",
-        state: str | Path = STATE,
+        state: str | Path = STATE_DIR,
         bin_dir: str | Path = "",
         meter: Meter | None = None,
     ) -> None:

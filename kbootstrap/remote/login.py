@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import yaml
 
 from kbootstrap import codes_phase as codes
+from kbootstrap import kubeadm
 from kbootstrap.codes_drift import DAMAGED
 from kbootstrap.errors import Code, RefusedError
 from kbootstrap.secret import Secret
@@ -50,7 +51,7 @@ def admin_login(kubeconfig: Secret) -> Login:
             DAMAGED,
             "/etc/kubernetes/admin.conf is damaged",
             detail="move it away; kubeadm makes it again, there:"
-            " kubeadm init phase kubeconfig admin --config /var/lib/kbootstrap/kubeadm.yaml",
+            f" kubeadm init phase kubeconfig admin --config {kubeadm.CONFIG}",
         ) from None
     return Login(ca_pem=ca_pem, pair=login, server_name=SERVER_NAME, down=codes.API_DOWN)
 

@@ -16,6 +16,7 @@ from typing import Any
 from kbootstrap import codes_ssh as codes
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.remote.capture import Capture
 from kbootstrap.remote.exchange import Exchange, Mute
 from kbootstrap.remote.faults import Refusal, on_exchange, on_refusal
@@ -27,7 +28,7 @@ from kbootstrap.remote.meter import Meter, Usage
 from kbootstrap.remote.pool import ConnectionPool, Shared, hang_up
 from kbootstrap.remote.scripts import stage0
 from kbootstrap.remote.secretsource import SecretSource
-from kbootstrap.remote.wire import STATE, Part, Reply, request
+from kbootstrap.remote.wire import Part, Reply, request
 from kbootstrap.wait import retry
 
 # Requests at once on a connection; sshd allows ten (MaxSessions), but it counts those that
@@ -79,7 +80,7 @@ class Connection:
         name: str,
         pool: ConnectionPool,
         meter: Meter,
-        state: str = STATE,
+        state: str = STATE_DIR,
         bin_dir: str = "",
     ) -> None:
         self.target = target
@@ -267,7 +268,7 @@ class Hosts:
         secrets: SecretSource,
         meter: Meter,
         handshakes: int = 32,
-        state: str = STATE,
+        state: str = STATE_DIR,
         bin_dir: str = "",
     ) -> None:
         self._pool = ConnectionPool(trust, secrets, meter, handshakes)

@@ -21,10 +21,10 @@ from typing import Literal
 from kbootstrap.codes_phase import BUG
 from kbootstrap.codes_ssh import BLOB_CHANGED
 from kbootstrap.errors import InternalError, PhaseError
+from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.remote.scripts import library
 
 SLICE = 32 * 1024 - 64  # what paramiko puts into one packet of OpenSSH's size
-STATE = "/var/lib/kbootstrap"  # on every node: ledger, originals, detached runs
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
@@ -136,7 +136,7 @@ class Request:
 
     parts: tuple[Part, ...]
     run_id: str
-    state: str = STATE
+    state: str = STATE_DIR
     bin_dir: str = ""
     seen: Mapping[str, int] = field(default_factory=dict)
     nonce: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
@@ -232,7 +232,7 @@ def request(
     parts: Sequence[Part],
     run_id: str,
     *,
-    state: str = STATE,
+    state: str = STATE_DIR,
     bin_dir: str = "",
     seen: Mapping[str, int] | None = None,
 ) -> Request:

@@ -24,7 +24,7 @@
 #   kb_detach NAME SECONDS <<script  run a script that outlives the connection; never twice
 #   kb_reattach NAME                 follow or replay such a run, but start none
 #
-# and the variables KB_RUN (the run's id), KB_STATE (/var/lib/kbootstrap) and KB_TMP (a private
+# and the variables KB_RUN (the run's id), KB_STATE (the state directory) and KB_TMP (a private
 # folder on tmpfs, removed at the end). kb_run_state, kb_detach and kb_reattach are in detach.sh.
 
 kb_fail() { # say why, return 1 (ends a part, which runs under set -e)

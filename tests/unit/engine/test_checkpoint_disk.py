@@ -13,7 +13,7 @@ def test_a_record_is_replaced_whole_or_not_at_all(
 ) -> None:
     state = tmp_path / "state.json"
     state.write_text("old\n")
-    monkeypatch.setattr(checkpoint, "PATH", str(state))
+    monkeypatch.setattr(checkpoint, "CHECKPOINT", str(state))
     script = checkpoint.write_script("new").replace("/var/lib/kbootstrap", str(tmp_path))
 
     full = subprocess.run(["sh", "-euc", f"mv() {{ return 1; }}\n{script}"], check=False)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kbootstrap import codes_phase as codes
+from kbootstrap import node_paths
 from kbootstrap.action import Detached, PutFile, Risk, Run
 from kbootstrap.engine.phase import NoFacts, View
 from kbootstrap.errors import ExitCode
@@ -98,7 +99,7 @@ def test_a_node_known_by_its_ca_is_marked_before_that_goes() -> None:
     facts = reset.Present(kubernetes=True, kubeadm=True, ca=lines(CA))
     marks, leaves = reset.plan_leave(view(facts, ca=CA))
     assert isinstance(marks, PutFile)
-    assert (marks.path, marks.body) == (identity.MARKER, "demo\n")
+    assert (marks.path, marks.body) == (node_paths.CLUSTER_NAME, "demo\n")
     assert isinstance(leaves, Detached)
     assert leaves.risk is Risk.DESTROY
 

@@ -1,0 +1,16 @@
+"""The directories of kbootstrap on a node, and the files in them that several modules use.
+
+A phase that alone uses a file names it itself, below one of these directories. Templates
+have both directories as `state_dir` and `runtime_dir`. docs/state.md describes the files.
+"""
+
+STATE_DIR = "/var/lib/kbootstrap"
+RUNTIME_DIR = "/run/kbootstrap"  # on a tmpfs: temporary files, which may hold secrets
+
+CHECKPOINT = f"{STATE_DIR}/state.json"
+CLUSTER_NAME = f"{STATE_DIR}/cluster"  # marks the node as one of this cluster
+BEFORE = f"{STATE_DIR}/before"  # what was there before kbootstrap, in directories that others use
+RUNS = f"{STATE_DIR}/run"  # one directory for each detached run
+BINARY_SUMS = f"{STATE_DIR}/programs"  # sha256 of each binary, with its size and times
+MANIFESTS_BACKUP = f"{STATE_DIR}/backup"  # copies of /etc/kubernetes, one for each version
+ETCD_RESTORE = f"{STATE_DIR}/etcd-restore"  # what a restore of etcd works with
