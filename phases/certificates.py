@@ -12,31 +12,31 @@ from typing import Any
 from kbootstrap import codes_upgrade as codes
 from kbootstrap import pki
 from kbootstrap.action import Action
+from kbootstrap.components import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 
 NEAR_SECONDS = 30 * 24 * 3600  # a certificate that ends within this is reported
-ETCD = "/etc/kubernetes/pki/etcd/"
+ETCD_PKI = "/etc/kubernetes/pki/etcd/"
 ADMIN = "/etc/kubernetes/admin.conf"
-_API, _ETCD = "kube-apiserver", "etcd"
 # File -> kubeadm's name of the certificate, and the static pod that has to be restarted.
 _RENEWED = {
-    "/etc/kubernetes/pki/apiserver.crt": ("apiserver", _API),
-    "/etc/kubernetes/pki/apiserver-kubelet-client.crt": ("apiserver-kubelet-client", _API),
-    "/etc/kubernetes/pki/apiserver-etcd-client.crt": ("apiserver-etcd-client", _API),
-    "/etc/kubernetes/pki/front-proxy-client.crt": ("front-proxy-client", _API),
-    f"{ETCD}server.crt": ("etcd-server", _ETCD),
-    f"{ETCD}peer.crt": ("etcd-peer", _ETCD),
-    f"{ETCD}healthcheck-client.crt": ("etcd-healthcheck-client", ""),
+    "/etc/kubernetes/pki/apiserver.crt": ("apiserver", API_SERVER),
+    "/etc/kubernetes/pki/apiserver-kubelet-client.crt": ("apiserver-kubelet-client", API_SERVER),
+    "/etc/kubernetes/pki/apiserver-etcd-client.crt": ("apiserver-etcd-client", API_SERVER),
+    "/etc/kubernetes/pki/front-proxy-client.crt": ("front-proxy-client", API_SERVER),
+    f"{ETCD_PKI}server.crt": ("etcd-server", ETCD),
+    f"{ETCD_PKI}peer.crt": ("etcd-peer", ETCD),
+    f"{ETCD_PKI}healthcheck-client.crt": ("etcd-healthcheck-client", ""),
     ADMIN: ("admin.conf", ""),
     "/etc/kubernetes/super-admin.conf": ("super-admin.conf", ""),
     "/etc/kubernetes/controller-manager.conf": (
         "controller-manager.conf",
-        "kube-controller-manager",
+        CONTROLLER_MANAGER,
     ),
-    "/etc/kubernetes/scheduler.conf": ("scheduler.conf", "kube-scheduler"),
+    "/etc/kubernetes/scheduler.conf": ("scheduler.conf", SCHEDULER),
 }
 _KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from kbootstrap import codes_etcd, codes_phase, node_paths
 from kbootstrap.action import Action, Detached, PutSnapshot, Remove, Risk, Run
+from kbootstrap.components import STATIC_PODS
 from kbootstrap.engine.phase import Phase, View, Wait
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
@@ -21,7 +22,6 @@ RUN = "etcd-restore"
 FOLDER = node_paths.ETCD_RESTORE
 SNAPSHOT = f"{FOLDER}/snapshot.db"
 MARK = "kbootstrap-restored"
-PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 BUMP = 1_000_000_000  # revisions nobody has seen: watchers must not find time going back
 SECONDS = 20 * 60
 READY_SECONDS = 300
@@ -71,7 +71,7 @@ def _values(cluster: Cluster, node: Node) -> dict[str, object]:
         "data_dir": cluster.etcd.data_dir,
         "folder": FOLDER,
         "snapshot": SNAPSHOT,
-        "names": PODS,
+        "names": STATIC_PODS,
         "mark": MARK,
         "run": RUN,
         "marker": node_paths.CLUSTER_NAME,
@@ -134,7 +134,7 @@ def plan_stop(view: View[Running]) -> Iterator[Action]:
     if view.facts.running and view.facts.restored != view.bits.snapshot.sha256:
         yield Run(
             why="running: " + ", ".join(view.facts.running),
-            title=f"stop {', '.join(PODS)} (their manifests wait in {FOLDER}/manifests)",
+            title=f"stop {', '.join(STATIC_PODS)} (their manifests wait in {FOLDER}/manifests)",
             body=render("etcd/stop.sh.j2", **_values(view.cluster, view.node)),
             risk=Risk.DISRUPT,
             effect={"running": ()},
@@ -197,7 +197,7 @@ def plan_start(view: View[Aside]) -> Iterator[Action]:
     if facts.aside or not facts.kubelet or facts.restored != wanted:
         yield Run(
             why="every member has its data",
-            title=f"start {', '.join(PODS)}",
+            title=f"start {', '.join(STATIC_PODS)}",
             body=render("etcd/start.sh.j2", **_values(view.cluster, view.node)),
             risk=Risk.RESTART,
             effect={"aside": (), "kubelet": True, "restored": wanted},

@@ -14,6 +14,7 @@ from typing import Any
 from kbootstrap import codes_drift, kubeadm, node_paths
 from kbootstrap.action import Action, Detached, Effects, ProveEmpty
 from kbootstrap.codes_upgrade import OTHER_VERSION
+from kbootstrap.components import CONTROL_PLANE, ETCD, STATIC_PODS
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
@@ -134,6 +135,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         title=f"{title} ({view.cluster.version}, endpoint {view.cluster.api.endpoint})",
         body=render(
             "kubeadm/init.sh.j2",
+            pods=STATIC_PODS,
             config=kubeadm.CONFIG,
             ignore=_own_leftovers(view.cluster) if resume else (),
         ),
@@ -177,8 +179,8 @@ def _deadline(cluster: Cluster) -> int:
 
 def _own_leftovers(cluster: Cluster) -> tuple[str, ...]:
     """The preflight errors an interrupted init of our own causes (contract, section 4.2)."""
-    manifests = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
-    names = [f"FileAvailable--etc-kubernetes-manifests-{name}.yaml" for name in manifests]
+    pods = (*CONTROL_PLANE, ETCD)
+    names = [f"FileAvailable--etc-kubernetes-manifests-{pod}.yaml" for pod in pods]
     ports = (cluster.api.bind_port, 10250, 10257, 10259, 2379, 2380)
     names += [f"Port-{port}" for port in ports]
     return (*names, "DirAvailable-" + cluster.etcd.data_dir.replace("/", "-"))

@@ -24,6 +24,7 @@ from kbootstrap.action import (
     Risk,
     Run,
 )
+from kbootstrap.components import API_SERVER, ETCD, STATIC_PODS
 from kbootstrap.drift import other_role
 from kbootstrap.engine.phase import Phase, View, Wait
 from kbootstrap.errors import KbError, RefusedError
@@ -51,7 +52,7 @@ class Facts:
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    manifests = ["kube-apiserver", *([] if cluster.etcd.external else ["etcd"])]
+    manifests = [API_SERVER, *([] if cluster.etcd.external else [ETCD])]
     return render(
         "kubeadm/join_probe.sh.j2",
         run=RUN,
@@ -164,7 +165,9 @@ def _kubeadm_join(view: View[Facts], why: str) -> Action:
         why=why,
         name=RUN,
         title=f"kubeadm join {kind} ({view.cluster.api.endpoint})",
-        body=render("kubeadm/join.sh.j2", config=CONFIG, plane=node.is_control_plane),
+        body=render(
+            "kubeadm/join.sh.j2", config=CONFIG, plane=node.is_control_plane, pods=STATIC_PODS
+        ),
         attach=view.facts.run == "running",
         seconds=waits.discovery + waits.kubelet + waits.tls_bootstrap + waits.control_plane + 600,
         effect={"run": "ok", "joined": True, "begun": False, "api": {"nodes": nodes}},

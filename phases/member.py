@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from kbootstrap import kubeadm
 from kbootstrap.action import Action
+from kbootstrap.components import CONTROL_PLANE, ETCD
 from kbootstrap.drift import config_of, flags_of, settings
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
@@ -20,7 +21,6 @@ ETC = "/etc/kubernetes"
 _PAIRS = ("ca", "apiserver", "apiserver-kubelet-client", "front-proxy-ca", "front-proxy-client")
 _ETCD_PAIRS = ("etcd/ca", "etcd/server", "etcd/peer", "etcd/healthcheck-client")
 _CAS = ("ca", "front-proxy-ca", "etcd/ca", "sa")
-_PODS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _KUBELET = "/var/lib/kubelet"
 # Flags that kubeadm itself writes to kubeadm-flags.env (cmd/kubeadm/app/phases/kubelet/flags.go).
 _KUBEADM_FLAGS = frozenset(
@@ -66,7 +66,7 @@ def files(cluster: Cluster, node: Node) -> tuple[tuple[str, tuple[str, ...]], ..
         pems = [f"{name}.{end}" for name in pairs for end in ("crt", "key")]
         pems += ["sa.key", "sa.pub"]
         confs += ["admin", "controller-manager", "scheduler"]
-        pods = [*_PODS, *(["etcd"] if stacked else [])]
+        pods = [*CONTROL_PLANE, *([ETCD] if stacked else [])]
     found = [
         ("-----BEGIN ", tuple(f"{ETC}/pki/{name}" for name in pems)),
         ("kind: Config", tuple(f"{ETC}/{name}.conf" for name in confs)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kbootstrap import codes_phase as codes
 from kbootstrap import node_paths
 from kbootstrap.action import Action, FetchProgram, PutProgram
+from kbootstrap.components import BINARIES, KUBEADM, KUBELET
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
@@ -13,7 +14,6 @@ from kbootstrap.render import render
 from phases.placed import lacking
 
 CNI_BIN = "/opt/cni/bin"
-KUBERNETES = ("kubeadm", "kubelet", "kubectl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def probe(cluster: Cluster, node: Node) -> str:
         "programs/probe.sh.j2",
         record=node_paths.BINARY_SUMS,
         folders=(cluster.programs.bin_dir, CNI_BIN),
-        names=(*KUBERNETES, "crictl"),
+        names=(*BINARIES, "crictl"),
         preinstalled=cluster.programs.source == "preinstalled",
     )
 
@@ -87,7 +87,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     if view.cluster.programs.source != "preinstalled":
         return
     found = dict(line.split(" ", 1) for line in view.facts.version)
-    for name in ("kubeadm", "kubelet"):
+    for name in (KUBEADM, KUBELET):
         version = found.get(name, "")
         if not version:
             yield PhaseError(codes.PROGRAM_MISSING, f"{name} is not installed")

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from kbootstrap.action import Action, AwaitPods, AwaitReady
+from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import NoFacts, Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.observed import Observed, ObservedPod
-
-PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
@@ -42,7 +41,7 @@ def pods_down(cluster: Cluster, node: Node, api: Observed) -> tuple[ObservedPod,
 
 
 def _wanted(cluster: Cluster, node: Node) -> tuple[str, ...]:
-    plane = PLANE if node.is_control_plane else ()
+    plane = CONTROL_PLANE if node.is_control_plane else ()
     etcd = ("etcd",) if node.is_control_plane and cluster.etcd.external is None else ()
     return (*plane, *etcd, *(("kube-proxy",) if cluster.addons.kube_proxy else ()))
 

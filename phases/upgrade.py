@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from kbootstrap import kubeadm
+from kbootstrap import components, kubeadm
 from kbootstrap.action import (
     Action,
     AwaitEtcd,
@@ -30,7 +30,6 @@ from kbootstrap.render import render
 from phases import ready, runtime, upgrade_prepare, upgrade_repair
 from phases.upgrade_facts import Facts, PlaneFacts, check, probe, run_name, running, version
 
-PLANE = upgrade_repair.PLANE
 SECONDS = 3600
 
 
@@ -81,7 +80,7 @@ def _upgraded(view: View[Facts]) -> bool:
 
 
 def _pods(view: View[Facts]) -> set[str]:
-    return {f"{version(view)} {name}" for name in PLANE}
+    return {f"{version(view)} {name}" for name in components.CONTROL_PLANE}
 
 
 def _applies(view: View[Facts]) -> bool:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from kbootstrap import codes_upgrade as codes
+from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import View
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases import init, runtime
-from phases.upgrade_repair import PLANE
 
 # Where a kubelet's flags may stand; the last is a pattern.
 FLAG_FILES = (
@@ -57,7 +57,7 @@ def probe(cluster: Cluster, node: Node) -> str:
     return runtime.probe(cluster, node) + render(
         "upgrade/probe.sh.j2",
         run=run_name(cluster),
-        manifests=PLANE if node.is_control_plane else (),
+        manifests=CONTROL_PLANE if node.is_control_plane else (),
         flags=skew.refused_flags(cluster.version.minor),
         files=FLAG_FILES,
     )

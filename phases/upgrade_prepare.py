@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from kbootstrap import codes_phase as codes
 from kbootstrap import node_paths
 from kbootstrap.action import Action, Run
+from kbootstrap.components import BINARIES
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
@@ -19,7 +20,6 @@ from phases import images, programs
 from phases.placed import lacking
 
 STAGE = f"{node_paths.STATE_DIR}/upgrade"
-STAGED = programs.KUBERNETES
 SPARE_KIB = 512 * 1024  # the staged programs, and some air
 
 
@@ -56,7 +56,7 @@ def probe(cluster: Cluster, node: Node) -> str:
         "programs/probe.sh.j2",
         record=node_paths.BINARY_SUMS,
         folders=(cluster.programs.bin_dir, programs.CNI_BIN, STAGE),
-        names=(*programs.KUBERNETES, "crictl"),
+        names=(*BINARIES, "crictl"),
         preinstalled=False,
     )
     return found + render(
@@ -120,7 +120,7 @@ def into_place(cluster: Cluster, *names: str) -> str:
 def _place(view: View[Facts], program: Program) -> str:
     """Where a program goes now; one that is in its place stays there."""
     path = programs.target(view.cluster, program)
-    if program.cni or program.name not in STAGED or f"{program.sha256} {path}" in view.facts.have:
+    if program.cni or program.name not in BINARIES or f"{program.sha256} {path}" in view.facts.have:
         return path
     return f"{STAGE}/{program.name}"
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from kbootstrap import codes_upgrade as codes
 from kbootstrap.action import Action, Risk, Run
+from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-
-PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     del node
     etcd = () if cluster.etcd.external else ("etcd",)
-    return render("upgrade/repair_probe.sh.j2", manifests=(*etcd, *PLANE))
+    return render("upgrade/repair_probe.sh.j2", manifests=(*etcd, *CONTROL_PLANE))
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:

@@ -13,7 +13,7 @@ from string import Formatter
 
 import pytest
 
-from kbootstrap import catalog, errors
+from kbootstrap import catalog, components, errors
 from kbootstrap.errors import Code, ExitCode, KbError
 from phases import tools
 from tests.golden.rendered import detached, parts
@@ -152,6 +152,18 @@ def test_paths_on_a_node_are_named_in_one_module() -> None:
     assert {name(path) for path in files if "/var/lib/kbootstrap" in path.read_text()} == {
         "kbootstrap/node_paths.py"
     }
+
+
+def test_names_of_components_are_in_one_module() -> None:
+    names = {*components.BINARIES, *components.STATIC_PODS}
+    listed = {
+        name(path)
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Tuple | ast.List | ast.Set)
+        and len(names & {e.value for e in node.elts if isinstance(e, ast.Constant)}) > 2
+    }
+    assert listed == {"kbootstrap/components.py"}
 
 
 # ---- shell

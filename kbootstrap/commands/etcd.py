@@ -52,7 +52,7 @@ def _snapshot(options: Options, report: Report, cluster: Cluster) -> ExitCode:
         nodes = (_one_that_answers(session, report),)
         report.begin(session, nodes)
         note(session, near=False)
-        stop_on(ended(session, below=certificates.ETCD), report)
+        stop_on(ended(session, below=certificates.ETCD_PKI), report)
         stop_on(session.check(nodes, phases), report)
         plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)

@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from kbootstrap import codes_phase as codes
+from kbootstrap.components import BINARIES
 from kbootstrap.engine.phase import Bits, Program
 from kbootstrap.errors import InventoryError, PhaseError, TrustError
 from kbootstrap.model.cluster import Cluster
@@ -24,7 +25,6 @@ from kbootstrap.model.document import Document
 from kbootstrap.model.skew import newest, read
 from kbootstrap.model.versions import Version
 
-KUBERNETES = ("kubeadm", "kubelet", "kubectl")
 VERSION = "{version}"  # in programs.folder: one folder a release
 TIMEOUT = 30  # seconds per request to a release site
 _ELF_ARCH = {0x3E: "amd64", 0xB7: "arm64"}  # e_machine
@@ -105,7 +105,7 @@ def _stable(url: str) -> str:
 
 
 def _from_folder(folder: Path, arch: str) -> Iterator[Program]:
-    for name in (*KUBERNETES, "crictl"):
+    for name in (*BINARIES, "crictl"):
         found = [p for p in (folder / arch / name, folder / name) if p.is_file()]
         if not found:
             raise PhaseError(codes.PROGRAM_MISSING, f"{folder} has no {name} for {arch}")
@@ -118,7 +118,7 @@ def _from_folder(folder: Path, arch: str) -> Iterator[Program]:
 def _from_release(cluster: Cluster, arch: str) -> Iterator[Program]:
     """The official layout: BASE/VERSION/bin/linux/ARCH/NAME and NAME.sha256 beside it."""
     base = f"{cluster.programs.base_url.rstrip('/')}/{cluster.version}/bin/linux/{arch}"
-    for name in KUBERNETES:
+    for name in BINARIES:
         url = f"{base}/{name}"
         yield Program(name=name, url=url, sha256=_published_sum(url))
 

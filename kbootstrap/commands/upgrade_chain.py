@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from kbootstrap import codes_upgrade as codes
 from kbootstrap.commands import materials
 from kbootstrap.commands.options import Options
+from kbootstrap.components import API_SERVER
 from kbootstrap.errors import RefusedError
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
@@ -34,7 +35,7 @@ def versions_of(observed: Observed) -> skew.Versions:
     servers = {
         pod.node: version
         for pod in observed.static_pods
-        if pod.component == "kube-apiserver" and (version := skew.read(pod.version))
+        if pod.component == API_SERVER and (version := skew.read(pod.version))
     }
     kubelets = {
         node.name: version

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kbootstrap.components import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER
 from kbootstrap.model.cluster import Arg, Cluster, Node
 from kbootstrap.model.difference import Difference, shown
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
@@ -109,10 +110,10 @@ def _components(cluster: Cluster, node: Node, api: Observed) -> Iterator[Differe
     """The arguments that the node's static pods run with."""
     extra = cluster.kubeadm
     for component, key, args in (
-        ("kube-apiserver", "api_server", extra.api_server_args),
-        ("kube-controller-manager", "controller_manager", extra.controller_manager_args),
-        ("kube-scheduler", "scheduler", extra.scheduler_args),
-        ("etcd", "etcd", extra.etcd_args),
+        (API_SERVER, "api_server", extra.api_server_args),
+        (CONTROLLER_MANAGER, "controller_manager", extra.controller_manager_args),
+        (SCHEDULER, "scheduler", extra.scheduler_args),
+        (ETCD, "etcd", extra.etcd_args),
     ):
         pod = api.static_pod(node.name, component)
         if pod is None or not pod.args:

@@ -7,18 +7,13 @@ an API server it may talk to, and none is more than three minors older.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from kbootstrap.model.tables import REMOVED_KUBELET_FLAGS
 from kbootstrap.model.versions import Version
 
 MOST_BEHIND = 3  # minors a kubelet may be older than its API server
 CGROUP_V2_ONLY = 35  # from this minor on the kubelet refuses cgroup v1 unless told not to
 CONTAINERD_2 = 36  # from this minor on containerd 1.x is out of support
 _CONTAINERD_2_MAJOR = 2
-
-# Kubelet flags by the minor whose kubelet no longer starts with them.
-REMOVED_FLAGS: Mapping[int, tuple[str, ...]] = {
-    27: ("container-runtime",),
-    35: ("pod-infra-container-image",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +88,7 @@ def left_behind(kubelets: Mapping[str, Version], target: Version) -> Iterator[st
 
 def refused_flags(minor: int) -> tuple[str, ...]:
     """The flags a kubelet of this minor does not start with."""
-    return tuple(flag for at in sorted(REMOVED_FLAGS) if at <= minor for flag in REMOVED_FLAGS[at])
+    return tuple(flag for flag, (since, _) in REMOVED_KUBELET_FLAGS.items() if since <= minor)
 
 
 def runtime_notes(target: Version, kind: str, version: str) -> Iterator[str]:

@@ -4,6 +4,8 @@ From the kubeadm contract (sections 3, 4, 11), and from the sources of v1.34 and
 releases the feature gates changed in.
 """
 
+from kbootstrap.components import CONTROLLER_MANAGER, SCHEDULER, STATIC_PODS
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -104,10 +106,7 @@ FEATURE_GATES: dict[str, tuple[int, int | None]] = {
 FEATURE_GATES_KNOWN_TO = 35  # later releases may know more; kubeadm itself will say
 
 PATCH_TARGETS = (
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
+    *STATIC_PODS,
     "kubeletconfiguration",
     "corednsdeployment",
 )
@@ -138,8 +137,9 @@ OWNED_KUBELET_ARGUMENTS = {
     "pod-manifest-path": "nothing: kubeadm sets it",
     "register-with-taints": "taints",
 }
-# Kubelet arguments that are gone: the first minor whose kubelet dies of them, and what to do.
-GONE_KUBELET_ARGUMENTS = {
+# Kubelet flags that were removed: the first minor whose kubelet does not start with them, and
+# the key of the inventory to use instead.
+REMOVED_KUBELET_FLAGS = {
     "container-runtime": (27, "runtime.type"),
     "pod-infra-container-image": (35, "registry.pause"),
 }
@@ -147,7 +147,7 @@ GONE_KUBELET_ARGUMENTS = {
 STATIC_POD_PATH = "/etc/kubernetes/manifests"
 # Files kubeadm writes; its preflight refuses to start if they are already there.
 KUBEADM_FILES = (
-    *(f"{STATIC_POD_PATH}/{name}.yaml" for name in PATCH_TARGETS[:4]),
+    *(f"{STATIC_POD_PATH}/{name}.yaml" for name in STATIC_PODS),
     *(
         f"/etc/kubernetes/{name}.conf"
         for name in (
@@ -178,8 +178,8 @@ TAKEN_PORTS = {
     10249: "kube-proxy",
     10250: "the kubelet",
     10256: "kube-proxy",
-    10257: "kube-controller-manager",
-    10259: "kube-scheduler",
+    10257: CONTROLLER_MANAGER,
+    10259: SCHEDULER,
 }
 
 KUBELET_FIELDS = _words(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from kbootstrap import kubeadm
+from kbootstrap import components, kubeadm
 from kbootstrap.action import Action, Detached, HostAction, PutSlots, SwapRecord, read_record
 from kbootstrap.data import data_path
 from kbootstrap.engine.phase import AnyPhase, View
@@ -39,7 +39,6 @@ from phases import (
     programs,
     reset,
     reset_clean,
-    upgrade,
     upgrade_facts,
     upgrade_prepare,
     upgrade_repair,
@@ -201,7 +200,7 @@ _DATA_LOST: Mapping[type, object] = {
     etcd_restore.Data: etcd_restore.Data(image="registry.k8s.io/etcd:3.6.4-0"),
 }
 # A node of the release before, and a control plane whose upgrade was cut off.
-_MANIFESTS = tuple(f"v1.34.2 {name}" for name in upgrade.PLANE)
+_MANIFESTS = tuple(f"v1.34.2 {name}" for name in components.CONTROL_PLANE)
 _COPY = "/etc/kubernetes/tmp/kubeadm-backup-manifests-2026-01-02-03-04-05/etcd.yaml"
 _FLAG = "pod-infra-container-image /var/lib/kubelet/kubeadm-flags.env"
 _OLD: Mapping[type, object] = {

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kbootstrap import components
 from kbootstrap.action import Action, Cordon, Drain, Uncordon
 from kbootstrap.codes_phase import DISK_FULL
 from kbootstrap.engine.phase import AnyPhase, View, forward
@@ -67,7 +68,7 @@ class World:
         if phase is upgrade.WORKER:
             return upgrade_facts.Facts(kubelet=OLD, **RUNTIME)  # type: ignore[arg-type]
         if phase is upgrade.CONTROL_PLANE:
-            pods = tuple(f"{OLD} {name}" for name in upgrade.PLANE)
+            pods = tuple(f"{OLD} {name}" for name in components.CONTROL_PLANE)
             return upgrade_facts.PlaneFacts(kubelet=OLD, pod=pods, **RUNTIME)  # type: ignore[arg-type]
         return phase.facts()
 
@@ -130,7 +131,7 @@ def test_apply_is_run_again_unless_it_is_proven_done(
         world.api, kubeadm_config=Document.of({"kubernetesVersion": stored})
     )
     facts = world.view(upgrade.CONTROL_PLANE, node).facts
-    pod = tuple(f"{pods} {one}" for one in upgrade.PLANE)
+    pod = tuple(f"{pods} {one}" for one in components.CONTROL_PLANE)
     world.facts["upgrade-control-plane", name] = dataclasses.replace(  # type: ignore[type-var]
         facts, run=run, pod=pod
     )

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 from hypothesis import strategies as st
 
 from kbootstrap import kubeadm
+from kbootstrap.components import STATIC_PODS
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
@@ -121,10 +122,10 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (etcd_restore.Running, "restored"): st.sampled_from(("", "other", SNAPSHOT.sha256)),
     (etcd_restore.Running, "marker"): st.sampled_from(("", "demo", "other")),
     (etcd_restore.Running, "peer"): st.sampled_from(("", "https://192.0.2.11:2380")),
-    (etcd_restore.Running, "running"): some(etcd_restore.PODS),
+    (etcd_restore.Running, "running"): some(STATIC_PODS),
     (etcd_restore.Data, "image"): st.sampled_from(("", "registry.k8s.io/etcd:3.6.4-0")),
-    (etcd_restore.Aside, "aside"): some(etcd_restore.PODS[:2]),
-    (etcd_restore.Serving, "aside"): some(etcd_restore.PODS[:2]),
+    (etcd_restore.Aside, "aside"): some(STATIC_PODS[:2]),
+    (etcd_restore.Serving, "aside"): some(STATIC_PODS[:2]),
     (upgrade_repair.Facts, "missing"): some(("/srv/copy/a.yaml etcd", "/srv/copy/b.yaml other")),
     (upgrade_repair.Facts, "lost"): some(("kube-apiserver",)),
     (upgrade_prepare.Facts, "arch"): st.sampled_from(("", "amd64", "arm64")),

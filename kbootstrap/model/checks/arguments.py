@@ -41,7 +41,7 @@ def kubelet(world: World) -> Iterator[Finding]:
         for name in layer.kubelet_args or {}:
             path = (*layer_path, "kubelet_args", name)
             key = tables.OWNED_KUBELET_ARGUMENTS.get(name)
-            since, instead = tables.GONE_KUBELET_ARGUMENTS.get(name, (0, ""))
+            since, instead = tables.REMOVED_KUBELET_FLAGS.get(name, (0, ""))
             if key is not None:
                 message = f"{name} is set from the inventory"
                 yield Finding(

@@ -1,12 +1,11 @@
 """What phase ready waits for on a node: Ready, and the pods kubeadm makes."""
 
 from kbootstrap.action import AwaitPods, AwaitReady
+from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import NoFacts, View
 from kbootstrap.model.observed import Observed, ObservedNode, ObservedPod, PodReason
 from phases import ready
 from tests.laws.clusters import cluster
-
-PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
 def seen(name: str, *pods: ObservedPod) -> Observed:
@@ -30,7 +29,7 @@ def down(name: str, reason: str, message: str = "") -> ObservedPod:
 
 
 def test_a_node_whose_pods_run_is_done() -> None:
-    assert planned("ha", "cp1", *running("cp1", *PLANE, "etcd", "kube-proxy")) == []
+    assert planned("ha", "cp1", *running("cp1", *CONTROL_PLANE, "etcd", "kube-proxy")) == []
     assert planned("ha", "w1", *running("w1", "kube-proxy")) == []
 
 
@@ -50,7 +49,7 @@ def test_the_plan_says_why_one_does_not_run() -> None:
 def test_only_what_the_inventory_asks_for_is_waited_for() -> None:
     """No kube-proxy, and an etcd that others run."""
     assert planned("dual-stack", "w1") == []
-    pods = running("cp1", *PLANE, "kube-proxy")
+    pods = running("cp1", *CONTROL_PLANE, "kube-proxy")
     assert planned("external-etcd", "cp1", *pods) == []
     (action,) = planned("external-etcd", "cp1", *pods[1:])
     assert isinstance(action, AwaitPods)

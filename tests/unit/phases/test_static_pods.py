@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kbootstrap.components import STATIC_PODS
 from kbootstrap.engine.failures import last_words
 from kbootstrap.render import render
 
@@ -33,7 +34,8 @@ def ended(folder: Path, running: str, status: int = 1) -> tuple[int, str]:
     program(folder, "crictl", f'case $* in "ps -q"*) echo {running};; logs*) echo panic;; esac')
     (folder / "journal").write_text(KUBELET)
     program(folder, "journalctl", f"cat {folder}/journal")
-    script = render("kubeadm/join.sh.j2", config=f"{folder}/join.yaml", plane=True)
+    config = f"{folder}/join.yaml"
+    script = render("kubeadm/join.sh.j2", config=config, plane=True, pods=STATIC_PODS)
     done = subprocess.run(
         ["sh", "-euc", script.replace("/etc/kubernetes/manifests", str(manifests))],
         capture_output=True,
