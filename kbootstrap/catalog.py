@@ -7,16 +7,7 @@ docs/phases.md; docs/generate.py writes them, and tests/unit/docs compares them.
 import sys
 from collections.abc import Iterable, Iterator
 
-from kbootstrap import (
-    codes,
-    codes_drift,
-    codes_etcd,
-    codes_fitness,
-    codes_lock,
-    codes_phase,
-    codes_ssh,
-    codes_upgrade,
-)
+from kbootstrap.codes import all_codes
 from kbootstrap.engine.phase import AnyPhase, Wait
 from kbootstrap.errors import Code, ExitCode
 from phases import (
@@ -70,26 +61,6 @@ _SECTIONS = {
     "KB6": "Interrupted",
     "KB9": "Bugs",
 }
-
-
-MODULES = (
-    codes,
-    codes_drift,
-    codes_etcd,
-    codes_fitness,
-    codes_lock,
-    codes_phase,
-    codes_ssh,
-    codes_upgrade,
-)
-
-
-def all_codes() -> tuple[Code, ...]:
-    """Every code a user can see, by number."""
-    found = (
-        value for module in MODULES for value in vars(module).values() if isinstance(value, Code)
-    )
-    return tuple(sorted(found, key=lambda code: code.id))
 
 
 def exit_of(code: Code) -> ExitCode | None:

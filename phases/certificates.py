@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes_upgrade as codes
-from kbootstrap import pki
+from kbootstrap import codes, pki
 from kbootstrap.action import Action
 from kbootstrap.components import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER
 from kbootstrap.engine.phase import Phase, View

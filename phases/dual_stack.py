@@ -6,7 +6,7 @@ second family do not work there.
 
 from collections.abc import Iterator
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 

@@ -9,7 +9,7 @@ it by one rename; it holds the snapshot's sha256.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_etcd, codes_phase, node_paths
+from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, Detached, PutSnapshot, Remove, Risk, Run
 from kbootstrap.components import STATIC_PODS
 from kbootstrap.engine.phase import Phase, View, Wait
@@ -123,10 +123,10 @@ def check_running(view: View[Running]) -> Iterator[KbError]:
     facts, wanted = view.facts, peer_url(view.node)
     if facts.marker and facts.marker != view.cluster.name:
         words = f"the node belongs to cluster {facts.marker!r}"
-        yield RefusedError(codes_phase.FOREIGN_CLUSTER, words)
+        yield RefusedError(codes.FOREIGN_CLUSTER, words)
     elif facts.peer != wanted:
         found = facts.peer or "there is no etcd.yaml"
-        yield RefusedError(codes_etcd.NOT_A_MEMBER, f"etcd should be {wanted} here: {found}")
+        yield RefusedError(codes.NOT_A_MEMBER, f"etcd should be {wanted} here: {found}")
 
 
 def plan_stop(view: View[Running]) -> Iterator[Action]:

@@ -8,7 +8,7 @@ was cut short finds the snapshot of that label and takes none twice, unless it i
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_etcd
+from kbootstrap import codes
 from kbootstrap.action import Action, Detached, FetchFile, KeepSnapshot
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
@@ -44,7 +44,7 @@ class Kept:
 def check_take(view: View[Facts]) -> Iterator[KbError]:
     """Only an etcd that serves can be asked."""
     if not view.facts.serves and view.facts.run != "running":
-        yield PhaseError(codes_etcd.ETCD_DOWN, "nobody answers on port 2379")
+        yield PhaseError(codes.ETCD_DOWN, "nobody answers on port 2379")
 
 
 def stacked(cluster: Cluster, node: Node) -> bool:

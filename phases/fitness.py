@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
-from kbootstrap import codes_fitness as codes
+from kbootstrap import codes
 from kbootstrap.action import Action, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, NoticeError, PhaseError

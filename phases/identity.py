@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes_etcd, node_paths
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, PutFile
 from kbootstrap.drift import serving
 from kbootstrap.engine.phase import Phase, View
@@ -149,7 +148,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     """Everything that makes the node unfit, all at once."""
     if view.facts.restoring:
         words = f"the control plane's manifests wait in {node_paths.ETCD_RESTORE}/manifests"
-        yield RefusedError(codes_etcd.RESTORE_BEGUN, words)
+        yield RefusedError(codes.RESTORE_BEGUN, words)
     for name in view.facts.orphan:
         yield RefusedError(
             codes.ORPHAN_RUN,

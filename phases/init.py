@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from kbootstrap import codes_drift, kubeadm, node_paths
+from kbootstrap import codes, kubeadm, node_paths
 from kbootstrap.action import Action, Detached, Effects, ProveEmpty
-from kbootstrap.codes_upgrade import OTHER_VERSION
+from kbootstrap.codes import OTHER_VERSION
 from kbootstrap.components import CONTROL_PLANE, ETCD, STATIC_PODS
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
@@ -252,7 +252,7 @@ def _damaged(view: View[Facts]) -> KbError:
         words = f"missing: {gone}" if gone else "its API server does not answer"
         what = "kubeconfig all, or control-plane all"
     return RefusedError(
-        codes_drift.DAMAGED,
+        codes.DAMAGED,
         f"this cluster was initialised before; {words}",
         detail=f"found here: {found}\nkubeadm makes it again, on {view.node.name}:"
         f" kubeadm init phase {what} --config {kubeadm.CONFIG}",

@@ -9,7 +9,7 @@ finished member is never cleared: what is missing on it, or a role that differs,
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_drift, kubeadm
+from kbootstrap import codes, kubeadm
 from kbootstrap.action import (
     Action,
     AwaitVoters,
@@ -195,7 +195,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     if _is_damaged(view):
         name = view.node.name
         yield RefusedError(
-            codes_drift.DAMAGED,
+            codes.DAMAGED,
             "the node is a member of the cluster, but files of its join are missing",
             detail="needed: /etc/kubernetes/kubelet.conf"
             + (", the manifests of the control plane" if view.node.is_control_plane else "")

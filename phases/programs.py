@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_phase as codes
-from kbootstrap import node_paths
+from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, FetchProgram, PutProgram
 from kbootstrap.components import BINARIES, KUBEADM, KUBELET
 from kbootstrap.engine.phase import Phase, Program, View

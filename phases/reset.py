@@ -8,8 +8,7 @@ A machine that nothing shows to be ours is refused.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_etcd, node_paths
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes, node_paths
 from kbootstrap.action import (
     Action,
     Cordon,
@@ -149,7 +148,7 @@ def check_member(view: View[NoFacts]) -> Iterator[KbError]:
     for member in _members(view):
         if not can_leave(view.api.etcd or (), member.id) and not view.bits.destroy:
             yield RefusedError(
-                codes_etcd.QUORUM,
+                codes.QUORUM,
                 f"without {member.label} etcd has no quorum",
                 detail="\n".join(unsettled(view.api.etcd or ())),
             )

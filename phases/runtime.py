@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
-from kbootstrap.codes_fitness import UMASK
+from kbootstrap.codes import UMASK
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes_upgrade as codes
+from kbootstrap import codes
 from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import View
 from kbootstrap.errors import KbError, RefusedError

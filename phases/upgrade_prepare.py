@@ -8,8 +8,7 @@ called, goes to its place.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from kbootstrap import codes_phase as codes
-from kbootstrap import node_paths
+from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, Run
 from kbootstrap.components import BINARIES
 from kbootstrap.engine.phase import Phase, Program, View

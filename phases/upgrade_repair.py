@@ -9,7 +9,7 @@ So it gets the old one back. This comes before anything that needs the API.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap import codes_upgrade as codes
+from kbootstrap import codes
 from kbootstrap.action import Action, Risk, Run
 from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import Phase, View

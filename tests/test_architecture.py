@@ -13,7 +13,7 @@ from string import Formatter
 
 import pytest
 
-from kbootstrap import catalog, components, errors
+from kbootstrap import catalog, codes, components, errors
 from kbootstrap.errors import Code, ExitCode, KbError
 from phases import tools
 from tests.golden.rendered import detached, parts
@@ -194,11 +194,11 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def test_shell_stands_in_templates() -> None:
-    """Hints of errors tell people what to type, so codes*.py may."""
+    """Next steps of errors show commands, so kbootstrap/codes may."""
     shell = {
         name(path)
         for path in SOURCES
-        if not path.name.startswith("codes") and any(map(SHELL.search, texts(path)))
+        if path.parent.name != "codes" and any(map(SHELL.search, texts(path)))
     }
     assert shell == ONE_LINERS.keys()
 
@@ -312,12 +312,7 @@ RAISED = {
     for cls in vars(errors).values()
     if isinstance(cls, type) and issubclass(cls, KbError)
 }
-CODES = {
-    constant: value
-    for module in catalog.MODULES
-    for constant, value in vars(module).items()
-    if isinstance(value, Code)
-}
+CODES = {constant: value for constant, value in vars(codes).items() if isinstance(value, Code)}
 # The code is chosen from a table of constants a few lines above.
 CHOSEN = {
     "kbootstrap/engine/failures.py": {"code", "_code(action, output)"},
@@ -327,8 +322,21 @@ CHOSEN = {
 
 def test_codes_are_made_in_the_code_modules_only() -> None:
     making = {name(path) for path in SOURCES for called, _ in calls(path) if called == "Code"}
-    ends = ("", "_drift", "_etcd", "_fitness", "_lock", "_phase", "_ssh", "_upgrade")
-    assert making == {f"kbootstrap/codes{end}.py" for end in ends}
+    assert {path.rpartition("/")[0] for path in making} == {"kbootstrap/codes"}
+
+
+def test_each_file_of_codes_has_its_own_range_of_numbers() -> None:
+    """In order, and no constant of one file hides that of another."""
+    ranges = []
+    for path in (ROOT / "kbootstrap/codes").glob("[a-z]*.py"):
+        ids = re.findall(r'"(KB\d+)"', path.read_text())
+        assert ids == sorted(set(ids)), path.name
+        ranges.append((ids[0], ids[-1]))
+    ends = [end for first_and_last in sorted(ranges) for end in first_and_last]
+    assert ends == sorted(ends)
+    assert len(codes.all_codes()) == sum(
+        path.read_text().count(" = Code(") for path in (ROOT / "kbootstrap/codes").glob("*.py")
+    )
 
 
 def test_every_error_has_a_code_and_its_exit_status() -> None:
@@ -341,15 +349,15 @@ def test_every_error_has_a_code_and_its_exit_status() -> None:
 
 
 def test_codes_are_unique_used_and_in_order() -> None:
-    ids = [code.id for code in catalog.all_codes()]
+    ids = [code.id for code in codes.all_codes()]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"KB\d{3}", code) for code in ids)
-    users = "".join(p.read_text() for p in SOURCES if not p.name.startswith("codes"))
+    users = "".join(p.read_text() for p in SOURCES if p.parent.name != "codes")
     assert CODES.keys() <= set(re.findall(r"\w+", users))
 
 
 def test_every_code_names_the_next_step() -> None:
-    for code in catalog.all_codes():
+    for code in codes.all_codes():
         assert re.fullmatch(r"[A-Z`].{20,}\.", code.hint), code.id
         assert re.fullmatch(r".*[^.]", code.title), code.id
         names = {field for _, field, _, _ in Formatter().parse(code.hint) if field}
@@ -358,7 +366,7 @@ def test_every_code_names_the_next_step() -> None:
 
 def test_the_error_document_is_complete() -> None:
     text = catalog.errors_markdown()
-    for code in catalog.all_codes():
+    for code in codes.all_codes():
         assert f"| {code.id} |" in text
     for status in ExitCode:
         assert f"| {int(status)} |" in text

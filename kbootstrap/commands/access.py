@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from kbootstrap import codes_etcd
+from kbootstrap import codes
 from kbootstrap.commands.api import Api
 from kbootstrap.commands.attempt import Attempt
 from kbootstrap.commands.way import Way, open_way, reach_through
@@ -231,7 +231,7 @@ class Access:
         held = etcd.held(prefix(self._cluster))
         if held.keys:
             words = f"{external.endpoints[0]} holds {held.text}, below {prefix(self._cluster)}"
-            raise RefusedError(codes_etcd.HOLDS_CLUSTER, words)
+            raise RefusedError(codes.HOLDS_CLUSTER, words)
 
 
 def _serves(snapshot: Snapshot) -> bool:

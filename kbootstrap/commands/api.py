@@ -3,7 +3,7 @@
 Made by `kbootstrap.commands.access`; steps look and write through it.
 """
 
-from kbootstrap import codes_etcd
+from kbootstrap import codes
 from kbootstrap.action import ApiAction, EtcdAction
 from kbootstrap.commands.way import Way
 from kbootstrap.errors import RefusedError
@@ -45,7 +45,7 @@ class Api:
         """Carry out an action; the writer is made on the first one."""
         if isinstance(action, EtcdAction):
             if self._etcd is None:
-                raise RefusedError(codes_etcd.EXTERNAL_ETCD, "this cluster has no etcd of its own")
+                raise RefusedError(codes.EXTERNAL_ETCD, "this cluster has no etcd of its own")
             self._etcd.perform(action)
         else:
             self._write(action, slots)

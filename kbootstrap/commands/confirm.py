@@ -2,7 +2,7 @@
 
 import sys
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.errors import RefusedError
 
 

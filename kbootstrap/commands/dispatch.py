@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands.lines import error_lines
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from kbootstrap import codes_drift as codes
+from kbootstrap import codes
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.difference import Difference

@@ -7,8 +7,7 @@ import dataclasses
 import time
 from pathlib import Path
 
-from kbootstrap import codes_etcd
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands import snapshots
 from kbootstrap.commands.certificates import ended, note
 from kbootstrap.commands.confirm import ask
@@ -29,7 +28,7 @@ def etcd(options: Options, report: Report) -> ExitCode:
     cluster = load(options.inventory)
     if cluster.etcd.external is not None:
         words = f"cluster {cluster.name} uses an etcd at {cluster.etcd.external.endpoints[0]}"
-        raise RefusedError(codes_etcd.EXTERNAL_ETCD, words)
+        raise RefusedError(codes.EXTERNAL_ETCD, words)
     return {"snapshot": _snapshot, "restore": _restore}[options.sub](options, report, cluster)
 
 
@@ -114,4 +113,4 @@ def _refuse_half(session: Session, found: SnapshotFile) -> None:
     behind = [n for n, f in facts.items() if f.restored != found.sha256]
     if ahead and behind:
         words = f"{', '.join(ahead)} run from it, {', '.join(behind)} do not hold its data"
-        raise RefusedError(codes_etcd.HALF_RESTORED, words)
+        raise RefusedError(codes.HALF_RESTORED, words)

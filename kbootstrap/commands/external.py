@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.commands.access import Access
 from kbootstrap.commands.session import Session
 from kbootstrap.engine.phase import AnyPhase

@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.engine.phase import AnyPhase, Wait

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from kbootstrap import codes_lock as codes
+from kbootstrap import codes
 from kbootstrap.commands.parallel import as_they_come
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.lock import MARGIN, RENEW, TTL, Claim, Seen, Standing, standing

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Action
 from kbootstrap.codes import INV_BROKEN
 from kbootstrap.engine.events import Event

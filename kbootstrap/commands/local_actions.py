@@ -7,9 +7,9 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import KeepSnapshot, LocalAction, ProveEmpty, WipeEtcd, WriteKubeconfig
-from kbootstrap.codes_etcd import NOT_WIPED
+from kbootstrap.codes import NOT_WIPED
 from kbootstrap.commands import materials, snapshots
 from kbootstrap.errors import PhaseError, RefusedError
 

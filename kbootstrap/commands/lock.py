@@ -10,8 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kbootstrap.codes_phase import INTERRUPTED
-from kbootstrap.codes_ssh import LOST
+from kbootstrap.codes import INTERRUPTED, LOST
 from kbootstrap.commands.access import Access
 from kbootstrap.commands.keeper import Keeper, Names, refused
 from kbootstrap.commands.operator import alive, this_run

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.components import BINARIES
 from kbootstrap.engine.phase import Bits, Program
 from kbootstrap.errors import InventoryError, PhaseError, TrustError

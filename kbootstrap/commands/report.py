@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands import drift
 from kbootstrap.commands.drift import Differences
 from kbootstrap.commands.lines import (

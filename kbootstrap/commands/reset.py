@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands import certificates as certificate_notes
 from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask

@@ -1,6 +1,6 @@
 """Finds the control plane to go through, and contacts no more nodes for it than it must."""
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands.session import Session
 from kbootstrap.errors import RefusedError
 from kbootstrap.model.cluster import Node

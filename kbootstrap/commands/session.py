@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import LocalAction
-from kbootstrap.codes_lock import LOCKED
+from kbootstrap.codes import LOCKED
 from kbootstrap.commands import materials
 from kbootstrap.commands.access import Access
 from kbootstrap.commands.drift import damaged

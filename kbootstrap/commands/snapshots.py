@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.engine.phase import SnapshotFile
 from kbootstrap.errors import RefusedError
 

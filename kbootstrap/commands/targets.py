@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands.options import Options
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.errors import InventoryError

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from kbootstrap.codes_ssh import LOST
+from kbootstrap.codes import LOST
 from kbootstrap.commands.parallel import as_they_come
 from kbootstrap.errors import LostError
 from kbootstrap.remote.wire import Part, Reply

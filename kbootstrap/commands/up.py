@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Drain, Risk
 from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.confirm import ask

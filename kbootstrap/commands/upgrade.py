@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands import materials
 from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.options import Options

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-from kbootstrap import codes_upgrade as codes
+from kbootstrap import codes
 from kbootstrap.commands import materials
 from kbootstrap.commands.options import Options
 from kbootstrap.components import API_SERVER

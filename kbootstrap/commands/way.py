@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 
-from kbootstrap import codes_etcd
+from kbootstrap import codes
 from kbootstrap.engine.survey import EtcdLogin, Snapshot
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
@@ -91,7 +91,7 @@ def reach_through(
             ca_pem=known.ca_pem,
             pair=known.pair,
             server_name=name or host,
-            down=codes_etcd.ETCD_DOWN,
+            down=codes.ETCD_DOWN,
         )
         tunnel = tunnels.enter_context(connection.forward(host, port))
         return TlsHttp(login, *tunnel.address)

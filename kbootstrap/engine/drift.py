@@ -6,7 +6,7 @@ changes nothing, so it need not be printed.
 
 from collections.abc import Iterable
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Action
 from kbootstrap.errors import RefusedError
 

@@ -2,10 +2,9 @@
 
 import re
 
-from kbootstrap import codes_etcd
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Action, Detached, Unit
-from kbootstrap.codes_upgrade import UPGRADE_FAILED
+from kbootstrap.codes import UPGRADE_FAILED
 from kbootstrap.engine.events import clean
 from kbootstrap.errors import Code, KbError, PhaseError, TrustError
 
@@ -21,9 +20,9 @@ _SIGNS: tuple[tuple[str, Code], ...] = (
     ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, of a socket that is dead
     ("KB-VERSION", codes.WRONG_VERSION),
     ("KB-PULL", codes.IMAGE_PULL),
-    ("KB-SNAPSHOT", codes_etcd.SNAPSHOT_FAILED),
-    ("KB-RESTORE", codes_etcd.RESTORE_FAILED),
-    ("too many learner members", codes_etcd.LEARNER_LEFT),
+    ("KB-SNAPSHOT", codes.SNAPSHOT_FAILED),
+    ("KB-RESTORE", codes.RESTORE_FAILED),
+    ("too many learner members", codes.LEARNER_LEFT),
     ("KB-READY", codes.API_DOWN),
     ("failed to pull image", codes.IMAGE_PULL),
     ("strict decoding error", codes.CONFIG_REFUSED),

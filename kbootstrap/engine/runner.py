@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.engine.events import Bus, Event, StepState
 from kbootstrap.engine.phase import AnyPhase, Wait, Window
 from kbootstrap.engine.plan import Plan, Step

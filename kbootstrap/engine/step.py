@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Action, ApiAction, HostAction, LocalAction
 from kbootstrap.engine import checkpoint
 from kbootstrap.engine.drift import (

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import read_record
-from kbootstrap.codes_ssh import LOST
+from kbootstrap.codes import LOST
 from kbootstrap.engine.phase import AnyPhase, parse_facts
 from kbootstrap.errors import InternalError, KbError, LostError
 from kbootstrap.model.cluster import Cluster, Node

@@ -146,7 +146,7 @@ def _choice(choices: list[Schema], definitions: Schema) -> str:
 def _codes() -> str:
     lines = ["| code | what | next step |", "|---|---|---|"]
     for code in all_codes():
-        if code.id.startswith("KB1"):
+        if code.id < _END:
             kind = "warning: " if _FIRST_WARNING <= code.id < _END else ""
             hint = code.hint.format(node="NODE", phase="PHASE").replace("|", "\\|")
             lines.append(f"| {code.id} | {kind}{code.title} | {hint} |")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp

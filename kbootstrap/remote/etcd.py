@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.action import AwaitEtcd, AwaitVoters, EtcdAction, RemoveMember
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.etcd import EtcdMember, can_leave, unsettled

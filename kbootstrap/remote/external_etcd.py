@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.etcd import Held
 from kbootstrap.remote.kubehttp import ApiError, TlsHttp

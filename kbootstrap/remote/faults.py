@@ -8,7 +8,7 @@ import errno
 import os
 from dataclasses import dataclass
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.errors import Code, HostKeyError, KbError, LoginError, LostError, UnreachableError
 from kbootstrap.remote.frames import PROMPT
 
@@ -16,19 +16,19 @@ _Kind = type[UnreachableError]
 
 # Most special first along each exception's own MRO.
 TABLE: dict[str, tuple[_Kind, Code, str]] = {
-    "gaierror": (UnreachableError, codes_ssh.UNREACHABLE, "its name cannot be resolved"),
-    "NoValidConnectionsError": (UnreachableError, codes_ssh.UNREACHABLE, "no address answers"),
-    "BadHostKeyException": (HostKeyError, codes_ssh.KEY_CHANGED, "its key has changed"),
-    "PasswordRequiredException": (LoginError, codes_ssh.BAD_KEY, "the key has a passphrase"),
-    "BadAuthenticationType": (LoginError, codes_ssh.LOGIN_REFUSED, "it wants another login"),
-    "PartialAuthentication": (LoginError, codes_ssh.LOGIN_REFUSED, "it wants a second factor"),
-    "AuthenticationException": (LoginError, codes_ssh.LOGIN_REFUSED, "it refuses the login"),
-    "IncompatiblePeer": (UnreachableError, codes_ssh.NO_COMMON_WAY, "no common algorithm"),
-    "ChannelException": (UnreachableError, codes_ssh.NO_FORWARD, "it refuses another channel"),
-    "ProxyCommandFailure": (UnreachableError, codes_ssh.UNREACHABLE, "the proxy command failed"),
-    "SSHException": (UnreachableError, codes_ssh.UNREACHABLE, "SSH failed"),
-    "EOFError": (UnreachableError, codes_ssh.UNREACHABLE, "it closed the connection"),
-    "OSError": (UnreachableError, codes_ssh.UNREACHABLE, "it cannot be reached"),
+    "gaierror": (UnreachableError, codes.UNREACHABLE, "its name cannot be resolved"),
+    "NoValidConnectionsError": (UnreachableError, codes.UNREACHABLE, "no address answers"),
+    "BadHostKeyException": (HostKeyError, codes.KEY_CHANGED, "its key has changed"),
+    "PasswordRequiredException": (LoginError, codes.BAD_KEY, "the key has a passphrase"),
+    "BadAuthenticationType": (LoginError, codes.LOGIN_REFUSED, "it wants another login"),
+    "PartialAuthentication": (LoginError, codes.LOGIN_REFUSED, "it wants a second factor"),
+    "AuthenticationException": (LoginError, codes.LOGIN_REFUSED, "it refuses the login"),
+    "IncompatiblePeer": (UnreachableError, codes.NO_COMMON_WAY, "no common algorithm"),
+    "ChannelException": (UnreachableError, codes.NO_FORWARD, "it refuses another channel"),
+    "ProxyCommandFailure": (UnreachableError, codes.UNREACHABLE, "the proxy command failed"),
+    "SSHException": (UnreachableError, codes.UNREACHABLE, "SSH failed"),
+    "EOFError": (UnreachableError, codes.UNREACHABLE, "it closed the connection"),
+    "OSError": (UnreachableError, codes.UNREACHABLE, "it cannot be reached"),
 }
 
 _TRANSIENT_WORDS = ("protocol banner", "Negotiation failed")
@@ -50,7 +50,7 @@ def on_exchange(error: BaseException | None, place: str) -> KbError:
     if isinstance(error, KbError):
         return error
     reason = _reason(error) if error is not None else ""
-    return LostError(codes_ssh.LOST, f"{place}: the connection was lost{reason}")
+    return LostError(codes.LOST, f"{place}: the connection was lost{reason}")
 
 
 def again(error: KbError, prefix: str = "") -> KbError:
@@ -106,12 +106,12 @@ def on_refusal(refusal: Refusal, place: str) -> KbError:
     if refusal.become and not refusal.ready:
         if refusal.password and refusal.asked > 1:
             return LoginError(
-                codes_ssh.SUDO_PASSWORD, f"{place}: sudo refuses the password", detail=said
+                codes.SUDO_PASSWORD, f"{place}: sudo refuses the password", detail=said
             )
         if refusal.ended:
             message = f"{place}: sudo did not ask for the password within its time"
-            return LoginError(codes_ssh.SUDO_SILENT, message, detail=said)
-        return LoginError(codes_ssh.SUDO_REFUSED, f"{place}: sudo does not let us in", detail=said)
+            return LoginError(codes.SUDO_SILENT, message, detail=said)
+        return LoginError(codes.SUDO_REFUSED, f"{place}: sudo does not let us in", detail=said)
     what = "the script did not arrive" if refusal.ready else "no shell started"
     message = f"{place}: {what} (exit status {refusal.status})"
-    return LoginError(codes_ssh.NOT_A_SHELL, message, detail=said)
+    return LoginError(codes.NOT_A_SHELL, message, detail=said)

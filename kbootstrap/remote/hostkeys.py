@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.errors import HostKeyError
 from kbootstrap.model.cluster import SshTarget
 
@@ -151,7 +151,7 @@ class HostKeys:
             return
         except OSError as error:
             raise HostKeyError(
-                codes_ssh.KEY_UNKNOWN, f"cannot read {path}: {error.strerror}"
+                codes.KEY_UNKNOWN, f"cannot read {path}: {error.strerror}"
             ) from error
         self._read[path] = start + len(data)
         self._take(data.decode(errors="replace").splitlines())
@@ -195,7 +195,7 @@ class HostKeys:
         places = "ssh.host_keys" if target.host_keys else " or ".join(map(str, self.files))
         scan = f"ssh-keyscan -p {target.port} {target.host} >> {self.files[0]}"
         return HostKeyError(
-            codes_ssh.KEY_UNKNOWN,
+            codes.KEY_UNKNOWN,
             f"{target.host}:{target.port} shows a {key.kind} key {key.fingerprint},"
             f" which is not in {places}",
             detail=f"once you have compared the fingerprint: {scan}\nor: --accept-new-host-keys",
@@ -209,6 +209,6 @@ def _name(target: SshTarget) -> str:
 
 def _changed(target: SshTarget, key: HostKey, why: str) -> HostKeyError:
     return HostKeyError(
-        codes_ssh.KEY_CHANGED,
+        codes.KEY_CHANGED,
         f"{target.host}:{target.port} shows a {key.kind} key {key.fingerprint}: {why}",
     )

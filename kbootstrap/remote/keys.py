@@ -14,7 +14,7 @@ from typing import Any
 
 import paramiko
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.errors import InventoryError, LoginError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.secretsource import SecretSource
@@ -73,7 +73,7 @@ class Keyring:
             phrase = self._secrets.resolve(SecretRef("prompt", f"passphrase of {path}"))
         except InventoryError as error:
             raise LoginError(
-                codes_ssh.BAD_KEY, f"{path} has a passphrase, and {error.message}"
+                codes.BAD_KEY, f"{path} has a passphrase, and {error.message}"
             ) from error
         return _parse(path, phrase.reveal())
 
@@ -134,12 +134,12 @@ def _parse(path: Path, phrase: str | None) -> Any:
             why = str(error)
         except OSError as error:
             raise LoginError(
-                codes_ssh.BAD_KEY, f"cannot read the key {path}: {error.strerror}"
+                codes.BAD_KEY, f"cannot read the key {path}: {error.strerror}"
             ) from error
         else:
             return key
     wrong = "the passphrase does not fit, or it is" if phrase else "it is"
-    raise LoginError(codes_ssh.BAD_KEY, f"cannot use the key {path}: {wrong} {why}")
+    raise LoginError(codes.BAD_KEY, f"cannot use the key {path}: {wrong} {why}")
 
 
 def _public_blob(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, manifest_ref

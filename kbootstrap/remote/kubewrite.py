@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from kbootstrap import action as act
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.errors import PhaseError, TrustError
 from kbootstrap.model.observed import (
     CORDONED_BY,

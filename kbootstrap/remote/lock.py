@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import SwapRecord, read_record
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.lock import NOBODY, PATH, Claim, Seen, claim_of, parse_record

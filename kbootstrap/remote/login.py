@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from kbootstrap import codes_phase as codes
-from kbootstrap import kubeadm
-from kbootstrap.codes_drift import DAMAGED
+from kbootstrap import codes, kubeadm
+from kbootstrap.codes import DAMAGED
 from kbootstrap.errors import Code, RefusedError
 from kbootstrap.secret import Secret
 

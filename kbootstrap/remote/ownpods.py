@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kbootstrap.action import AwaitPods
-from kbootstrap.codes_fitness import PODS_DOWN
+from kbootstrap.codes import PODS_DOWN
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import ObservedPod
 from kbootstrap.remote.kube import KubeReader

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kbootstrap.codes_ssh import LOST
+from kbootstrap.codes import LOST
 from kbootstrap.errors import KbError, LostError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.faults import again, is_final, is_transient, on_connect

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import AwaitRollout
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import PodReason

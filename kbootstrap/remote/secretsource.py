@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from kbootstrap.codes_ssh import SECRET_MISSING
+from kbootstrap.codes import SECRET_MISSING
 from kbootstrap.errors import InventoryError
 from kbootstrap.secret import Secret, SecretRef
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kbootstrap import codes_ssh as codes
+from kbootstrap import codes
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.node_paths import STATE_DIR

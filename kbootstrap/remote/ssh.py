@@ -15,7 +15,7 @@ from typing import Any
 import fabric
 import paramiko
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.errors import KbError, LoginError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote.faults import on_connect
@@ -188,7 +188,7 @@ class _Login:
                 return
         tried = ", ".join(self._tried) or "nothing: no key, no agent, no password"
         raise LoginError(
-            codes_ssh.LOGIN_REFUSED,
+            codes.LOGIN_REFUSED,
             f"{self._target.host}:{self._target.port} refuses {user} (tried {tried})",
             detail=f"it accepts: {', '.join(self._allowed)}" if self._allowed else "",
         )
@@ -234,7 +234,7 @@ def open_channel(transport: Any, host: str, port: int, place: str) -> Any:
 
 def _no_answer(place: str, host: str, port: int, why: str) -> KbError:
     return UnreachableError(
-        codes_ssh.UNREACHABLE, f"{place} cannot reach {host}:{port} ({why.lower()})"
+        codes.UNREACHABLE, f"{place} cannot reach {host}:{port} ({why.lower()})"
     )
 
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from kbootstrap.codes_phase import BUG
-from kbootstrap.codes_ssh import BLOB_CHANGED
+from kbootstrap.codes import BLOB_CHANGED, BUG
 from kbootstrap.errors import InternalError, PhaseError
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.remote.scripts import library

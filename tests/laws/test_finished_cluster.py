@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kbootstrap.action import Detached, Risk
-from kbootstrap.codes_drift import DAMAGED
+from kbootstrap.codes import DAMAGED
 from kbootstrap.engine.phase import View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, NOTHING, Observed, ObservedNode

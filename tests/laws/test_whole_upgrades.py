@@ -12,7 +12,7 @@ import pytest
 
 from kbootstrap import components
 from kbootstrap.action import Action, Cordon, Drain, Uncordon
-from kbootstrap.codes_phase import DISK_FULL
+from kbootstrap.codes import DISK_FULL
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.engine.planner import make_plan, verdicts
 from kbootstrap.model.cluster import Cluster, Node

@@ -6,8 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap import codes_lock, codes_ssh
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Risk
 from kbootstrap.commands import reset, up
 from kbootstrap.commands.options import Options
@@ -24,7 +23,7 @@ OPTIONS = Options(inventory=Path("inventory.yaml"))
 NOTHING = Plan((Step("w1", toy("one"), ()),))
 CHANGES = Plan((Step("w1", toy("one"), (word("one", "a"),)),))
 BLOCKED = PhaseError(codes.BLOCKED, "not started")
-AWAY = UnreachableError(codes_ssh.UNREACHABLE, "no answer")
+AWAY = UnreachableError(codes.UNREACHABLE, "no answer")
 
 
 class Ended:
@@ -84,7 +83,7 @@ def test_an_interrupted_run_is_130() -> None:
 
 def test_a_run_that_lost_its_lock_ends_with_that() -> None:
     ended = Ended(OPTIONS, AWAY, interrupted=True)
-    ended.lost = RefusedError(codes_lock.LOCK_LOST, "taken")
+    ended.lost = RefusedError(codes.LOCK_LOST, "taken")
     with pytest.raises(RefusedError, match="taken"):
         ends(ended, CHANGES)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.cli import main
 from kbootstrap.commands import snapshots
 from kbootstrap.data import data_path

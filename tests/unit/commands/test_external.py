@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.cli import main
 from kbootstrap.commands import external
 from kbootstrap.commands.access import Access

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.commands import keeper
 from kbootstrap.commands.keeper import FREE_SECONDS, Keeper
 from kbootstrap.errors import RefusedError, UnreachableError
@@ -35,7 +35,7 @@ class Memory:
         if self.away:
             if self.hangs:
                 self.stuck.wait(30)
-            raise UnreachableError(codes_ssh.UNREACHABLE, "no answer")
+            raise UnreachableError(codes.UNREACHABLE, "no answer")
         return self.seen
 
     def put(self, claim: Claim, over: Seen) -> Seen:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import pytest
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Risk
 from kbootstrap.commands.lines import (
     error_lines,

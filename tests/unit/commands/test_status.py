@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.commands import status as module
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report

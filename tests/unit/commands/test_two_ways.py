@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.commands import two_ways
 from kbootstrap.commands.two_ways import TwoWays, Wire
 from kbootstrap.errors import KbError, UnreachableError
@@ -70,7 +70,7 @@ def test_the_own_connection_is_used_while_it_answers(ways: Ways) -> None:
 
 
 def test_one_that_refuses_is_gone_round(ways: Ways) -> None:
-    ways.own.error = UnreachableError(codes_ssh.SESSION_REFUSED, "no session")
+    ways.own.error = UnreachableError(codes.SESSION_REFUSED, "no session")
     assert ways.ask() is SPARE
     assert ways.closed == 1
 

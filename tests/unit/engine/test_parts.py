@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import PutFile, Risk, Run
 from kbootstrap.engine import checkpoint
 from kbootstrap.engine.checkpoint import Entry

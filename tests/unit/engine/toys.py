@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kbootstrap import codes_ssh
+from kbootstrap import codes
 from kbootstrap.action import Action, ApiAction, LocalAction, Run
 from kbootstrap.engine.events import Bus, Event, Observer
 from kbootstrap.engine.phase import AnyPhase, Bits, Phase, View, Wait, everywhere
@@ -141,7 +141,7 @@ class Machine:
             if status == 0 and name not in self.deaf:
                 self.done.append(part.script)
         if lost is not None:
-            raise LostError(codes_ssh.LOST, "the connection broke")
+            raise LostError(codes.LOST, "the connection broke")
         return status, output
 
 

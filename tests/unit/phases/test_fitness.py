@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap import codes_fitness as codes
+from kbootstrap import codes
 from kbootstrap.engine.phase import View
 from kbootstrap.errors import NoticeError
 from phases import fitness, kubelet, runtime

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap import codes_phase as codes
-from kbootstrap import node_paths
+from kbootstrap import codes, node_paths
 from kbootstrap.action import Detached, PutFile, Risk, Run
 from kbootstrap.engine.phase import NoFacts, View
 from kbootstrap.errors import ExitCode

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.engine.phase import View
 from kbootstrap.model.cluster import Cluster
 from phases import identity, tools

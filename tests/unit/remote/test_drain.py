@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote.drain import drain, held_pods

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.action import AwaitEtcd, AwaitVoters, RemoveMember
 from kbootstrap.errors import PhaseError, RefusedError
 from kbootstrap.model.etcd import EtcdMember

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap import codes_etcd as codes
+from kbootstrap import codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.etcd import Held
 from kbootstrap.remote.external_etcd import ExternalEtcd

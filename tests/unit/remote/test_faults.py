@@ -8,7 +8,7 @@ import paramiko
 import pytest
 from paramiko import ssh_exception
 
-from kbootstrap.codes_ssh import all_codes
+from kbootstrap.codes import all_codes
 from kbootstrap.errors import HostKeyError, KbError, LoginError, LostError, UnreachableError
 from kbootstrap.remote.faults import (
     Refusal,
@@ -126,9 +126,8 @@ def test_again_is_a_new_error_for_each_node() -> None:
 
 
 def test_codes_are_distinct_and_say_what_to_do() -> None:
-    codes = all_codes()
+    codes = [code for code in all_codes() if code.id.startswith("KB2")]
     assert len({code.id for code in codes}) == len(codes) >= 13
     for code in codes:
-        assert code.id.startswith("KB2")
         assert KbError(code, "x").at("node1").hint
     assert is_final(HostKeyError(codes[0], "x"))

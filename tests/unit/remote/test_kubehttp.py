@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote import kubehttp
 from kbootstrap.remote.kubehttp import KubeHttp

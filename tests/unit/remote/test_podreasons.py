@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from kbootstrap.action import AwaitPods
-from kbootstrap.codes_fitness import PODS_DOWN
+from kbootstrap.codes import PODS_DOWN
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import NO_POD, Observed, ObservedPod, PodReason
 from kbootstrap.remote import ownpods

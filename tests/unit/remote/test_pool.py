@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.codes_ssh import LOGIN_REFUSED, UNREACHABLE
+from kbootstrap.codes import LOGIN_REFUSED, UNREACHABLE
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.remote.hostkeys import HostKeys
 from kbootstrap.remote.meter import Meter, Usage

@@ -1,6 +1,6 @@
 """A unit that does not start: what its journal says is in the error."""
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import Unit
 from kbootstrap.engine.failures import failure
 from tests.unit.remote.conftest import Machine

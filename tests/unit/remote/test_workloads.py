@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap import codes_phase as codes
+from kbootstrap import codes
 from kbootstrap.action import AwaitRollout
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.document import Document

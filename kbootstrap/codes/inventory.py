@@ -1,19 +1,6 @@
-"""Codes KB10x to KB16x: what can be wrong with an inventory.
-
-A `Code` never changes its meaning. Texts are for somebody who has not read our source.
-"""
+"""KB100 to KB169: the inventory is wrong; from KB150 on, warnings about it."""
 
 from kbootstrap.errors import Code
-
-
-def all_codes() -> tuple[Code, ...]:
-    """Every code of this module, by number."""
-    return tuple(
-        sorted((c for c in globals().values() if isinstance(c, Code)), key=lambda code: code.id)
-    )
-
-
-# KB1xx inventory: KB100-KB149 are errors, KB150-KB169 are warnings
 
 INV_BROKEN = Code(
     "KB100",

@@ -1,17 +1,6 @@
-"""KB2xx: a host cannot be reached, is not the host it should be, or refuses us.
-
-Raised by `kbootstrap.remote`, mostly through the table in `kbootstrap.remote.faults`.
-"""
+"""KB2xx: a node cannot be reached, or refuses the login."""
 
 from kbootstrap.errors import Code
-
-
-def all_codes() -> tuple[Code, ...]:
-    """Every code of this module, by number."""
-    return tuple(
-        sorted((c for c in globals().values() if isinstance(c, Code)), key=lambda code: code.id)
-    )
-
 
 UNREACHABLE = Code(
     "KB201",
@@ -51,12 +40,6 @@ SUDO_PASSWORD = Code(
     "Correct what ssh.become_password refers to; it was sent once, and sudo was ended when it"
     " asked again.",
 )
-SUDO_SILENT = Code(
-    "KB215",
-    "sudo does not ask for the password as it was told to",
-    "Run `sudo -S -k -p ASK -- true </dev/null` on {node}: it must print ASK; look for"
-    " `passprompt_override` in sudoers, a second factor, or a login shell that does not end.",
-)
 LOST = Code(
     "KB207",
     "the connection was lost while a script ran",
@@ -87,12 +70,6 @@ NO_FORWARD = Code(
     "Set `AllowTcpForwarding yes` (or local) in sshd_config of {node}, and see that the address"
     " behind it answers from there.",
 )
-SESSION_REFUSED = Code(
-    "KB214",
-    "the host takes our connection but no command",
-    "See with `ssh USER@HOST true`; raise MaxSessions in sshd_config of {node} (10 is usual), or"
-    " let the machine come to rest.",
-)
 BLOB_CHANGED = Code(
     "KB212",
     "a file changed while it was being sent",
@@ -102,4 +79,16 @@ SECRET_MISSING = Code(
     "KB213",
     "a secret the inventory refers to cannot be found",
     "Set the variable, write the file, or run at a terminal where it can be asked for.",
+)
+SESSION_REFUSED = Code(
+    "KB214",
+    "the host takes our connection but no command",
+    "See with `ssh USER@HOST true`; raise MaxSessions in sshd_config of {node} (10 is usual), or"
+    " let the machine come to rest.",
+)
+SUDO_SILENT = Code(
+    "KB215",
+    "sudo does not ask for the password as it was told to",
+    "Run `sudo -S -k -p ASK -- true </dev/null` on {node}: it must print ASK; look for"
+    " `passprompt_override` in sudoers, a second factor, or a login shell that does not end.",
 )

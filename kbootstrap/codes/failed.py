@@ -1,38 +1,8 @@
-"""Codes KB19x and KB3xx to KB9xx: what can go wrong once a host answers, and the next step."""
+"""KB3xx: a node is not fit, or a step failed on it."""
 
 from kbootstrap.errors import Code
+from kbootstrap.node_paths import MANIFESTS_BACKUP
 
-# KB19x: the command line and the files it names
-UNKNOWN_NODE = Code(
-    "KB190",
-    "no such node",
-    "Use a name that stands under `nodes` in the inventory (`-i` names another inventory).",
-)
-UNKNOWN_PHASE = Code("KB191", "no such phase", "`kbootstrap phases` lists them.")
-JOIN_FIRST = Code(
-    "KB192",
-    "no control plane is left to join through",
-    "Use `kbootstrap up`, which initialises the first control plane and has the others join.",
-)
-FILE_EXISTS = Code("KB193", "the file exists", "Name another file with --to, or remove this one.")
-BAD_MANIFEST = Code(
-    "KB194",
-    "a manifest cannot be used",
-    "Correct the file named in `cni.manifests`; `kubectl apply --dry-run=client -f FILE` checks "
-    "it.",
-)
-NO_FILE = Code(
-    "KB195",
-    "a file on this machine cannot be read or written",
-    "Name one that you may use, in a folder that exists, on a disk that has room (`df -h`).",
-)
-NOT_GONE = Code(
-    "KB196",
-    "these nodes cannot all be forgotten",
-    "Name the nodes whose machines are gone; one control plane has to be left to ask.",
-)
-
-# KB3xx: a host is not fit, or a step failed
 STEP_FAILED = Code(
     "KB300",
     "a step failed on a node",
@@ -101,6 +71,47 @@ PROGRAM_MISSING = Code(
     "Check `programs` in the inventory: the folder must hold kubeadm, kubelet and kubectl (and "
     "crictl, or a crictl_url), or the release site must answer.",
 )
+NO_RESOLVER = Code(
+    "KB312",
+    "the resolv.conf of the node leads nowhere",
+    "Make the file named above on {node} (or start the service that writes it, such as "
+    "systemd-resolved), or name another one as `kubelet.resolvConf`: no pod can start without it.",
+)
+OTHER_NETWORK = Code(
+    "KB313",
+    "another pod network is on the node",
+    "Remove what is named above on {node} if nothing uses it; if it is your own pod network, set "
+    "`cni.type` to manifest or none.",
+)
+UMASK = Code(
+    "KB314",
+    "a service's umask closes its files to containers",
+    "On {node}: `systemctl edit --drop-in=zz-umask UNIT` with the lines `[Service]` and "
+    "`UMask=0022` for the unit named above, then `systemctl restart UNIT`.",
+)
+NO_ADDRESS = Code(
+    "KB315",
+    "no interface of the node has its address",
+    "Correct `advertise_address` (or `address`) of {node} in the inventory; `ip -br addr` on the "
+    "node shows what it has.",
+)
+UNREACHED = Code(
+    "KB316",
+    "the node cannot reach a port of the cluster",
+    "Open the port named above for {node} in the firewalls on the way (nftables, firewalld, "
+    "security groups); `curl -vk https://HOST:PORT` on {node} shows whether it is open.",
+)
+SAME_MACHINE = Code(
+    "KB317",
+    "two nodes are one machine",
+    "Correct the addresses in the inventory: one machine can be one node only.",
+)
+CLONED = Code(
+    "KB318",
+    "two nodes have the same machine-id",
+    "On all of them but one: `rm /etc/machine-id && systemd-machine-id-setup`, then reboot; DHCP "
+    "servers and some pod networks take such nodes for one.",
+)
 CONFIG_REFUSED = Code(
     "KB320",
     "kubeadm refuses its configuration",
@@ -128,6 +139,12 @@ IMAGE_PULL = Code(
     "KB324",
     "an image cannot be pulled",
     "Check `registry.image_repository` and its mirrors: `crictl pull IMAGE` on {node} must work.",
+)
+PODS_DOWN = Code(
+    "KB325",
+    "pods of Kubernetes itself do not run on the node",
+    "Look at `kubectl -n kube-system describe pod` of the pods named above and at "
+    "`journalctl -u kubelet -n 50` on {node}; then run the same command again.",
 )
 API_DOWN = Code(
     "KB330",
@@ -158,6 +175,41 @@ NOT_ROLLED_OUT = Code(
     "Read the pods' messages above; correct the image, the registry or the manifest, then run "
     "the same command again. `kubectl get events -A` shows more.",
 )
+NOT_SETTLED = Code(
+    "KB340",
+    "a phase ran well, yet its probe does not agree",
+    "Something on {node} undoes or overrides the change named above; find it, then run the same "
+    "command again.",
+)
+BLOCKED = Code(
+    "KB341",
+    "not started, because something before it failed",
+    "Fix the first error and run the same command again.",
+)
+OWN_DISK = Code(
+    "KB345",
+    "a file cannot be written on this machine",
+    "Free space where the file named above lies (`df -h`), or name another place with "
+    "`--kubeconfig` if it is a kubeconfig; then run the same command again.",
+)
+UPGRADE_FAILED = Code(
+    "KB350",
+    "kubeadm upgrade failed",
+    "Look on {node} at kubeadm's words above, `crictl ps -a` and `journalctl -u kubelet -n 50`; "
+    "fix the cause and run the same command again. The node stays cordoned meanwhile.",
+)
+MANIFEST_LOST = Code(
+    "KB351",
+    "a static pod's manifest is missing, and kubeadm kept no copy",
+    f"Put it back on {{node}} from {MANIFESTS_BACKUP}, then run the same command again.",
+)
+CERTIFICATE_ENDED = Code(
+    "KB352",
+    "a certificate has ended, or is not valid yet",
+    "Run the command named above on {node}; a static pod restarts when its manifest is moved out "
+    "of /etc/kubernetes/manifests for 20 seconds and back. Then run the same command again. One "
+    "that is not valid yet: compare the clocks.",
+)
 DRAIN_REFUSED = Code(
     "KB353",
     "a drain would lose pods or their data",
@@ -170,96 +222,32 @@ NO_SECOND_ADDRESS = Code(
     "Write `second_address: ADDRESS` under {node} in the inventory, with one of its addresses that "
     "the other nodes reach; or give the node one; or name one family under `network`.",
 )
-NOT_SETTLED = Code(
-    "KB340",
-    "a phase ran well, yet its probe does not agree",
-    "Something on {node} undoes or overrides the change named above; find it, then run the same "
-    "command again.",
+ETCD_DOWN = Code(
+    "KB360",
+    "etcd does not answer",
+    "Look on {node} at `crictl ps -a --name etcd` and the log of that container; once etcd runs, "
+    "run the same command again.",
 )
-BLOCKED = Code(
-    "KB341",
-    "not started, because something before it failed",
-    "Fix the first error and run the same command again.",
+ETCD_REFUSED = Code(
+    "KB361",
+    "etcd refused a request",
+    "Read its words above; then run the same command again.",
 )
-
-OWN_DISK = Code(
-    "KB345",
-    "a file cannot be written on this machine",
-    "Free space where the file named above lies (`df -h`), or name another place with "
-    "`--kubeconfig` if it is a kubeconfig; then run the same command again.",
+ETCD_UNSETTLED = Code(
+    "KB362",
+    "an etcd member is not healthy in time",
+    "Look at the members named above with `crictl ps -a --name etcd` on their machines and fix "
+    "them; then run the same command again, which goes on waiting.",
 )
-
-# KB4xx: we refuse
-FOREIGN_CLUSTER = Code(
-    "KB401",
-    "the node belongs to another cluster",
-    "Check the address of {node} in the inventory. If the machine may be wiped, do that yourself "
-    "on it with `kubeadm reset`; kbootstrap never wipes a cluster it does not know.",
+SNAPSHOT_FAILED = Code(
+    "KB363",
+    "a snapshot of etcd is not what it should be",
+    "Look at the disk and the etcd container on {node} (`crictl logs` of it), then run the same "
+    "command again; nothing was changed.",
 )
-PLAN_DRIFTED = Code(
-    "KB402",
-    "the machine changed since the plan was printed",
-    "Run the same command again and read the new plan.",
-)
-NOT_PRINTED = Code(
-    "KB403",
-    "resuming needs an action that the plan did not print",
-    "The action above was not run. Run the same command again: it probes {node}, prints the action "
-    "in its plan and resumes there.",
-)
-NO_CONTROL_PLANE = Code(
-    "KB404",
-    "there is no control plane to join through",
-    "Run `kbootstrap up` first, without --limit, so that the first control plane is made.",
-)
-NOT_CONFIRMED = Code(
-    "KB405",
-    "the command was not confirmed",
-    "Type the name that is asked for, or pass --yes when nobody can answer; for a whole cluster "
-    "also --destroy-cluster.",
-)
-NO_API = Code(
-    "KB406",
-    "no control plane that stays answers",
-    "Bring one back; if the cluster is gone for good, pass --without-api: the node is then "
-    "cleaned, but neither drained nor taken out of the cluster.",
-)
-STILL_THERE = Code(
-    "KB407",
-    "the node is not gone",
-    "Say `kbootstrap reset {node}` without --unreachable, which also cleans the machine.",
-)
-ORPHAN_RUN = Code(
-    "KB408",
-    "a command of an earlier run still runs, and its record is gone",
-    "Stop it on {node} with the command above, then run the same command again. If it was kubeadm, "
-    "what it left is then refused as unknown (KB401): remove that with `kubeadm reset`.",
-)
-
-# KB5xx is about trust
-CA_MISMATCH = Code(
-    "KB501",
-    "the API serves another CA than the control plane holds",
-    "Somebody may stand between: compare `openssl x509 -in /etc/kubernetes/pki/ca.crt -noout "
-    "-fingerprint -sha256` on the control planes with the cluster-info ConfigMap before going on.",
-)
-CHECKSUM = Code(
-    "KB502",
-    "a file does not have its published checksum",
-    "Do not use it; check the mirror behind `programs.base_url`, then run the same command again.",
-)
-
-# KB6xx is about interruptions
-INTERRUPTED = Code(
-    "KB601",
-    "interrupted",
-    "Nothing is lost: commands that were started on the nodes continue there. Run the same command "
-    "again.",
-)
-
-# KB9xx are our own mistakes
-BUG = Code(
-    "KB900",
-    "a bug in kbootstrap",
-    "Please report it with the log file; running the same command again is safe.",
+RESTORE_FAILED = Code(
+    "KB364",
+    "etcd's own tool did not restore the snapshot",
+    "Read its words above; the old data is still there. Fix the cause on {node} and run the same "
+    "command again, which goes on where it stopped.",
 )

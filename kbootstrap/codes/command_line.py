@@ -1,0 +1,32 @@
+"""KB190 to KB199: an argument of the command, or a file that it names, is wrong."""
+
+from kbootstrap.errors import Code
+
+UNKNOWN_NODE = Code(
+    "KB190",
+    "no such node",
+    "Use a name that stands under `nodes` in the inventory (`-i` names another inventory).",
+)
+UNKNOWN_PHASE = Code("KB191", "no such phase", "`kbootstrap phases` lists them.")
+JOIN_FIRST = Code(
+    "KB192",
+    "no control plane is left to join through",
+    "Use `kbootstrap up`, which initialises the first control plane and has the others join.",
+)
+FILE_EXISTS = Code("KB193", "the file exists", "Name another file with --to, or remove this one.")
+BAD_MANIFEST = Code(
+    "KB194",
+    "a manifest cannot be used",
+    "Correct the file named in `cni.manifests`; `kubectl apply --dry-run=client -f FILE` checks "
+    "it.",
+)
+NO_FILE = Code(
+    "KB195",
+    "a file on this machine cannot be read or written",
+    "Name one that you may use, in a folder that exists, on a disk that has room (`df -h`).",
+)
+NOT_GONE = Code(
+    "KB196",
+    "these nodes cannot all be forgotten",
+    "Name the nodes whose machines are gone; one control plane has to be left to ask.",
+)
