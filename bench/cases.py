@@ -11,8 +11,8 @@ from bench.floor import Job
 from bench.scene import RIVALS, TARGET, Scene
 from kbootstrap.engine.survey import probe_parts
 from kbootstrap.model.load import load
-from kbootstrap.remote.scripts import stage0
-from kbootstrap.remote.wire import request
+from kbootstrap.remote.protocol import request
+from kbootstrap.remote.shell_library import stage0
 from phases import UP
 
 BIN = Path(__file__).parent.parent / ".venv-bench" / "bin"

@@ -14,11 +14,11 @@ from typing import Any, Self
 
 from bench import cgroup
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
+from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.secretsource import Secrets
-from kbootstrap.remote.session import Hosts
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.protocol import Part
+from kbootstrap.remote.secret_source import Secrets
 from tests.lab.cheap import CheapHosts
 from tests.lab.shell import run
 

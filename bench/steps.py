@@ -10,11 +10,11 @@ from pathlib import Path
 from kbootstrap.engine.runner import STACK
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.load import load
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
+from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.secretsource import Secrets
-from kbootstrap.remote.session import Hosts
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.protocol import Part
+from kbootstrap.remote.secret_source import Secrets
 
 
 def main(inventory: str, known_hosts: str, count: str) -> int:

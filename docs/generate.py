@@ -6,9 +6,9 @@ Run it in the repository: ``python docs/generate.py``.
 
 from pathlib import Path
 
-from kbootstrap import catalog
+from kbootstrap import docs_generator
 from kbootstrap.commands.files import graph
-from kbootstrap.model import reference
+from kbootstrap.model import inventory_docs
 from phases import UP
 
 HERE = Path(__file__).parent
@@ -23,9 +23,9 @@ def pages() -> dict[str, str]:
         f"```mermaid\n{drawing}\n```\n"
     )
     return {
-        "inventory.md": reference.markdown(),
-        "errors.md": catalog.errors_markdown(),
-        "phases.md": catalog.phases_markdown() + order,
+        "inventory.md": inventory_docs.markdown(),
+        "errors.md": docs_generator.errors_markdown(),
+        "phases.md": docs_generator.phases_markdown() + order,
     }
 
 

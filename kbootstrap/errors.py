@@ -16,7 +16,7 @@
     +-- InternalError     KB9xx  a bug of ours
 
 Raised everywhere below ``cli``; the engine stamps ``node`` and ``phase`` at its border.
-The codes are in kbootstrap/codes; `kbootstrap.catalog` lists them with the exit status
+The codes are in kbootstrap/codes; `kbootstrap.docs_generator` lists them with the exit status
 of each and makes docs/errors.md.
 """
 

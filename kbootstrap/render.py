@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 
 from kbootstrap import node_paths
-from kbootstrap.data import data_path
+from kbootstrap.resources import data_path
 from kbootstrap.secret import Secret
 
 

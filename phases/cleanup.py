@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kbootstrap.action import Action, DropCerts, DropTokens
+from kbootstrap.action import Action, DeleteCerts, DeleteTokens
 from kbootstrap.engine.phase import Phase, View, Wait
 from kbootstrap.model.cluster import Cluster, Node
 from phases.init import Progress, Standing, finished, holds, progress, standing
@@ -21,16 +21,16 @@ def plan(view: View[Progress]) -> Iterator[Action]:
     owners = api.token_owners
     if name in owners:
         owners = owners - {name}
-        yield DropTokens(
+        yield DeleteTokens(
             why="a join of this node left it", node=name, effect={"api": {"token_owners": owners}}
         )
     if view.node == view.cluster.first and (INIT in owners or _init_is_due(view)):
         after = {**finished(view), "token_owners": owners - {INIT}}
-        yield DropTokens(
+        yield DeleteTokens(
             why="kubeadm init makes one", node=INIT, effect={"run": "ok", "api": after}
         )
     if view.node.is_control_plane and api.certs_uploaded:
-        yield DropCerts(why="a join left them", effect={"api": {"certs_uploaded": False}})
+        yield DeleteCerts(why="a join left them", effect={"api": {"certs_uploaded": False}})
 
 
 def _init_is_due(view: View[Progress]) -> bool:

@@ -10,7 +10,7 @@ node3 only. IPv4, one layer-2 network.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap.action import Action, AwaitPodCidr, PutFile, PutSlots, Unit
+from kbootstrap.action import Action, AwaitPodCidr, PutFile, PutTemplate, Unit
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.node_paths import STATE_DIR
@@ -70,7 +70,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if facts.conflist and (not cidr or facts.conflist == sha256(conflist_text(cidr))):
         return
     yield AwaitPodCidr(why="the conflist hands out addresses of it", node=view.node.name)
-    yield PutSlots(
+    yield PutTemplate(
         why="the runtime has no network configuration",
         path=CONFLIST,
         body=conflist_text("@@pod_cidr@@"),

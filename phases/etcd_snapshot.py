@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kbootstrap import codes
-from kbootstrap.action import Action, Detached, FetchFile, KeepSnapshot
+from kbootstrap.action import Action, Detached, FetchFile, StoreSnapshot
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
@@ -87,7 +87,7 @@ def plan_copy(view: View[Kept], label: str) -> Iterator[Action]:
         return
     part = f"{here.path}.part"
     yield FetchFile(why="the copy is to outlive the machine", path=file_of(label), into=part)
-    yield KeepSnapshot(why="only a whole snapshot is worth its name", path=here.path)
+    yield StoreSnapshot(why="only a whole snapshot is worth its name", path=here.path)
 
 
 def take(label: str, on: On = stacked) -> Phase[Facts]:

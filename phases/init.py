@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from kbootstrap import codes, kubeadm, node_paths
-from kbootstrap.action import Action, Detached, Effects, ProveEmpty
+from kbootstrap.action import Action, CheckEtcdEmpty, Detached, Effects
 from kbootstrap.codes import OTHER_VERSION
 from kbootstrap.components import CONTROL_PLANE, ETCD, STATIC_PODS
 from kbootstrap.engine.phase import Phase, View, on_first
@@ -149,7 +149,7 @@ def _empty_etcd(view: View[Facts]) -> Iterator[Action]:
     """Also looked at before anything changes, if the certificate for it is there by then."""
     external = view.cluster.etcd.external
     if external is not None:
-        yield ProveEmpty(
+        yield CheckEtcdEmpty(
             why="kubeadm init would take another cluster's objects over",
             prefix=prefix(view.cluster),
             endpoint=external.endpoints[0],

@@ -13,13 +13,13 @@ from kbootstrap import codes, kubeadm
 from kbootstrap.action import (
     Action,
     AwaitVoters,
-    BoundCerts,
+    DeleteCerts,
+    DeleteTokens,
     Detached,
-    DropCerts,
-    DropTokens,
+    ExpireCerts,
+    MakeCertificateKey,
     MakeToken,
-    MintKey,
-    PutSlots,
+    PutTemplate,
     Remove,
     Risk,
     Run,
@@ -114,7 +114,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     yield MakeToken(why="kubeadm join needs one", node=name, ttl=view.cluster.token_ttl)
     if view.node.is_control_plane:
         yield from _upload_certs(view)
-    yield PutSlots(
+    yield PutTemplate(
         why="kubeadm join reads it; a tmpfs, removed when the join ends",
         path=CONFIG,
         body=kubeadm.join_config(view.cluster, view.node),
@@ -131,15 +131,15 @@ def _is_made_by_init(view: View[Facts]) -> bool:
 
 def _drop(view: View[Facts]) -> Iterator[Action]:
     yield Remove(why="it holds the token", path=CONFIG, always=True)
-    yield DropTokens(why="a token serves one join", node=view.node.name, always=True)
+    yield DeleteTokens(why="a token serves one join", node=view.node.name, always=True)
     if view.node.is_control_plane:
-        yield DropCerts(why="certificates serve one join", always=True)
+        yield DeleteCerts(why="certificates serve one join", always=True)
 
 
 def _upload_certs(view: View[Facts]) -> Iterator[Action]:
     seed = view.cluster.node(view.seed or view.cluster.first.name)
-    yield MintKey(why="certificates travel encrypted")
-    yield PutSlots(
+    yield MakeCertificateKey(why="certificates travel encrypted")
+    yield PutTemplate(
         why="kubeadm reads the certificate key from it; a tmpfs, removed at once",
         path=UPLOAD,
         body=kubeadm.init_config(view.cluster, seed, certificate_key="@@certificate_key@@"),
@@ -153,7 +153,7 @@ def _upload_certs(view: View[Facts]) -> Iterator[Action]:
         body=render("kubeadm/upload_certs.sh.j2", config=UPLOAD),
         host=seed.name,
     )
-    yield BoundCerts(why="a run that is killed leaves them behind", ttl=view.cluster.token_ttl)
+    yield ExpireCerts(why="a run that is killed leaves them behind", ttl=view.cluster.token_ttl)
 
 
 def _kubeadm_join(view: View[Facts], why: str) -> Action:

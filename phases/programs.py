@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap import codes, node_paths
-from kbootstrap.action import Action, FetchProgram, PutProgram
+from kbootstrap.action import Action, FetchBinary, PutBinary
 from kbootstrap.components import BINARIES, KUBEADM, KUBELET
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
@@ -64,14 +64,14 @@ def place(program: Program, path: str, have: tuple[str, ...]) -> Action:
     """Bring a program to ``path``; ``have`` is what the node holds then."""
     why = "missing, or not the wanted one"
     if program.url:
-        return FetchProgram(
+        return FetchBinary(
             why=why,
             path=path,
             url=program.url,
             sha256=program.sha256,
             effect={"have": have},
         )
-    return PutProgram(
+    return PutBinary(
         why=why,
         path=path,
         source=program.source,

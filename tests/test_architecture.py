@@ -13,7 +13,7 @@ from string import Formatter
 
 import pytest
 
-from kbootstrap import catalog, codes, components, errors
+from kbootstrap import codes, components, docs_generator, errors
 from kbootstrap.errors import Code, ExitCode, KbError
 from phases import tools
 from tests.golden.rendered import detached, parts
@@ -58,9 +58,9 @@ def test_imports_keep_their_floors() -> None:
 
 
 VIOLATIONS = {
-    "kbootstrap/engine/planner.py": "import phases\nimport kbootstrap.remote.wire",
+    "kbootstrap/engine/planner.py": "import phases\nimport kbootstrap.remote.protocol",
     "kbootstrap/engine/events.py": "import kbootstrap.remote.pool",
-    "kbootstrap/model/paths.py": "import jinja2",
+    "kbootstrap/model/local_paths.py": "import jinja2",
     "kbootstrap/commands/up.py": "import fabric, urllib3, rich, pydantic",
 }
 
@@ -344,7 +344,7 @@ def test_every_error_has_a_code_and_its_exit_status() -> None:
         for called, call in calls(path):
             said = ast.unparse(call.args[0]) if call.args else ""
             if called in RAISED and said not in CHOSEN.get(name(path), ()):
-                status = catalog.exit_of(CODES[said.split(".")[-1]])
+                status = docs_generator.exit_of(CODES[said.split(".")[-1]])
                 assert (status or ExitCode.DONE) is RAISED[called], said
 
 
@@ -365,7 +365,7 @@ def test_every_code_names_the_next_step() -> None:
 
 
 def test_the_error_document_is_complete() -> None:
-    text = catalog.errors_markdown()
+    text = docs_generator.errors_markdown()
     for code in codes.all_codes():
         assert f"| {code.id} |" in text
     for status in ExitCode:

@@ -28,7 +28,7 @@ class MakeToken(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropTokens(ApiAction):
+class DeleteTokens(ApiAction):
     """Delete every bootstrap token made for a node, or for init."""
 
     node: str
@@ -39,7 +39,7 @@ class DropTokens(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DropCerts(ApiAction):
+class DeleteCerts(ApiAction):
     """Delete the uploaded control-plane certificates (Secret kubeadm-certs)."""
 
     @property
@@ -48,7 +48,7 @@ class DropCerts(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BoundCerts(ApiAction):
+class ExpireCerts(ApiAction):
     """Let the uploaded certificates end sooner than kubeadm's 2 hours: a killed run leaves them."""
 
     ttl: int  # seconds from now
@@ -59,7 +59,7 @@ class BoundCerts(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MintKey(ApiAction):
+class MakeCertificateKey(ApiAction):
     """Make a fresh AES key for the uploaded certificates; slot ``certificate_key``."""
 
     @property

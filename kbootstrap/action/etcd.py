@@ -66,7 +66,7 @@ class AwaitVoters(EtcdAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProveEmpty(LocalAction):
+class CheckEtcdEmpty(LocalAction):
     """See that an external etcd holds no cluster yet.
 
     Attributes:

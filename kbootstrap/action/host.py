@@ -110,7 +110,7 @@ def put_command(path: str, mode: int, owner: str, size: int, sha256: str) -> str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PutSlots(HostAction):
+class PutTemplate(HostAction):
     """Write a file that needs values known only at run time.
 
     Attributes:
@@ -156,7 +156,7 @@ class PutSlots(HostAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PutProgram(HostAction):
+class PutBinary(HostAction):
     """Place a file of the operator's, such as the kubelet; checked by its sha256."""
 
     path: str
@@ -184,7 +184,7 @@ def _record(path: str, sha256: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchProgram(HostAction):
+class FetchBinary(HostAction):
     """Have the node download a program and check it against the published sha256."""
 
     path: str

@@ -22,7 +22,7 @@ class WriteKubeconfig(LocalAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepSnapshot(LocalAction):
+class StoreSnapshot(LocalAction):
     """Check a snapshot that came down as ``PATH.part`` and give it its name."""
 
     path: str

@@ -18,9 +18,9 @@ from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.etcd import prefix
 from kbootstrap.remote.external_etcd import ExternalEtcd
+from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader, usable
 from kbootstrap.remote.kubehttp import Target
-from kbootstrap.remote.session import Hosts
 from kbootstrap.secret import Secret
 from phases import certificates, identity, init, join
 

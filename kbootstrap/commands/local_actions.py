@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbootstrap import codes
-from kbootstrap.action import KeepSnapshot, LocalAction, ProveEmpty, WipeEtcd, WriteKubeconfig
+from kbootstrap.action import CheckEtcdEmpty, LocalAction, StoreSnapshot, WipeEtcd, WriteKubeconfig
 from kbootstrap.codes import NOT_WIPED
 from kbootstrap.commands import materials, snapshots
 from kbootstrap.errors import PhaseError, RefusedError
@@ -27,14 +27,14 @@ def carry_out(session: "Session", action: LocalAction) -> None:
     if isinstance(action, WriteKubeconfig):
         ca = _write_kubeconfig(session, Path(action.path))
         session.bits = dataclasses.replace(session.bits, kubeconfig_ca=ca)
-    elif isinstance(action, ProveEmpty):
+    elif isinstance(action, CheckEtcdEmpty):
         session.access.prove_empty()
     elif isinstance(action, WipeEtcd):
         if session.external is None:
             raise RefusedError(NOT_WIPED, "the way to log in is not known")
         session.external.wipe(action.prefix)
         session.bits = dataclasses.replace(session.bits, wipe=None)
-    elif isinstance(action, KeepSnapshot):
+    elif isinstance(action, StoreSnapshot):
         kept = snapshots.keep(Path(action.path))
         session.bits = dataclasses.replace(session.bits, snapshot=kept)
 

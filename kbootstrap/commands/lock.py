@@ -18,9 +18,9 @@ from kbootstrap.commands.two_ways import TwoWays, Wire
 from kbootstrap.errors import InterruptedRunError, KbError, LostError, PhaseError
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.lock import PATH, Seen, Standing, standing
+from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.lock import LEASE, Lease, Place, Record
-from kbootstrap.remote.session import Hosts
-from kbootstrap.remote.wire import Reply
+from kbootstrap.remote.protocol import Reply
 
 if TYPE_CHECKING:
     from kbootstrap.commands.session import Session

@@ -33,11 +33,11 @@ from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.external_etcd import ExternalEtcd
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
+from kbootstrap.remote.hosts import Connection, Hosts
 from kbootstrap.remote.kube import NOTHING_MORE, Asks
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.secretsource import Secrets
-from kbootstrap.remote.session import Connection, Hosts
+from kbootstrap.remote.secret_source import Secrets
 from phases import identity
 
 

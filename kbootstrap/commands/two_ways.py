@@ -11,7 +11,7 @@ from typing import Protocol
 from kbootstrap.codes import LOST
 from kbootstrap.commands.parallel import as_they_come
 from kbootstrap.errors import LostError
-from kbootstrap.remote.wire import Part, Reply
+from kbootstrap.remote.protocol import Part, Reply
 
 OWN_SECONDS = 4  # for the run's own connection to answer
 SPARE_SECONDS = 6  # for a new connection: login and answer

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kbootstrap.action import ApiAction, DropCerts, DropTokens
+from kbootstrap.action import ApiAction, DeleteCerts, DeleteTokens
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
@@ -76,8 +76,10 @@ def _look(session: Session) -> Observed:
 def _delete(session: Session, observed: Observed) -> list[KbError]:
     """As the phase cleanup of the next ``up`` would."""
     why = "a run that was killed left it"
-    actions: list[ApiAction] = [DropTokens(why=why, node=n) for n in sorted(observed.token_owners)]
-    actions += [DropCerts(why=why)] if observed.certs_uploaded else []
+    actions: list[ApiAction] = [
+        DeleteTokens(why=why, node=n) for n in sorted(observed.token_owners)
+    ]
+    actions += [DeleteCerts(why=why)] if observed.certs_uploaded else []
     api = session.access.current()
     errors: list[KbError] = []
     for action in actions:

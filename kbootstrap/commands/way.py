@@ -13,10 +13,10 @@ from kbootstrap import codes
 from kbootstrap.engine.survey import EtcdLogin, Snapshot
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.remote.credentials import Credentials
 from kbootstrap.remote.etcd import Etcd
+from kbootstrap.remote.hosts import Connection, Hosts
 from kbootstrap.remote.kubehttp import KubeHttp, TlsHttp
-from kbootstrap.remote.login import Login
-from kbootstrap.remote.session import Connection, Hosts
 from kbootstrap.secret import Secret
 from phases import identity
 
@@ -87,7 +87,7 @@ def reach_through(
 
     @cache
     def reach(host: str, port: int) -> TlsHttp:
-        login = Login(
+        login = Credentials(
             ca_pem=known.ca_pem,
             pair=known.pair,
             server_name=name or host,

@@ -15,13 +15,13 @@ from kbootstrap.action import (
     FetchFile,
     HostAction,
     PutFile,
-    PutSlots,
+    PutTemplate,
     bundles,
     write_commands,
 )
 from kbootstrap.engine.failures import failure
 from kbootstrap.errors import KbError
-from kbootstrap.remote.wire import Blob, Part, Reply
+from kbootstrap.remote.protocol import Blob, Part, Reply
 
 Made = tuple[tuple[HostAction, ...], Part]  # a part, and the actions it carries out
 
@@ -65,7 +65,7 @@ def _part(name: str, together: tuple[HostAction, ...], slots: Mapping[str, str])
     files = [one for one in together if isinstance(one, PutFile)]
     if len(files) > 1:
         return Part(name, write_commands(files), always=action.always)
-    if isinstance(action, PutSlots):
+    if isinstance(action, PutTemplate):
         action = action.bound(slots)
     into = Path(action.into) if isinstance(action, FetchFile) else None
     content = action.content(slots)

@@ -34,7 +34,7 @@ from kbootstrap.errors import (
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import NOTHING, Observed
-from kbootstrap.remote.wire import Part, Reply
+from kbootstrap.remote.protocol import Part, Reply
 from kbootstrap.wait import until
 
 RECOVER_SECONDS = 300  # how long a node may be away in the middle of a step, as when it reboots

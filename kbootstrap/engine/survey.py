@@ -18,7 +18,7 @@ from kbootstrap.errors import InternalError, KbError, LostError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.lock import NOBODY, Seen, parse_record
 from kbootstrap.node_paths import CHECKPOINT
-from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.remote.protocol import Part, PartResult, Reply
 from kbootstrap.secret import Secret
 
 KUBECONFIG = "/etc/kubernetes/admin.conf"

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from kbootstrap import codes
-from kbootstrap.model.forms import names, net, values
-from kbootstrap.model.forms.base import bad
+from kbootstrap.model.validators import names, net, values
+from kbootstrap.model.validators.base import bad
 
 
 def _text(pattern: str = "", **more: Any) -> WithJsonSchema:

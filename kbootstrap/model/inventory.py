@@ -23,13 +23,13 @@ class Section(Strict):
         return {key: value for key, value in data.items() if value is not None}
 
 
-class ClusterWords(Section):
+class ClusterSection(Section):
     """What the cluster is called."""
 
     name: f.Name = Field(description="the cluster's name, also its context in kubeconfigs")
 
 
-class KubernetesWords(Section):
+class KubernetesSection(Section):
     """Which Kubernetes is installed."""
 
     version: f.KubernetesVersion = Field(
@@ -37,7 +37,7 @@ class KubernetesWords(Section):
     )
 
 
-class ApiWords(Section):
+class ApiSection(Section):
     """Where clients find the API server."""
 
     endpoint: f.Endpoint | None = Field(
@@ -51,7 +51,7 @@ class ApiWords(Section):
     )
 
 
-class NetworkWords(Section):
+class NetworkSection(Section):
     """Address ranges. An IPv4 and an IPv6 one of each: dual stack, see `second_address`."""
 
     pod_cidr: f.Cidrs = Field(default=("10.244.0.0/16",), description="for pods; one range or two")
@@ -59,7 +59,7 @@ class NetworkWords(Section):
     dns_domain: f.DnsDomain = Field(default="cluster.local", description="the cluster's DNS domain")
 
 
-class MirrorWords(Section):
+class MirrorSection(Section):
     """How the runtime reaches one registry."""
 
     host: f.RegistryHost = Field(description="the registry as image names say it, host[:port]")
@@ -75,7 +75,7 @@ class MirrorWords(Section):
     )
 
 
-class RegistryWords(Section):
+class RegistrySection(Section):
     """Where images come from."""
 
     image_repository: f.ImageRepository = Field(
@@ -89,19 +89,19 @@ class RegistryWords(Section):
     pause: f.Image | None = Field(
         default=None, description="the sandbox image with its tag; default: the repository's own"
     )
-    mirrors: tuple[MirrorWords, ...] = Field(
+    mirrors: tuple[MirrorSection, ...] = Field(
         default=(), description="mirrors and private registries"
     )
 
 
-class RuntimeWords(Section):
+class RuntimeSection(Section):
     """The container runtime; it must be installed on the machines."""
 
     type: Literal["containerd", "cri-o"] = Field(default="containerd", description="which one")
     settings: f.Free = Field(default={}, description="its own settings, merged over ours")
 
 
-class ExternalEtcdWords(Section):
+class ExternalEtcdSection(Section):
     """An etcd cluster somebody else runs; the files must be on the control planes."""
 
     endpoints: tuple[f.EtcdUrl, ...] = Field(description="https://host:port of its members")
@@ -110,17 +110,17 @@ class ExternalEtcdWords(Section):
     key_file: f.NodePath = Field(description="our client key, a path there")
 
 
-class EtcdWords(Section):
+class EtcdSection(Section):
     """Local etcd on every control plane, unless `external` is written."""
 
     image_tag: f.ImageTag | None = Field(default=None, description="another etcd release")
     data_dir: f.NodePath | None = Field(
         default=None, description="where etcd keeps its data; default /var/lib/etcd"
     )
-    external: ExternalEtcdWords | None = Field(default=None, description="use this etcd instead")
+    external: ExternalEtcdSection | None = Field(default=None, description="use this etcd instead")
 
 
-class ExtraArgsWords(Section):
+class ExtraArgsSection(Section):
     """Command-line arguments of components, without leading dashes; a list repeats one."""
 
     api_server: f.Arguments = Field(default={}, description="of kube-apiserver")
@@ -129,7 +129,7 @@ class ExtraArgsWords(Section):
     etcd: f.Arguments = Field(default={}, description="of local etcd")
 
 
-class TimeoutsWords(Section):
+class TimeoutsSection(Section):
     """How long kubeadm waits, such as 90s or 4m."""
 
     control_plane: f.Duration = Field(default="4m", description="for control plane components")
@@ -142,11 +142,11 @@ class TimeoutsWords(Section):
     )
 
 
-class KubeadmWords(Section):
+class KubeadmSection(Section):
     """What is passed to kubeadm."""
 
-    extra_args: ExtraArgsWords = Field(
-        default=ExtraArgsWords(), description="arguments of control plane components"
+    extra_args: ExtraArgsSection = Field(
+        default=ExtraArgsSection(), description="arguments of control plane components"
     )
     feature_gates: dict[str, bool] = Field(default={}, description="kubeadm's own feature gates")
     patches: f.OperatorPath | None = Field(
@@ -156,17 +156,19 @@ class KubeadmWords(Section):
     ignore_preflight: tuple[str, ...] = Field(
         default=(), description="preflight checks to ignore on all nodes, by exact name"
     )
-    timeouts: TimeoutsWords = Field(default=TimeoutsWords(), description="how long kubeadm waits")
+    timeouts: TimeoutsSection = Field(
+        default=TimeoutsSection(), description="how long kubeadm waits"
+    )
 
 
-class AddonsWords(Section):
+class AddonsSection(Section):
     """The addons kubeadm installs."""
 
     dns: bool = Field(default=True, description="CoreDNS")
     kube_proxy: bool = Field(default=True, description="kube-proxy")
 
 
-class CniWords(Section):
+class CniSection(Section):
     """The pod network."""
 
     type: Literal["none", "manifest", "bridge"] = Field(
@@ -179,7 +181,7 @@ class CniWords(Section):
     )
 
 
-class ProgramsWords(Section):
+class ProgramsSection(Section):
     """Where kubeadm, kubelet, kubectl, crictl and the CNI plugins come from."""
 
     source: Literal["release", "folder", "preinstalled"] = Field(
@@ -210,7 +212,7 @@ class ProgramsWords(Section):
     )
 
 
-class FileWords(Section):
+class FileSection(Section):
     """A file of your own on nodes."""
 
     path: f.NodePath = Field(description="where it goes")
@@ -223,7 +225,7 @@ class FileWords(Section):
     nodes: tuple[str, ...] = Field(default=(), description="names of nodes; default: all")
 
 
-class TokenWords(Section):
+class TokenSection(Section):
     """The tokens nodes join with; each is made for one join and deleted after it."""
 
     ttl: f.Duration = Field(default="15m", description="how long one is valid at most; up to 15m")
@@ -232,29 +234,33 @@ class TokenWords(Section):
 class Inventory(Section):
     """A file of machines that becomes a Kubernetes cluster."""
 
-    cluster: ClusterWords = Field(description="what the cluster is called")
-    kubernetes: KubernetesWords = Field(description="which Kubernetes is installed")
+    cluster: ClusterSection = Field(description="what the cluster is called")
+    kubernetes: KubernetesSection = Field(description="which Kubernetes is installed")
     defaults: Settings = Field(default=Settings(), description="settings of all nodes")
     groups: dict[f.GroupName, Settings] = Field(
         default={}, description="settings of the nodes that name the group; they win over defaults"
     )
     nodes: tuple[NodeEntry, ...] = Field(description="the machines; their settings win")
-    api: ApiWords = Field(default=ApiWords(), description="where clients find the API server")
-    network: NetworkWords = Field(
-        default=NetworkWords(), description="address ranges and DNS domain"
+    api: ApiSection = Field(default=ApiSection(), description="where clients find the API server")
+    network: NetworkSection = Field(
+        default=NetworkSection(), description="address ranges and DNS domain"
     )
-    registry: RegistryWords = Field(default=RegistryWords(), description="where images come from")
-    runtime: RuntimeWords = Field(default=RuntimeWords(), description="the container runtime")
-    etcd: EtcdWords = Field(default=EtcdWords(), description="local or external etcd")
-    kubeadm: KubeadmWords = Field(default=KubeadmWords(), description="what is passed to kubeadm")
+    registry: RegistrySection = Field(
+        default=RegistrySection(), description="where images come from"
+    )
+    runtime: RuntimeSection = Field(default=RuntimeSection(), description="the container runtime")
+    etcd: EtcdSection = Field(default=EtcdSection(), description="local or external etcd")
+    kubeadm: KubeadmSection = Field(
+        default=KubeadmSection(), description="what is passed to kubeadm"
+    )
     kubelet: f.Free = Field(default={}, description="KubeletConfiguration fields, merged over ours")
     kube_proxy: f.Free = Field(
         default={}, description="KubeProxyConfiguration fields, merged over ours"
     )
-    addons: AddonsWords = Field(default=AddonsWords(), description="CoreDNS and kube-proxy")
-    cni: CniWords = Field(default=CniWords(), description="the pod network")
-    programs: ProgramsWords = Field(
-        default=ProgramsWords(), description="where the programs come from"
+    addons: AddonsSection = Field(default=AddonsSection(), description="CoreDNS and kube-proxy")
+    cni: CniSection = Field(default=CniSection(), description="the pod network")
+    programs: ProgramsSection = Field(
+        default=ProgramsSection(), description="where the programs come from"
     )
-    files: tuple[FileWords, ...] = Field(default=(), description="files of your own on nodes")
-    token: TokenWords = Field(default=TokenWords(), description="the tokens nodes join with")
+    files: tuple[FileSection, ...] = Field(default=(), description="files of your own on nodes")
+    token: TokenSection = Field(default=TokenSection(), description="the tokens nodes join with")

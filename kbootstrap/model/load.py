@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kbootstrap import codes
-from kbootstrap.model.checks import CHECKS, World
+from kbootstrap.model.checks import CHECKS, CheckContext
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.merge import members
-from kbootstrap.model.problems import Finding, InventoryErrors, Problem
+from kbootstrap.model.problems import InventoryErrors, Problem, Violation
 from kbootstrap.model.resolve import resolve
-from kbootstrap.model.source import Source, SyntaxProblem
 from kbootstrap.model.validate import Validated, validate
 from kbootstrap.model.versions import Version
+from kbootstrap.model.yaml_source import SyntaxProblem, YamlSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def load_with_warnings(path: Path, version: Version | None = None) -> Loaded:
     """
     name = str(path)
     try:
-        source = Source(name, _read(path))
+        source = YamlSource(name, _read(path))
     except SyntaxProblem as problem:
         broken = Problem(
             code=codes.INV_YAML,
@@ -105,16 +105,16 @@ def _unreadable(name: str, error: OSError | UnicodeError) -> Problem:
     return Problem(code=code, path=(), message=message, file=name, line=line, column=1)
 
 
-def _world(state: Validated, folder: Path) -> World | None:
+def _world(state: Validated, folder: Path) -> CheckContext | None:
     if state.inventory is None:
         return None
     version: Version | None = Version.parse(state.inventory.kubernetes.version)
     if state.is_near_broken(("kubernetes", "version")):
         version = None
-    return World(state.inventory, members(state.inventory), folder, version)
+    return CheckContext(state.inventory, members(state.inventory), folder, version)
 
 
-def _checked(state: Validated, world: World | None) -> Iterator[Finding]:
+def _checked(state: Validated, world: CheckContext | None) -> Iterator[Violation]:
     """What the checks say about places that are not already known to be wrong."""
     if world is None:
         return
@@ -124,7 +124,7 @@ def _checked(state: Validated, world: World | None) -> Iterator[Finding]:
             yield replace(finding, path=path)
 
 
-def _placed(source: Source, findings: Iterable[Finding]) -> tuple[Problem, ...]:
+def _placed(source: YamlSource, findings: Iterable[Violation]) -> tuple[Problem, ...]:
     """The findings at their lines, in the order of the file, each once."""
     problems = dict.fromkeys(source.problem(finding) for finding in findings)
     return tuple(sorted(problems, key=lambda p: (p.line, p.column, p.code.id)))

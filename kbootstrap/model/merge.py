@@ -1,7 +1,7 @@
 """Defaults, then groups, then node: the settings each machine ends up with.
 
 Mappings merge key by key; lists and single values replace; ``null`` takes an inherited
-value back. A secret's reference replaces as a whole. `Member.origin` finds the layer a
+value back. A secret's reference replaces as a whole. `MergedNode.origin` finds the layer a
 setting came from, so that a message points at the line that says it.
 """
 
@@ -20,7 +20,7 @@ _TWINS = {"role": "roles", "roles": "role"}  # two ways to say one thing: the la
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MergedNode:
     """One machine with its merged settings and the layers they came from, weakest first."""
 
     index: int
@@ -41,12 +41,12 @@ class Member:
         return (*self.path, *keys)
 
 
-def members(inventory: Inventory) -> tuple[Member, ...]:
+def members(inventory: Inventory) -> tuple[MergedNode, ...]:
     """Every node with its merged settings; unknown groups are passed over."""
     return tuple(_member(inventory, i, entry) for i, entry in enumerate(inventory.nodes))
 
 
-def _member(inventory: Inventory, index: int, entry: NodeEntry) -> Member:
+def _member(inventory: Inventory, index: int, entry: NodeEntry) -> MergedNode:
     layers: list[tuple[Path, Settings]] = [(("defaults",), inventory.defaults)]
     known = inventory.groups
     layers.extend((("groups", g), known[g]) for g in entry.groups if g in known)
@@ -54,7 +54,7 @@ def _member(inventory: Inventory, index: int, entry: NodeEntry) -> Member:
     merged = Settings()
     for _, layer in layers:
         merged = overlay(merged, layer)
-    return Member(index, entry, merged, tuple(layers))
+    return MergedNode(index, entry, merged, tuple(layers))
 
 
 def overlay(base: L, over: Layer) -> L:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kbootstrap.codes import INV_BROKEN
 from kbootstrap.errors import Code, InventoryError
-from kbootstrap.model.forms.base import closest
+from kbootstrap.model.validators.base import closest
 
 Path = tuple[str | int, ...]
 
@@ -19,7 +19,7 @@ _PRIVATE = re.compile(r"pass|pwd|secret|token|credential|prompt|content", re.IGN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Violation:
     """Something wrong at a path of the inventory, not yet at a line of the file."""
 
     code: Code

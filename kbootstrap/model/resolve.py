@@ -9,16 +9,16 @@ from pathlib import Path
 
 from kbootstrap.model import cluster as c
 from kbootstrap.model.document import Document
-from kbootstrap.model.forms.net import join_host_port
-from kbootstrap.model.forms.values import seconds
-from kbootstrap.model.inventory import Inventory, MirrorWords
-from kbootstrap.model.merge import Member
-from kbootstrap.model.paths import is_url, local
+from kbootstrap.model.inventory import Inventory, MirrorSection
+from kbootstrap.model.local_paths import is_url, local
+from kbootstrap.model.merge import MergedNode
 from kbootstrap.model.resolve_node import node
+from kbootstrap.model.validators.net import join_host_port
+from kbootstrap.model.validators.values import seconds
 from kbootstrap.model.versions import Version
 
 
-def resolve(inventory: Inventory, members: tuple[Member, ...], folder: Path) -> c.Cluster:
+def resolve(inventory: Inventory, members: tuple[MergedNode, ...], folder: Path) -> c.Cluster:
     """The cluster this inventory means; ``folder`` is where its relative paths start.
 
     Raises:
@@ -81,7 +81,7 @@ def _images(inventory: Inventory, version: Version) -> c.Images:
     )
 
 
-def _mirror(words: MirrorWords) -> c.Mirror:
+def _mirror(words: MirrorSection) -> c.Mirror:
     scheme = "http" if words.insecure else "https"
     return c.Mirror(
         host=words.host,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kbootstrap.model import cluster as c
-from kbootstrap.model.merge import Member
-from kbootstrap.model.paths import local
+from kbootstrap.model.local_paths import local
+from kbootstrap.model.merge import MergedNode
 from kbootstrap.model.settings import Jump, SecretAt, Settings, Ssh
 from kbootstrap.secret import SecretRef
 
@@ -20,7 +20,7 @@ def roles(settings: Settings) -> frozenset[c.Role]:
     return frozenset(map(c.Role, words))
 
 
-def node(member: Member, folder: Path) -> c.Node:
+def node(member: MergedNode, folder: Path) -> c.Node:
     """The node; ``folder`` is where relative paths start."""
     entry, settings = member.entry, member.settings
     return c.Node(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kbootstrap.model.inventory import Inventory
-from kbootstrap.model.tables import (
+from kbootstrap.model.kubernetes_names import (
     FEATURE_GATES,
     KUBE_PROXY_FIELDS,
     KUBELET_FIELDS,
@@ -43,7 +43,7 @@ def _tidy(schema: Any) -> Any:
 def _suggest(schema: Schema) -> None:
     """Names editors can complete; other names stay allowed, as releases differ."""
     definitions = schema["$defs"]
-    kubeadm = definitions["KubeadmWords"]["properties"]
+    kubeadm = definitions["KubeadmSection"]["properties"]
     kubeadm["skip_phases"]["items"] = _names(PHASES)
     kubeadm["ignore_preflight"]["items"] = _names(PREFLIGHT_CHECKS)
     kubeadm["feature_gates"]["properties"] = {name: {"type": "boolean"} for name in FEATURE_GATES}

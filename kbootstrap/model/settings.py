@@ -13,8 +13,8 @@ from pydantic_core import CoreSchema
 
 from kbootstrap import codes
 from kbootstrap.model import fields as f
-from kbootstrap.model.forms import names
-from kbootstrap.model.forms.base import bad
+from kbootstrap.model.validators import names
+from kbootstrap.model.validators.base import bad
 
 
 class Strict(BaseModel):
@@ -95,7 +95,7 @@ class Ssh(Layer):
     jump: Jump | None = Field(default=None, description="a machine the connection goes through")
 
 
-class TaintWords(Strict):
+class TaintSection(Strict):
     """A taint: a text ``key=value:Effect`` or these keys."""
 
     key: f.TaintKey = Field(description="[prefix/]name")
@@ -133,7 +133,7 @@ class Settings(Layer):
         default=None,
         description="node labels, set through the API; null takes an inherited one back",
     )
-    taints: tuple[TaintWords, ...] | None = Field(
+    taints: tuple[TaintSection, ...] | None = Field(
         default=None,
         description="node taints; default: kubeadm's (control planes that are not workers get"
         " node-role.kubernetes.io/control-plane:NoSchedule); [] means none",

@@ -7,7 +7,7 @@ an API server it may talk to, and none is more than three minors older.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kbootstrap.model.tables import REMOVED_KUBELET_FLAGS
+from kbootstrap.model.kubernetes_names import REMOVED_KUBELET_FLAGS
 from kbootstrap.model.versions import Version
 
 MOST_BEHIND = 3  # minors a kubelet may be older than its API server

@@ -3,10 +3,10 @@
 import re
 
 from kbootstrap import codes
-from kbootstrap.data import data_path
 from kbootstrap.errors import InventoryError
-from kbootstrap.model.forms.base import closest
+from kbootstrap.model.validators.base import closest
 from kbootstrap.model.versions import Version
+from kbootstrap.resources import data_path
 
 LAYOUTS = ("single", "ha", "external-etcd", "airgap")
 _VERSION = re.compile(r"^(  version: )v[0-9.]+( *)", re.MULTILINE)

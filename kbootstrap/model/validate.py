@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kbootstrap import codes
-from kbootstrap.model import translate
+from kbootstrap.model import pydantic_errors
 from kbootstrap.model.inventory import Inventory
-from kbootstrap.model.problems import Finding, Path
-from kbootstrap.model.source import Items, Source
+from kbootstrap.model.problems import Path, Violation
+from kbootstrap.model.yaml_source import Items, YamlSource
 
 # Findings that leave the value of their place usable.
 _HARMLESS = {codes.INV_UNKNOWN_KEY, codes.INV_DUPLICATE_KEY}
@@ -34,9 +34,9 @@ _STUBS: dict[Path, Any] = {
 class Validated:
     """What could be understood of a source, and everything wrong with its form."""
 
-    source: Source
+    source: YamlSource
     inventory: Inventory | None = None
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Violation] = field(default_factory=list)
     data: Any = None  # the source's data without its broken parts
     _broken: set[Path] = field(default_factory=set)
     _above: set[Path] = field(default_factory=set)  # of the broken ones
@@ -54,7 +54,7 @@ class Validated:
         """Whether something above, at or below this path is already known to be wrong."""
         return path in self._above or not self._broken.isdisjoint(_prefixes(path))
 
-    def note_broken(self, findings: Iterable[Finding]) -> None:
+    def note_broken(self, findings: Iterable[Violation]) -> None:
         """Remember the places of these findings as wrong."""
         for finding in findings:
             if finding.code not in _HARMLESS:
@@ -66,14 +66,14 @@ def _prefixes(path: Path) -> Iterator[Path]:
     return (path[:length] for length in range(len(path) + 1))
 
 
-def validate(source: Source) -> Validated:
+def validate(source: YamlSource) -> Validated:
     """Validate the source's data, round after round."""
     state = Validated(source, findings=list(source.findings), data=source.data)
     state.note_broken(source.findings)
     if not isinstance(source.data, Mapping):
         if not source.findings:
             message = "the file is empty" if source.data is None else "must be a mapping of keys"
-            state.findings.append(Finding(code=codes.INV_TYPE, path=(), message=message))
+            state.findings.append(Violation(code=codes.INV_TYPE, path=(), message=message))
         return state
     for _ in range(_ROUNDS):
         try:
@@ -88,7 +88,9 @@ def validate(source: Source) -> Validated:
 def _digest(state: Validated, errors: list[ErrorDetails]) -> None:
     """Note what is new, then take what is broken out of the data."""
     found = [
-        translate.finding(error, state.original(translate.location(error)), state.source)
+        pydantic_errors.finding(
+            error, state.original(pydantic_errors.location(error)), state.source
+        )
         for error in errors
     ]
     fresh = [finding for finding in found if not state.is_near_broken(finding.path)]
@@ -102,7 +104,7 @@ def _repaired(data: Any, errors: list[ErrorDetails]) -> Any:
     """The data without what is wrong, and with stand-ins for what must be there."""
     stubs, broken = [], set()
     for error in errors:
-        path = translate.location(error)
+        path = pydantic_errors.location(error)
         if error["type"] != "missing":
             broken.add(path)
         elif path in _STUBS:
@@ -117,7 +119,7 @@ def _repaired(data: Any, errors: list[ErrorDetails]) -> Any:
     return data
 
 
-def _is_explained(finding: Finding, misspelt: set[tuple[Path, str]]) -> bool:
+def _is_explained(finding: Violation, misspelt: set[tuple[Path, str]]) -> bool:
     """Whether this key is missing because the one beside it is misspelt."""
     if finding.code is not codes.INV_MISSING_KEY:
         return False

@@ -1,6 +1,6 @@
 """A file that comes down from a machine: streamed to this disk, checked, never half there.
 
-The part sends one line with the sha256 in hex, then the bytes. Called by `live.Live`.
+The part sends one line with the sha256 in hex, then the bytes. Called by `live.OutputStream`.
 """
 
 import hashlib

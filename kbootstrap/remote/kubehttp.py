@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from kbootstrap.errors import PhaseError
-from kbootstrap.remote.login import Login, admin_login
+from kbootstrap.remote.credentials import Credentials, admin_credentials
 from kbootstrap.secret import Secret
 from kbootstrap.wait import retry
 
@@ -44,7 +44,7 @@ class ApiError(Exception):
 class Target:
     """Where requests go, and the client that makes them; made when it is first used."""
 
-    def __init__(self, base: str, login: Login) -> None:
+    def __init__(self, base: str, login: Credentials) -> None:
         self.base, self.login = base, login
         self._lock = threading.Lock()
         self._client: Any = None
@@ -70,7 +70,7 @@ class TlsHttp:
 
     """
 
-    def __init__(self, login: Login, host: str, port: int) -> None:
+    def __init__(self, login: Credentials, host: str, port: int) -> None:
         self.target = Target(f"https://{host}:{port}", login)
         self.requests = 0
         self._given_up = False
@@ -181,7 +181,7 @@ class KubeHttp(TlsHttp):
     """Requests to one API server, as the admin of a kubeconfig with embedded certificates."""
 
     def __init__(self, kubeconfig: Secret, host: str, port: int) -> None:
-        login = admin_login(kubeconfig)
+        login = admin_credentials(kubeconfig)
         super().__init__(login, host, port)
         self._anybody = TlsHttp(replace(login, pair=None), host, port)
 
@@ -208,7 +208,7 @@ class KubeHttp(TlsHttp):
             return False
 
 
-def _context(login: Login) -> ssl.SSLContext:
+def _context(login: Credentials) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=login.ca_pem)
     if login.pair is None:
         return context

@@ -19,7 +19,7 @@ from kbootstrap.model.observed import (
     ObservedPod,
     StaticPod,
 )
-from kbootstrap.remote.podreasons import reasons
+from kbootstrap.remote.pod_reasons import reasons
 
 SYSTEM = "/api/v1/namespaces/kube-system"
 SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"

@@ -34,8 +34,8 @@ from kbootstrap.remote.kubeobjects import (
     text_of,
     token_object,
 )
-from kbootstrap.remote.ownpods import await_own_pods
 from kbootstrap.remote.rollout import await_rollout
+from kbootstrap.remote.system_pods import await_own_pods
 from kbootstrap.wait import retry, until
 
 CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
@@ -60,10 +60,10 @@ class KubeWriter:
         self._paths = reader.paths
         self._does: dict[type[act.ApiAction], Callable[[Any, dict[str, str]], None]] = {
             act.MakeToken: self._make_token,
-            act.DropTokens: self._drop_tokens,
-            act.BoundCerts: self._bound_certs,
-            act.DropCerts: self._drop_certs,
-            act.MintKey: _mint_key,
+            act.DeleteTokens: self._drop_tokens,
+            act.ExpireCerts: self._bound_certs,
+            act.DeleteCerts: self._drop_certs,
+            act.MakeCertificateKey: _mint_key,
             act.SetNodeMeta: self._set_node_meta,
             act.EnableAddon: self._enable_addon,
             act.ApplyManifest: self._apply,
@@ -92,7 +92,7 @@ class KubeWriter:
             ) from error
 
     def _make_token(self, action: act.MakeToken, slots: dict[str, str]) -> None:
-        self._drop_tokens(act.DropTokens(why="", node=action.node), slots)
+        self._drop_tokens(act.DeleteTokens(why="", node=action.node), slots)
         token_id, token_secret = random_text(6), random_text(16)
         token = token_object(action.node, token_id, token_secret, action.ttl)
         try:
@@ -128,18 +128,18 @@ class KubeWriter:
                 f"cluster-info serves CA {ca_hash(served)}, ca.crt is {ca_hash(self._ca)}",
             )
 
-    def _drop_tokens(self, action: act.DropTokens, slots: dict[str, str]) -> None:
+    def _drop_tokens(self, action: act.DeleteTokens, slots: dict[str, str]) -> None:
         del slots
         for token in self._http.request("GET", TOKENS)["items"]:
             if owner_of(text_of(token, "description")) == action.node:
                 self._delete(f"{SYSTEM}/secrets/{token['metadata']['name']}")
 
-    def _drop_certs(self, action: act.DropCerts, slots: dict[str, str]) -> None:
+    def _drop_certs(self, action: act.DeleteCerts, slots: dict[str, str]) -> None:
         del action, slots
         for path in (f"{SYSTEM}/secrets/kubeadm-certs", *self._proxy_tokens()):
             self._delete(path)
 
-    def _bound_certs(self, action: act.BoundCerts, slots: dict[str, str]) -> None:
+    def _bound_certs(self, action: act.ExpireCerts, slots: dict[str, str]) -> None:
         """The Secret kubeadm-certs belongs to this token: with it, it is deleted."""
         del slots
         end = base64.b64encode(expiration(action.ttl).encode()).decode()
@@ -287,6 +287,6 @@ def _is_conflict(error: BaseException) -> bool:
     return isinstance(error, ApiError) and error.status == CONFLICT
 
 
-def _mint_key(action: act.MintKey, slots: dict[str, str]) -> None:
+def _mint_key(action: act.MakeCertificateKey, slots: dict[str, str]) -> None:
     del action
     slots["certificate_key"] = secrets.token_hex(32)

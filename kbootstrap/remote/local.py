@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import IO
 
 from kbootstrap.node_paths import STATE_DIR
-from kbootstrap.remote.capture import Capture
-from kbootstrap.remote.faults import Refusal, on_exchange, on_refusal
-from kbootstrap.remote.frames import ReplyReader
-from kbootstrap.remote.live import OnOutput
+from kbootstrap.remote.bounded_buffer import BoundedBuffer
 from kbootstrap.remote.meter import Meter, Usage
-from kbootstrap.remote.scripts import stage0
-from kbootstrap.remote.wire import Part, Reply, request
+from kbootstrap.remote.output_stream import OnOutput
+from kbootstrap.remote.protocol import Part, Reply, request
+from kbootstrap.remote.reply_reader import ReplyReader
+from kbootstrap.remote.shell_library import stage0
+from kbootstrap.remote.ssh_errors import Refusal, on_exchange, on_refusal
 
 
 class LocalConnection:
@@ -41,7 +41,7 @@ class LocalConnection:
         self._bin_dir = str(bin_dir)
         self._name = name
         self._meter = meter or Meter()
-        self._runs: dict[str, dict[str, Capture]] = {}
+        self._runs: dict[str, dict[str, BoundedBuffer]] = {}
 
     def perform(
         self, parts: Sequence[Part], *, run_id: str, on_output: OnOutput | None = None

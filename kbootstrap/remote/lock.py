@@ -13,7 +13,7 @@ from kbootstrap.errors import PhaseError
 from kbootstrap.model.lock import NOBODY, PATH, Claim, Seen, claim_of, parse_record
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.remote.kubeobjects import CONFLICT, NOT_FOUND
-from kbootstrap.remote.wire import Part, Reply
+from kbootstrap.remote.protocol import Part, Reply
 
 LEASE = "kube-system/kbootstrap"
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"

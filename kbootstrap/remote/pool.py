@@ -1,6 +1,6 @@
 """What all connections of a run share: trust, keys, jump hosts, and a gate for handshakes.
 
-Used by `kbootstrap.remote.session`. A jump host is logged in to once, however many
+Used by `kbootstrap.remote.hosts`. A jump host is logged in to once, however many
 machines are behind it, and an error of a shared thing is told to everybody who waited for
 it instead of being made again by each.
 """
@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from kbootstrap.codes import LOST
 from kbootstrap.errors import KbError, LostError
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.faults import again, is_final, is_transient, on_connect
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.meter import Meter, Usage
-from kbootstrap.remote.secretsource import SecretSource
+from kbootstrap.remote.secret_source import SecretSource
+from kbootstrap.remote.ssh_errors import again, is_final, is_transient, on_connect
 from kbootstrap.wait import retry
 
 if TYPE_CHECKING:
-    from kbootstrap.remote.ssh import Door
+    from kbootstrap.remote.ssh import Connector
 
 PATIENCE_SECONDS = 20  # for an sshd with too many guests (MaxStartups)
 
 
-class Shared:
+class SharedConnection:
     """One connection, opened when first needed, opened again when lost; thread-safe.
 
     A refused login or a wrong host key is final: the host is not contacted again.
@@ -103,9 +103,9 @@ class ConnectionPool:
         self._meter = meter
         self._gate = threading.BoundedSemaphore(handshakes)
         self._lock = threading.Lock()
-        self._jumps: dict[SshTarget, Shared] = {}
+        self._jumps: dict[SshTarget, SharedConnection] = {}
         self._closed = False
-        self._door: Door | None = None
+        self._door: Connector | None = None
 
     def dial(self, target: SshTarget, name: str) -> Any:
         """Log in; returns a `fabric.Connection`.
@@ -140,7 +140,7 @@ class ConnectionPool:
         if door is not None:
             door.close()
 
-    def _once(self, target: SshTarget, jump: Shared | None) -> Any:
+    def _once(self, target: SshTarget, jump: SharedConnection | None) -> Any:
         from kbootstrap.remote import ssh  # noqa: PLC0415  # 80 ms, only when really needed
 
         via = self._through(jump, target) if jump is not None else None
@@ -152,25 +152,25 @@ class ConnectionPool:
                 sock = ssh.open_socket(target)
             return self._opener().open(target, sock)
 
-    def _through(self, jump: Shared, target: SshTarget) -> Any:
+    def _through(self, jump: SharedConnection, target: SshTarget) -> Any:
         try:
             return jump.get()
         except KbError as error:
             raise again(error, f"jump host for {target.host}: ") from error
 
-    def _opener(self) -> "Door":
-        from kbootstrap.remote.ssh import Door  # noqa: PLC0415
+    def _opener(self) -> "Connector":
+        from kbootstrap.remote.ssh import Connector  # noqa: PLC0415
 
         with self._lock:
             if self._door is None:
-                self._door = Door(self._trust, self.secrets)
+                self._door = Connector(self._trust, self.secrets)
             return self._door
 
-    def _jump(self, target: SshTarget) -> Shared:
+    def _jump(self, target: SshTarget) -> SharedConnection:
         with self._lock:
             if target not in self._jumps:
                 name = f"jump host {target.host}"
-                self._jumps[target] = Shared(lambda: self.dial(target, name))
+                self._jumps[target] = SharedConnection(lambda: self.dial(target, name))
             return self._jumps[target]
 
 

@@ -1,6 +1,6 @@
 """Waits until workloads run; ends at once, with the pods' own words, when they cannot.
 
-Called by `KubeWriter`. Which reasons do not pass by themselves: `kbootstrap.remote.podreasons`.
+Called by `KubeWriter`. Which reasons do not pass by themselves: `kbootstrap.remote.pod_reasons`.
 """
 
 import json
@@ -14,7 +14,7 @@ from kbootstrap.action import AwaitRollout
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import PodReason
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
-from kbootstrap.remote.podreasons import CRASHES, LASTS, Patience, reasons
+from kbootstrap.remote.pod_reasons import CRASHES, LASTS, Patience, reasons
 from kbootstrap.remote.workloads import Live, rolled_out
 from kbootstrap.wait import until
 

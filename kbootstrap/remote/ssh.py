@@ -18,10 +18,10 @@ import paramiko
 from kbootstrap import codes
 from kbootstrap.errors import KbError, LoginError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.faults import on_connect
-from kbootstrap.remote.hostkeys import HostKey, HostKeys
-from kbootstrap.remote.keys import Keyring
-from kbootstrap.remote.secretsource import SecretSource
+from kbootstrap.remote.host_keys import HostKey, HostKeys
+from kbootstrap.remote.private_keys import Keyring
+from kbootstrap.remote.secret_source import SecretSource
+from kbootstrap.remote.ssh_errors import on_connect
 
 CONNECT_SECONDS = 10
 _BANNER_SECONDS = 20  # a busy sshd, or our own load, must not look like a dead host
@@ -58,7 +58,7 @@ def open_socket(target: SshTarget) -> socket.socket:
     return sock
 
 
-class Door:
+class Connector:
     """Opens connections for everybody in this process; thread-safe."""
 
     def __init__(self, trust: HostKeys, secrets: SecretSource) -> None:
@@ -69,7 +69,7 @@ class Door:
     def open(self, target: SshTarget, sock: Any) -> Any:
         """Log in over a socket or channel; returns the `fabric.Connection`.
 
-        Raises whatever paramiko raises: `kbootstrap.remote.faults` has the table. The socket
+        Raises whatever paramiko raises: `kbootstrap.remote.ssh_errors` has the table. The socket
         is closed then.
         """
         connection = fabric.Connection(

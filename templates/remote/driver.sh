@@ -2,7 +2,7 @@
 # The driver: runs the parts of one request, one after the other, each in its own subshell.
 #
 # kbootstrap puts assignments of KB_MARK KB_ID KB_RUN KB_STATE KB_SEEN KB_BIN before this text and
-# calls of kb_part and kb_end after it. Two streams go back (kbootstrap/remote/frames.py):
+# calls of kb_part and kb_end after it. Two streams go back (kbootstrap/remote/reply_reader.py):
 #   stdout  frames only:    <RS>KB1 <nonce> R <id> <rc> <millis> <length><NL><bytes><NL>
 #   stderr  live output of the parts, between marks that carry the nonce
 # A part cannot forge either: it does not hold stdout (fd 3 is closed in it) and no program

@@ -3,7 +3,7 @@
 #
 # It may pass through any login shell (bash, fish, csh) inside single quotes, so it holds no
 # single quote, exclamation mark, double backslash or newline that matters: kbootstrap drops
-# the comments and joins the lines with blanks (kbootstrap/remote/scripts.py, tested).
+# the comments and joins the lines with blanks (kbootstrap/remote/shell_library.py, tested).
 # It reads "KB1 <nonce> <size>" from stdin, then <size> bytes of script. The script must end with
 # the nonce, so a text cut short by a broken connection is never run. dd reads exactly; head may not.
 # Then it waits for the next request: each runs in a subshell, and finds nothing of the last one.

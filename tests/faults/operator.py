@@ -16,7 +16,7 @@ from typing import Any
 from kbootstrap import cli
 from kbootstrap.commands.report import Report
 from kbootstrap.engine import step
-from kbootstrap.remote import exchange, kubehttp, kubewrite, session
+from kbootstrap.remote import hosts, kubehttp, kubewrite, transfer
 from kbootstrap.wait import until
 
 GATE, RECOVER = "KBOOTSTRAP_FAULTS_GATE", "KBOOTSTRAP_FAULTS_RECOVER"
@@ -31,8 +31,8 @@ def main() -> int:
         kubehttp.TRANSIENT_SECONDS = 2 * int(recover)
         most = 4 * int(recover)  # for a node to become Ready, and the like
         setattr(kubewrite, "until", lambda probe, s: until(probe, min(s, most)))  # noqa: B010
-        setattr(exchange, "_QUIET_SECONDS", 5)  # noqa: B010 - not a name it exports
-        setattr(session, "_ANSWER_SECONDS", 8)  # noqa: B010 - the same
+        setattr(transfer, "_QUIET_SECONDS", 5)  # noqa: B010 - not a name it exports
+        setattr(hosts, "_ANSWER_SECONDS", 8)  # noqa: B010 - the same
     if clock:
         _set_clock(Path(clock))
     if gate:

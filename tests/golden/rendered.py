@@ -11,8 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from kbootstrap import components, kubeadm
-from kbootstrap.action import Action, Detached, HostAction, PutSlots, SwapRecord, read_record
-from kbootstrap.data import data_path
+from kbootstrap.action import Action, Detached, HostAction, PutTemplate, SwapRecord, read_record
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.planner import make_plan
 from kbootstrap.engine.survey import survey_parts
@@ -21,6 +20,7 @@ from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
 from kbootstrap.model.versions import NEWEST_MINOR, OLDEST_MINOR, Version
+from kbootstrap.resources import data_path
 from kbootstrap.runtime import containerd, crio
 from phases import (
     ALL,
@@ -298,7 +298,7 @@ def plan(
 
 
 def _action(phase: str, action: Action) -> str:
-    if isinstance(action, PutSlots):
+    if isinstance(action, PutTemplate):
         action = action.bound({name: f"@@{name}@@" for name in action.needs})
     if not isinstance(action, HostAction):
         return f"# ---- {phase}: {action.text} [not on this machine]\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kbootstrap.data import data_path
+from kbootstrap.resources import data_path
 from tests.golden.rendered import GROUPS, HEAD, MINORS, detached, files, parts, release
 
 EXPECTED = Path(__file__).parent / "expected"

@@ -115,7 +115,7 @@ def plan_is_plain(phase: AnyPhase, view: View[Any]) -> None:
     for action in actions:
         check_words(action)
         check_risk(phase, action)
-        if isinstance(action, act.PutSlots):
+        if isinstance(action, act.PutTemplate):
             assert set(action.needs) <= filled
             assert set(re.findall("@@(.*?)@@", action.body)) == set(action.needs)
         filled |= SLOTS.get(type(action), set())
@@ -123,7 +123,7 @@ def plan_is_plain(phase: AnyPhase, view: View[Any]) -> None:
 
 SLOTS: dict[type[Action], set[str]] = {
     act.MakeToken: {"token", "ca_hash"},
-    act.MintKey: {"certificate_key"},
+    act.MakeCertificateKey: {"certificate_key"},
     act.AwaitPodCidr: {"pod_cidr"},
 }
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.data import data_path
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.planner import make_plan, verdicts
@@ -17,6 +16,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.model.starters import LAYOUTS
+from kbootstrap.resources import data_path
 from phases import UP, cleanup, fitness, host, identity, init, kubeconfig, programs
 from tests.laws.clusters import CA, NAMES, bits, cluster
 

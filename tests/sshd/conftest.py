@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
+from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.secretsource import Secrets
-from kbootstrap.remote.session import Hosts
+from kbootstrap.remote.secret_source import Secrets
 from tests.sshd.server import SSHD, Server, running
 
 MakeHosts = Callable[..., Hosts]

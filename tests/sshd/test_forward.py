@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import UnreachableError
-from kbootstrap.remote.session import Connection
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.hosts import Connection
+from kbootstrap.remote.protocol import Part
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import Server, free_port, running
 

@@ -12,9 +12,9 @@ import pytest
 from kbootstrap.errors import HostKeyError, KbError, LoginError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.remote import pool
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.protocol import Part
 from kbootstrap.secret import SecretRef
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.cutter import cutting

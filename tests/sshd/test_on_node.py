@@ -6,11 +6,11 @@ import pytest
 
 from kbootstrap.errors import LoginError, LostError
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
+from kbootstrap.remote.hosts import Connection, Hosts
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.secretsource import Secrets
-from kbootstrap.remote.session import Connection, Hosts
-from kbootstrap.remote.wire import Part, PartResult
+from kbootstrap.remote.protocol import Part, PartResult
+from kbootstrap.remote.secret_source import Secrets
 from kbootstrap.secret import SecretRef
 from tests.lab.fixture import LabFactory, module_lab_factory
 from tests.lab.lab import Lab

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import KbError, LoginError, LostError, PhaseError, UnreachableError
-from kbootstrap.remote import exchange, session
+from kbootstrap.remote import hosts, transfer
+from kbootstrap.remote.hosts import Connection
 from kbootstrap.remote.meter import Meter
-from kbootstrap.remote.session import Connection
-from kbootstrap.remote.wire import Blob, Part
+from kbootstrap.remote.protocol import Blob, Part
 from tests.lab.shell import wait_until
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import Server, running
@@ -184,7 +184,7 @@ def test_what_may_have_changed_something_is_not_sent_twice(
     connection: Connection, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The machine hangs up while the next request is on its way to the shell that waits."""
-    monkeypatch.setattr(session._Session, "open", True)  # noqa: SLF001 - before we know
+    monkeypatch.setattr(hosts._Session, "open", True)  # noqa: SLF001 - before we know
     shell_of(connection)
     server.kill_sessions()
     with pytest.raises(LostError):
@@ -277,8 +277,8 @@ def test_a_frozen_machine_is_noticed(
     behind_a_jump_host: bool,
 ) -> None:
     """Its kernel still acknowledges every packet, so only the SSH server's own answer counts."""
-    monkeypatch.setattr(exchange, "_QUIET_SECONDS", 0.5)
-    monkeypatch.setattr(session, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(hosts, "_ANSWER_SECONDS", 0.5)
     with running(tmp_path / "jump") as jump:
         target = server.target(jump=jump.target() if behind_a_jump_host else None)
         connection = make_hosts().connection(target, "node1")
@@ -302,8 +302,8 @@ def test_a_full_window_is_no_death(
     connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that takes our bytes slowly is alive."""
-    monkeypatch.setattr(exchange, "_STALLS", 1)
-    monkeypatch.setattr(exchange, "_SEND_SECONDS", 0.1)
+    monkeypatch.setattr(transfer, "_STALLS", 1)
+    monkeypatch.setattr(transfer, "_SEND_SECONDS", 0.1)
     data = os.urandom(6 * MIB)
     script = "sleep 1\n" + put(tmp_path / "a", data)
     assert connection.perform([Part("a", script, blobs=(Blob(len(data), data),))], run_id="r").ok

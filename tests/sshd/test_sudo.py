@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import LoginError
-from kbootstrap.remote import exchange
-from kbootstrap.remote.session import Connection
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote import transfer
+from kbootstrap.remote.hosts import Connection
+from kbootstrap.remote.protocol import Part
 from kbootstrap.secret import SecretRef
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import Server, running
@@ -120,8 +120,8 @@ def test_a_prompt_behind_a_lot_of_noise(connection: Connection, sudo: Sudo) -> N
 def test_a_prompt_that_is_not_ours_gets_no_password(
     connection: Connection, sudo: Sudo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "_SUDO_SECONDS", 0.5)
-    monkeypatch.setattr(exchange, "_QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(transfer, "_SUDO_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "_QUIET_SECONDS", 0.1)
     sudo.mode("mute")
     with pytest.raises(LoginError) as caught:
         connection.perform(STEP, run_id="r")

@@ -10,7 +10,7 @@ import pytest
 from kbootstrap.commands.two_ways import TwoWays, Wire
 from kbootstrap.errors import UnreachableError
 from kbootstrap.remote import ssh
-from kbootstrap.remote.wire import Part, Reply
+from kbootstrap.remote.protocol import Part, Reply
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import running
 

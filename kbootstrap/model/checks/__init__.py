@@ -6,7 +6,7 @@ say about a place that is already known to be wrong.
 """
 
 from kbootstrap.model.checks import arguments, documents, files, kubeadm, network, nodes, roles
-from kbootstrap.model.checks.base import Check, World
+from kbootstrap.model.checks.base import Check, CheckContext
 
 CHECKS: tuple[Check, ...] = (
     *nodes.CHECKS,
@@ -18,4 +18,4 @@ CHECKS: tuple[Check, ...] = (
     *files.CHECKS,
 )
 
-__all__ = ["CHECKS", "World"]
+__all__ = ["CHECKS", "CheckContext"]

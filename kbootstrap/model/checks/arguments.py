@@ -3,24 +3,24 @@
 from collections.abc import Iterator
 
 from kbootstrap import codes
-from kbootstrap.model import tables
-from kbootstrap.model.checks.base import World
-from kbootstrap.model.problems import Finding
+from kbootstrap.model import kubernetes_names
+from kbootstrap.model.checks.base import CheckContext
+from kbootstrap.model.problems import Violation
 from kbootstrap.model.versions import FULL_FROM_MINOR
 
 _COMPONENTS = ("api_server", "controller_manager", "scheduler", "etcd")
 _MASKS = ("node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6")
 
 
-def components(world: World) -> Iterator[Finding]:
+def components(world: CheckContext) -> Iterator[Violation]:
     """Arguments of the control plane do not contradict the inventory."""
     for component in _COMPONENTS:
         written = getattr(world.inventory.kubeadm.extra_args, component)
         for name, values in written.items():
             path = ("kubeadm", "extra_args", component, name)
-            key = tables.OWNED_ARGUMENTS[component].get(name)
+            key = kubernetes_names.OWNED_ARGUMENTS[component].get(name)
             if key is not None:
-                yield Finding(
+                yield Violation(
                     code=codes.INV_OWNED,
                     path=path,
                     message=f"{name} is set from the inventory",
@@ -29,26 +29,26 @@ def components(world: World) -> Iterator[Finding]:
                 )
             if len(values) > 1 and world.before(FULL_FROM_MINOR):
                 message = f"kubeadm {world.version} takes each argument once"
-                yield Finding(code=codes.INV_ARGUMENT, path=path, message=message)
+                yield Violation(code=codes.INV_ARGUMENT, path=path, message=message)
             if name in _MASKS and not values[-1].isdecimal():
                 message = f"{values[-1]!r} is not a number of bits"
-                yield Finding(code=codes.INV_ARGUMENT, path=path, message=message)
+                yield Violation(code=codes.INV_ARGUMENT, path=path, message=message)
 
 
-def kubelet(world: World) -> Iterator[Finding]:
+def kubelet(world: CheckContext) -> Iterator[Violation]:
     """The kubelet's arguments do not contradict the inventory, and still exist."""
     for layer_path, layer in world.layers:
         for name in layer.kubelet_args or {}:
             path = (*layer_path, "kubelet_args", name)
-            key = tables.OWNED_KUBELET_ARGUMENTS.get(name)
-            since, instead = tables.REMOVED_KUBELET_FLAGS.get(name, (0, ""))
+            key = kubernetes_names.OWNED_KUBELET_ARGUMENTS.get(name)
+            since, instead = kubernetes_names.REMOVED_KUBELET_FLAGS.get(name, (0, ""))
             if key is not None:
                 message = f"{name} is set from the inventory"
-                yield Finding(
+                yield Violation(
                     code=codes.INV_OWNED, path=path, message=message, allowed=key, at_key=True
                 )
             elif instead and world.version is not None and not world.before(since):
-                yield Finding(
+                yield Violation(
                     code=codes.INV_ARGUMENT,
                     path=path,
                     message=f"the kubelet of {world.version} does not start with {name}",
@@ -57,11 +57,11 @@ def kubelet(world: World) -> Iterator[Finding]:
                 )
 
 
-def etcd(world: World) -> Iterator[Finding]:
+def etcd(world: CheckContext) -> Iterator[Violation]:
     """External etcd leaves nothing to say about a local one; its data has its own folder."""
     words, folder = world.inventory.etcd, world.inventory.etcd.data_dir
-    if folder in tables.SHARED_FOLDERS:
-        yield Finding(
+    if folder in kubernetes_names.SHARED_FOLDERS:
+        yield Violation(
             code=codes.INV_PATH,
             path=("etcd", "data_dir"),
             message=f"{folder} holds more than etcd's data, and a reset empties it",
@@ -78,7 +78,7 @@ def etcd(world: World) -> Iterator[Finding]:
     for path, value in local.items():
         if value:
             message = "is about local etcd, and etcd.external is written"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
             )
 

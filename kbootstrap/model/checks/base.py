@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbootstrap.model.inventory import Inventory
-from kbootstrap.model.merge import Member
-from kbootstrap.model.problems import Finding
+from kbootstrap.model.merge import MergedNode
 from kbootstrap.model.problems import Path as Keys
+from kbootstrap.model.problems import Violation
 from kbootstrap.model.settings import Settings
 from kbootstrap.model.versions import Version
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class CheckContext:
     """A well-formed inventory, perhaps without its broken parts."""
 
     inventory: Inventory
-    members: tuple[Member, ...]
+    members: tuple[MergedNode, ...]
     folder: Path
     version: Version | None  # None: it is missing or wrong, so checks that need it pass
 
@@ -35,4 +35,4 @@ class World:
         return self.version is not None and self.version.minor < minor
 
 
-Check = Callable[[World], Iterator[Finding]]
+Check = Callable[[CheckContext], Iterator[Violation]]

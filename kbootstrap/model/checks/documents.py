@@ -9,21 +9,24 @@ from typing import Any
 
 from kbootstrap import codes
 from kbootstrap.errors import Code
-from kbootstrap.model import tables
-from kbootstrap.model.checks.base import World
-from kbootstrap.model.forms.base import closest
-from kbootstrap.model.problems import Finding
+from kbootstrap.model import kubernetes_names
+from kbootstrap.model.checks.base import CheckContext
+from kbootstrap.model.problems import Violation
+from kbootstrap.model.validators.base import closest
 
 _KUBELET = ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration")
 _KUBE_PROXY = ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")
 _PROXY_MODES = ("", "iptables", "ipvs", "nftables")
 
 
-def kubelet(world: World) -> Iterator[Finding]:
+def kubelet(world: CheckContext) -> Iterator[Violation]:
     """The kubelet's document says nothing the inventory says otherwise."""
     words = world.inventory.kubelet
     wanted = {
-        "staticPodPath": (tables.STATIC_POD_PATH, "kubeadm writes the control plane there"),
+        "staticPodPath": (
+            kubernetes_names.STATIC_POD_PATH,
+            "kubeadm writes the control plane there",
+        ),
         "clusterDomain": (world.inventory.network.dns_domain, "network.dns_domain decides it"),
         "rotateCertificates": (True, "kubeadm forces it to true"),
     }
@@ -35,7 +38,7 @@ def kubelet(world: World) -> Iterator[Finding]:
             "kubelet", "containerRuntimeEndpoint", "runtime.type decides it", codes.INV_OWNED
         )
     if words.get("cgroupDriver", "systemd") != "systemd":
-        yield Finding(
+        yield Violation(
             code=codes.INV_W_SETTING,
             path=("kubelet", "cgroupDriver"),
             message="the runtime is configured for systemd, and both must agree",
@@ -43,21 +46,21 @@ def kubelet(world: World) -> Iterator[Finding]:
             warning=True,
         )
     yield from _kind("kubelet", words, _KUBELET)
-    yield from _typos("kubelet", words, tables.KUBELET_FIELDS)
+    yield from _typos("kubelet", words, kubernetes_names.KUBELET_FIELDS)
 
 
-def kube_proxy(world: World) -> Iterator[Finding]:
+def kube_proxy(world: CheckContext) -> Iterator[Violation]:
     """kube-proxy's document says nothing the inventory says otherwise."""
     words = world.inventory.kube_proxy
     if words and not world.inventory.addons.kube_proxy:
         message = "addons.kube_proxy is false, so nobody reads these settings"
-        yield Finding(code=codes.INV_CONTRADICTION, path=("kube_proxy",), message=message)
+        yield Violation(code=codes.INV_CONTRADICTION, path=("kube_proxy",), message=message)
     cidrs = ",".join(world.inventory.network.pod_cidr)
     if words.get("clusterCIDR", cidrs) != cidrs:
         message = f"must be {cidrs}: network.pod_cidr decides it"
         yield _wrong("kube_proxy", "clusterCIDR", message, codes.INV_OWNED)
     if words.get("mode", "") not in _PROXY_MODES:
-        yield Finding(
+        yield Violation(
             code=codes.INV_VALUE,
             path=("kube_proxy", "mode"),
             message=f"{words['mode']!r} is not a mode of kube-proxy, and kubeadm would accept it",
@@ -65,21 +68,21 @@ def kube_proxy(world: World) -> Iterator[Finding]:
             meant=closest(str(words["mode"]), _PROXY_MODES),
         )
     yield from _kind("kube_proxy", words, _KUBE_PROXY)
-    yield from _typos("kube_proxy", words, tables.KUBE_PROXY_FIELDS)
+    yield from _typos("kube_proxy", words, kubernetes_names.KUBE_PROXY_FIELDS)
 
 
-def _kind(section: str, words: Mapping[str, Any], expected: tuple[str, str]) -> Iterator[Finding]:
+def _kind(section: str, words: Mapping[str, Any], expected: tuple[str, str]) -> Iterator[Violation]:
     for key, value in zip(("apiVersion", "kind"), expected, strict=True):
         if key in words and words[key] != value:
             yield _wrong(section, key, f"must be {value}", codes.INV_VALUE)
 
 
-def _typos(section: str, words: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Finding]:
+def _typos(section: str, words: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Violation]:
     """Fields that are nearly, but not quite, one of the known ones; others may be newer."""
     for key in words:
         near = "" if key in known else closest(key, known)
         if near:
-            yield Finding(
+            yield Violation(
                 code=codes.INV_W_SETTING,
                 path=(section, key),
                 message=f"{key!r} is not a field we know, and unknown fields are dropped silently",
@@ -89,8 +92,8 @@ def _typos(section: str, words: Mapping[str, Any], known: tuple[str, ...]) -> It
             )
 
 
-def _wrong(section: str, key: str, message: str, code: Code) -> Finding:
-    return Finding(code=code, path=(section, key), message=message)
+def _wrong(section: str, key: str, message: str, code: Code) -> Violation:
+    return Violation(code=code, path=(section, key), message=message)
 
 
 def _json(value: object) -> str:

@@ -5,22 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kbootstrap import codes
-from kbootstrap.model import tables
-from kbootstrap.model.checks.base import World
-from kbootstrap.model.forms.base import closest
-from kbootstrap.model.inventory import FileWords
-from kbootstrap.model.paths import exists, files_in, is_url, local
-from kbootstrap.model.problems import Finding
+from kbootstrap.model import kubernetes_names
+from kbootstrap.model.checks.base import CheckContext
+from kbootstrap.model.inventory import FileSection
+from kbootstrap.model.local_paths import exists, files_in, is_url, local
 from kbootstrap.model.problems import Path as Keys
+from kbootstrap.model.problems import Violation
+from kbootstrap.model.validators.base import closest
 
 _PATCH = re.compile(
-    rf"(?:{'|'.join(tables.PATCH_TARGETS)})[^.+\n]*(?:\+(?:strategic|merge|json))?\.(?:yaml|json)"
+    rf"(?:{'|'.join(kubernetes_names.PATCH_TARGETS)})[^.+\n]*(?:\+(?:strategic|merge|json))?\.(?:yaml|json)"
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _MAX_BYTES = 1024 * 1024
 
 
-def patches(world: World) -> Iterator[Finding]:
+def patches(world: CheckContext) -> Iterator[Violation]:
     """The patches folder exists, and kubeadm ignores no file in it."""
     text = world.inventory.kubeadm.patches
     if text is None:
@@ -32,16 +32,16 @@ def patches(world: World) -> Iterator[Finding]:
     names = files_in(folder)
     for name in names:
         if not _PATCH.fullmatch(name):
-            yield Finding(
+            yield Violation(
                 code=codes.INV_PATCHES,
                 path=path,
                 message=f"kubeadm would ignore {name!r} in {folder}",
                 allowed="target[suffix][+strategic|merge|json].{yaml,json}; targets: "
-                + ", ".join(tables.PATCH_TARGETS),
+                + ", ".join(kubernetes_names.PATCH_TARGETS),
                 meant=_meant_patch(name),
             )
     if not names:
-        yield Finding(
+        yield Violation(
             code=codes.INV_PATCHES, path=path, message=f"{folder} holds no patch we can read"
         )
 
@@ -49,41 +49,41 @@ def patches(world: World) -> Iterator[Finding]:
 def _meant_patch(name: str) -> str:
     stem, _, extension = name.rpartition(".")
     target, plus, kind = stem.partition("+")
-    guess = closest(target, tables.PATCH_TARGETS) or target
+    guess = closest(target, kubernetes_names.PATCH_TARGETS) or target
     name = f"{guess}{plus}{kind}.{'json' if extension == 'json' else 'yaml'}"
     return name if _PATCH.fullmatch(name) else ""
 
 
-def manifests(world: World) -> Iterator[Finding]:
+def manifests(world: CheckContext) -> Iterator[Violation]:
     """Manifests are there when, and only when, they are used."""
     words, path = world.inventory.cni, ("cni", "manifests")
     if words.type == "manifest" and not words.manifests:
         message = "is missing: cni.type manifest applies manifests"
-        yield Finding(code=codes.INV_MISSING_KEY, path=path, message=message)
+        yield Violation(code=codes.INV_MISSING_KEY, path=path, message=message)
     if words.type != "manifest" and words.manifests:
         message = f"nobody applies them with cni.type {words.type}"
         allowed = "cni.type manifest"
-        yield Finding(code=codes.INV_CONTRADICTION, path=path, message=message, allowed=allowed)
+        yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message, allowed=allowed)
     if "type" not in words.model_fields_set:
         message = "no pod network is chosen, so the nodes will stay NotReady"
-        yield Finding(code=codes.INV_W_NO_CNI, path=("cni",), message=message, warning=True)
+        yield Violation(code=codes.INV_W_NO_CNI, path=("cni",), message=message, warning=True)
     for i, text in enumerate(words.manifests):
         if not is_url(text) and not exists(local(text, world.folder), "file"):
             yield _missing((*path, i), f"there is no file {local(text, world.folder)}")
 
 
-def own_files(world: World) -> Iterator[Finding]:
+def own_files(world: CheckContext) -> Iterator[Violation]:
     """Files have one source of text, hold no private key, and are not kubeadm's."""
     for i, words in enumerate(world.inventory.files):
         path = ("files", i)
         if (words.content is None) == (words.source is None):
             message = "a file has either content or source"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
             )
-        if words.path in tables.KUBEADM_FILES:
+        if words.path in kubernetes_names.KUBEADM_FILES:
             message = f"{words.path} is written by kubeadm"
-            yield Finding(code=codes.INV_OWNED, path=(*path, "path"), message=message)
+            yield Violation(code=codes.INV_OWNED, path=(*path, "path"), message=message)
         text = words.content or ""
         if words.source is not None:
             text, trouble = _read(Path(local(words.source, world.folder)))
@@ -93,7 +93,7 @@ def own_files(world: World) -> Iterator[Finding]:
             key = "source" if words.source is not None else "content"
             message = "a private key would end up in plans and checkpoints"
             allowed = "put it on the node yourself"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_SECRET, path=(*path, key), message=message, allowed=allowed
             )
 
@@ -110,29 +110,29 @@ def _read(path: Path) -> tuple[str, str]:
         return "", f"{path} is not UTF-8 text"
 
 
-def one_file_per_path(world: World) -> Iterator[Finding]:
+def one_file_per_path(world: CheckContext) -> Iterator[Violation]:
     """No node gets two files at one path."""
-    seen: list[FileWords] = []
+    seen: list[FileSection] = []
     for i, words in enumerate(world.inventory.files):
         for other in seen:
             shared = not words.nodes or not other.nodes or set(words.nodes) & set(other.nodes)
             if other.path == words.path and shared:
                 message = f"another entry also writes {words.path}"
-                yield Finding(code=codes.INV_TWICE, path=("files", i, "path"), message=message)
+                yield Violation(code=codes.INV_TWICE, path=("files", i, "path"), message=message)
                 break
         seen.append(words)
 
 
-def programs(world: World) -> Iterator[Finding]:
+def programs(world: CheckContext) -> Iterator[Violation]:
     """The keys fit the source, and folders exist."""
     words = world.inventory.programs
     if words.source == "folder" and words.folder is None:
         message = "is missing: programs.source is folder"
-        yield Finding(code=codes.INV_MISSING_KEY, path=("programs", "folder"), message=message)
+        yield Violation(code=codes.INV_MISSING_KEY, path=("programs", "folder"), message=message)
     for key, source in (("folder", "folder"), ("base_url", "release")):
         if getattr(words, key) is not None and words.source != source:
             message = f"nobody reads it with programs.source {words.source}"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_CONTRADICTION,
                 path=("programs", key),
                 message=message,
@@ -141,7 +141,7 @@ def programs(world: World) -> Iterator[Finding]:
     if words.cni_plugins_url and words.cni_plugins_folder:
         message = "cni_plugins_url is written too"
         path = ("programs", "cni_plugins_folder")
-        yield Finding(
+        yield Violation(
             code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
         )
     for key in ("folder", "cni_plugins_folder"):
@@ -152,18 +152,18 @@ def programs(world: World) -> Iterator[Finding]:
             yield _missing(("programs", key), f"there is no folder {local(text, world.folder)}")
 
 
-def mirrors(world: World) -> Iterator[Finding]:
+def mirrors(world: CheckContext) -> Iterator[Violation]:
     """Each registry once; plain http only where it was asked for."""
     seen: set[str] = set()
     for i, words in enumerate(world.inventory.registry.mirrors):
         path: Keys = ("registry", "mirrors", i)
         if words.host in seen:
             message = f"{words.host} is there twice"
-            yield Finding(code=codes.INV_TWICE, path=(*path, "host"), message=message)
+            yield Violation(code=codes.INV_TWICE, path=(*path, "host"), message=message)
         seen.add(words.host)
         for j, endpoint in enumerate(words.endpoints):
             if endpoint.startswith("http://") and not words.insecure:
-                yield Finding(
+                yield Violation(
                     code=codes.INV_CONTRADICTION,
                     path=(*path, "endpoints", j),
                     message="plain http needs insecure: true beside it",
@@ -171,8 +171,8 @@ def mirrors(world: World) -> Iterator[Finding]:
                 )
 
 
-def _missing(path: Keys, message: str) -> Finding:
-    return Finding(code=codes.INV_PATH, path=path, message=message)
+def _missing(path: Keys, message: str) -> Violation:
+    return Violation(code=codes.INV_PATH, path=path, message=message)
 
 
 CHECKS = (patches, manifests, own_files, one_file_per_path, programs, mirrors)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 from kbootstrap import codes
-from kbootstrap.model import tables
-from kbootstrap.model.checks.base import World
-from kbootstrap.model.forms.base import closest
-from kbootstrap.model.forms.values import seconds
-from kbootstrap.model.problems import Finding, Path
+from kbootstrap.model import kubernetes_names
+from kbootstrap.model.checks.base import CheckContext
+from kbootstrap.model.problems import Path, Violation
+from kbootstrap.model.validators.base import closest
+from kbootstrap.model.validators.values import seconds
 from kbootstrap.model.versions import FULL_FROM_MINOR
 
 _IGNORE: Path = ("kubeadm", "ignore_preflight")
@@ -17,15 +17,15 @@ _OLD_TIMEOUTS = {"control_plane", "discovery"}  # the two v1beta3 has fields for
 _MIN_TTL, _MAX_TTL = 60, 900
 
 
-def version(world: World) -> Iterator[Finding]:
+def version(world: CheckContext) -> Iterator[Violation]:
     """Old releases are rendered, but nobody tests them here."""
     if world.before(FULL_FROM_MINOR):
         message = f"{world.version} is rendered as v1beta3 and not tested on machines"
         path = ("kubernetes", "version")
-        yield Finding(code=codes.INV_W_RENDER_ONLY, path=path, message=message, warning=True)
+        yield Violation(code=codes.INV_W_RENDER_ONLY, path=path, message=message, warning=True)
 
 
-def preflight_names(world: World) -> Iterator[Finding]:
+def preflight_names(world: CheckContext) -> Iterator[Violation]:
     """Ignored checks exist; kubeadm accepts any name."""
     lists = [(_IGNORE, world.inventory.kubeadm.ignore_preflight)]
     lists += [
@@ -34,7 +34,7 @@ def preflight_names(world: World) -> Iterator[Finding]:
     for path, names in lists:
         for i, name in enumerate(names):
             if not _is_check(name):
-                yield Finding(
+                yield Violation(
                     code=codes.INV_PREFLIGHT,
                     path=(*path, i),
                     message=f"{name!r} is not a check kubeadm has",
@@ -45,18 +45,18 @@ def preflight_names(world: World) -> Iterator[Finding]:
 
 def _is_check(name: str) -> bool:
     lower = name.lower()  # kubeadm compares them so
-    known = {"all", *(check.lower() for check in tables.PREFLIGHT_CHECKS)}
+    known = {"all", *(check.lower() for check in kubernetes_names.PREFLIGHT_CHECKS)}
     return lower in known or any(
-        re.fullmatch(family.lower(), lower) for family in tables.PREFLIGHT_FAMILIES
+        re.fullmatch(family.lower(), lower) for family in kubernetes_names.PREFLIGHT_FAMILIES
     )
 
 
 def _meant_check(name: str) -> str:
     port = re.fullmatch(r"port[-_: ]*([0-9]{1,5})", name.lower())
-    return f"Port-{port[1]}" if port else closest(name, tables.PREFLIGHT_CHECKS)
+    return f"Port-{port[1]}" if port else closest(name, kubernetes_names.PREFLIGHT_CHECKS)
 
 
-def preflight_all(world: World) -> Iterator[Finding]:
+def preflight_all(world: CheckContext) -> Iterator[Violation]:
     """`all` stands alone, or kubeadm refuses the list; and it hides real damage."""
     everywhere = world.inventory.kubeadm.ignore_preflight
     seen: set[Path] = set()
@@ -71,50 +71,53 @@ def preflight_all(world: World) -> Iterator[Finding]:
             others = ", ".join(sorted(union - {"all"}))
             message = f"all cannot stand beside other checks ({others})"
             allowed = "all alone, or exact names without it"
-            yield Finding(code=codes.INV_PREFLIGHT, path=path, message=message, allowed=allowed)
+            yield Violation(code=codes.INV_PREFLIGHT, path=path, message=message, allowed=allowed)
         else:
             message = "every preflight check is ignored"
-            yield Finding(code=codes.INV_W_PREFLIGHT_ALL, path=path, message=message, warning=True)
+            yield Violation(
+                code=codes.INV_W_PREFLIGHT_ALL, path=path, message=message, warning=True
+            )
 
 
-def skipped_phases(world: World) -> Iterator[Finding]:
+def skipped_phases(world: CheckContext) -> Iterator[Violation]:
     """Skipped phases exist, are not ours to skip, and no later step needs them."""
     several = len(world.members) > 1
     for i, name in enumerate(world.inventory.kubeadm.skip_phases):
         path = (*_SKIP, i)
-        if name not in tables.PHASES:
-            yield Finding(
+        if name not in kubernetes_names.PHASES:
+            yield Violation(
                 code=codes.INV_PHASE,
                 path=path,
                 message=f"{name!r} is not a phase of kubeadm init or join",
-                allowed=", ".join(p for p in tables.PHASES if "/" not in p) + ", or parent/child",
-                meant=closest(name, tables.PHASES),
+                allowed=", ".join(p for p in kubernetes_names.PHASES if "/" not in p)
+                + ", or parent/child",
+                meant=closest(name, kubernetes_names.PHASES),
             )
-        elif name in tables.PHASES_OF_ADDONS:
-            key = tables.PHASES_OF_ADDONS[name]
+        elif name in kubernetes_names.PHASES_OF_ADDONS:
+            key = kubernetes_names.PHASES_OF_ADDONS[name]
             message = f"{name} is an addon, which its own key switches off"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_CONTRADICTION, path=path, message=message, allowed=f"{key}: false"
             )
-        elif several and name in tables.PHASES_JOINS_NEED:
+        elif several and name in kubernetes_names.PHASES_JOINS_NEED:
             message = f"without {name} no other node can join"
-            yield Finding(code=codes.INV_CONTRADICTION, path=path, message=message)
+            yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message)
 
 
-def feature_gates(world: World) -> Iterator[Finding]:
+def feature_gates(world: CheckContext) -> Iterator[Violation]:
     """Feature gates are kubeadm's own and known to this release."""
     if world.version is None:
         return
     minor = world.version.minor
     known = [
         name
-        for name, (since, until) in tables.FEATURE_GATES.items()
+        for name, (since, until) in kubernetes_names.FEATURE_GATES.items()
         if since <= minor <= (until or minor)
     ]
-    newer = minor > tables.FEATURE_GATES_KNOWN_TO
+    newer = minor > kubernetes_names.FEATURE_GATES_KNOWN_TO
     for name in world.inventory.kubeadm.feature_gates:
         if name not in known:
-            yield Finding(
+            yield Violation(
                 code=codes.INV_W_SETTING if newer else codes.INV_FEATURE_GATE,
                 path=("kubeadm", "feature_gates", name),
                 message=f"kubeadm 1.{minor} has no feature gate {name!r} that we know of",
@@ -125,13 +128,13 @@ def feature_gates(world: World) -> Iterator[Finding]:
             )
 
 
-def timeouts(world: World) -> Iterator[Finding]:
+def timeouts(world: CheckContext) -> Iterator[Violation]:
     """v1beta3 has two timeouts only; the others would silently not count."""
     if not world.before(FULL_FROM_MINOR):
         return
     written = world.inventory.kubeadm.timeouts.model_fields_set
     for key in sorted(written - _OLD_TIMEOUTS):
-        yield Finding(
+        yield Violation(
             code=codes.INV_CONTRADICTION,
             path=("kubeadm", "timeouts", key),
             message=f"kubeadm {world.version} cannot be told this timeout",
@@ -140,11 +143,11 @@ def timeouts(world: World) -> Iterator[Finding]:
         )
 
 
-def token(world: World) -> Iterator[Finding]:
+def token(world: CheckContext) -> Iterator[Violation]:
     """A token lives long enough for one join and not longer."""
     ttl = world.inventory.token.ttl
     if not _MIN_TTL <= seconds(ttl) <= _MAX_TTL:
-        yield Finding(
+        yield Violation(
             code=codes.INV_DURATION,
             path=("token", "ttl"),
             message=f"{ttl} is not between 1m and 15m",

@@ -6,11 +6,11 @@ from ipaddress import ip_address, ip_network
 from itertools import combinations
 
 from kbootstrap import codes
-from kbootstrap.model.checks.base import World
+from kbootstrap.model.checks.base import CheckContext
 from kbootstrap.model.cluster import IpNetwork, Role
-from kbootstrap.model.forms.net import split_host_port
-from kbootstrap.model.problems import Finding, Path
+from kbootstrap.model.problems import Path, Violation
 from kbootstrap.model.resolve_node import roles
+from kbootstrap.model.validators.net import split_host_port
 
 _NODE_BITS = {4: 24, 6: 64}  # the range of one node, unless an argument says otherwise
 _MAX_DIFFERENCE = 16  # bits between the pods' range and one node's
@@ -36,7 +36,7 @@ class _Range:
         return self.network.overlaps(other.network)
 
 
-def _ranges(world: World, what: str) -> list[_Range]:
+def _ranges(world: CheckContext, what: str) -> list[_Range]:
     key = f"{what}_cidr"
     words = world.inventory.network
     name = f"{'' if key in words.model_fields_set else 'default '}{what} range"
@@ -48,7 +48,7 @@ def _families(ranges: list[_Range]) -> str:
     return " and ".join(one.family for one in ranges) or "none"
 
 
-def families(world: World) -> Iterator[Finding]:
+def families(world: CheckContext) -> Iterator[Violation]:
     """One range, or one of each family; the same for pods and services, in the same order."""
     pods, services = _ranges(world, "pod"), _ranges(world, "service")
     for ranges in (pods, services):
@@ -57,10 +57,10 @@ def families(world: World) -> Iterator[Finding]:
             path = ("network", f"{'pod' if ranges is pods else 'service'}_cidr")
             message = f"{len(versions)} ranges: {_families(ranges)}"
             allowed = "one range, or one IPv4 and one IPv6 range"
-            yield Finding(code=codes.INV_FAMILY, path=path, message=message, allowed=allowed)
+            yield Violation(code=codes.INV_FAMILY, path=path, message=message, allowed=allowed)
             return
     if [one.family for one in pods] != [one.family for one in services]:
-        yield Finding(
+        yield Violation(
             code=codes.INV_FAMILY,
             path=("network", "service_cidr"),
             message=f"services are {_families(services)}, pods are {_families(pods)}",
@@ -68,7 +68,7 @@ def families(world: World) -> Iterator[Finding]:
         )
 
 
-def node_families(world: World) -> Iterator[Finding]:
+def node_families(world: CheckContext) -> Iterator[Violation]:
     """Machines have an address of a family pods have; API servers one of the first."""
     pods, services = _ranges(world, "pod"), _ranges(world, "service")
     if not pods or [one.family for one in pods] != [one.family for one in services]:
@@ -85,7 +85,7 @@ def node_families(world: World) -> Iterator[Finding]:
             wanted = f"{first.family}, as the first service range is"
         else:
             continue
-        yield Finding(
+        yield Violation(
             code=codes.INV_FAMILY,
             path=(*member.path, key),
             message=f"{text} is IPv{version}, pods and services are {_families(services)}",
@@ -93,7 +93,7 @@ def node_families(world: World) -> Iterator[Finding]:
         )
 
 
-def second_addresses(world: World) -> Iterator[Finding]:
+def second_addresses(world: CheckContext) -> Iterator[Violation]:
     """Only a dual-stack cluster has use for one, and it is of the other family."""
     pods = _ranges(world, "pod")
     for member in world.members:
@@ -109,22 +109,22 @@ def second_addresses(world: World) -> Iterator[Finding]:
         else:
             continue
         path = (*member.path, "second_address")
-        yield Finding(code=codes.INV_FAMILY, path=path, message=message, allowed=allowed)
+        yield Violation(code=codes.INV_FAMILY, path=path, message=message, allowed=allowed)
 
 
-def overlaps(world: World) -> Iterator[Finding]:
+def overlaps(world: CheckContext) -> Iterator[Violation]:
     """No range shares an address with another one."""
     everything = [*_ranges(world, "pod"), *_ranges(world, "service")]
     for one, other in combinations(everything, 2):
         if one.overlaps(other):
-            yield Finding(
+            yield Violation(
                 code=codes.INV_OVERLAP,
                 path=other.path,
                 message=f"{other.what} {other.network} overlaps {one.what} {one.network}",
             )
 
 
-def machines_outside(world: World) -> Iterator[Finding]:
+def machines_outside(world: CheckContext) -> Iterator[Violation]:
     """No machine's address is inside a range; the cluster would route it to itself."""
     taken = list(_taken(world))
     for one in [*_ranges(world, "pod"), *_ranges(world, "service")]:
@@ -134,10 +134,10 @@ def machines_outside(world: World) -> Iterator[Finding]:
         if inside:
             more = f" and {len(inside) - _SHOWN} more" if len(inside) > _SHOWN else ""
             message = f"{one.what} {one.network} holds {', '.join(inside[:_SHOWN])}{more}"
-            yield Finding(code=codes.INV_OVERLAP, path=one.path, message=message)
+            yield Violation(code=codes.INV_OVERLAP, path=one.path, message=message)
 
 
-def _taken(world: World) -> Iterator[tuple[str, str]]:
+def _taken(world: CheckContext) -> Iterator[tuple[str, str]]:
     """Every address the cluster must be able to reach outside itself."""
     for member in world.members:
         entry, ssh = member.entry, member.settings.ssh
@@ -166,7 +166,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def pod_sizes(world: World) -> Iterator[Finding]:
+def pod_sizes(world: CheckContext) -> Iterator[Violation]:
     """The pods' range holds the nodes' ranges, and not too many of them (contract, 1.4)."""
     args = world.inventory.kubeadm.extra_args.controller_manager
     if args.get("allocate-node-cidrs", ("true",))[-1] == "false":
@@ -189,17 +189,17 @@ def pod_sizes(world: World) -> Iterator[Finding]:
             message += f", and there are {len(world.members)}"
         else:
             continue
-        yield Finding(code=codes.INV_SIZE, path=one.path, message=message, allowed=allowed)
+        yield Violation(code=codes.INV_SIZE, path=one.path, message=message, allowed=allowed)
 
 
-def service_sizes(world: World) -> Iterator[Finding]:
+def service_sizes(world: CheckContext) -> Iterator[Violation]:
     """The services' range has the sizes kubeadm accepts."""
     for one in _ranges(world, "service"):
         largest, smallest = _SERVICE_BITS[one.network.version]
         length = one.network.prefixlen
         if not largest <= length <= smallest:
             size = "large" if length < largest else "small"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_SIZE,
                 path=one.path,
                 message=f"/{length} is too {size} for services",
@@ -207,7 +207,7 @@ def service_sizes(world: World) -> Iterator[Finding]:
             )
 
 
-def bridge_is_ipv4(world: World) -> Iterator[Finding]:
+def bridge_is_ipv4(world: CheckContext) -> Iterator[Violation]:
     """The built-in pod network answers ARP for pods, which IPv6 does not have."""
     if world.inventory.cni.type != "bridge":
         return
@@ -215,7 +215,7 @@ def bridge_is_ipv4(world: World) -> Iterator[Finding]:
         if one.family != "IPv4":
             message = f"{one.network} is {one.family}, and cni.type bridge is IPv4 only"
             allowed = "one IPv4 range, or cni.type manifest"
-            yield Finding(code=codes.INV_FAMILY, path=one.path, message=message, allowed=allowed)
+            yield Violation(code=codes.INV_FAMILY, path=one.path, message=message, allowed=allowed)
 
 
 CHECKS = (

@@ -3,36 +3,36 @@
 from collections.abc import Iterator
 
 from kbootstrap import codes
-from kbootstrap.model.checks.base import World
-from kbootstrap.model.forms.base import closest
-from kbootstrap.model.merge import Member
-from kbootstrap.model.problems import Finding, Path
+from kbootstrap.model.checks.base import CheckContext
+from kbootstrap.model.merge import MergedNode
+from kbootstrap.model.problems import Path, Violation
+from kbootstrap.model.validators.base import closest
 
 
-def unique_names(world: World) -> Iterator[Finding]:
+def unique_names(world: CheckContext) -> Iterator[Violation]:
     """No two nodes have the same name."""
     seen: set[str] = set()
     for member in world.members:
         name = member.entry.name
         if name in seen:
             message = f"{name} is also the name of an earlier node"
-            yield Finding(code=codes.INV_TWICE, path=(*member.path, "name"), message=message)
+            yield Violation(code=codes.INV_TWICE, path=(*member.path, "name"), message=message)
         seen.add(name)
 
 
-def unique_addresses(world: World) -> Iterator[Finding]:
+def unique_addresses(world: CheckContext) -> Iterator[Violation]:
     """No two nodes have the same address or announce the same one."""
-    owners: dict[str, Member] = {}
+    owners: dict[str, MergedNode] = {}
     for member in world.members:
         for key, address in _addresses(member):
             owner = owners.setdefault(address, member)
             if owner is not member:
                 message = f"{address} is also an address of {owner.entry.name}"
                 path = (*member.path, key)
-                yield Finding(code=codes.INV_TWICE, path=path, message=message)
+                yield Violation(code=codes.INV_TWICE, path=path, message=message)
 
 
-def _addresses(member: Member) -> Iterator[tuple[str, str]]:
+def _addresses(member: MergedNode) -> Iterator[tuple[str, str]]:
     address, announced = member.entry.address, member.entry.advertise_address
     yield "address", address
     if announced is not None and announced != address:
@@ -41,7 +41,7 @@ def _addresses(member: Member) -> Iterator[tuple[str, str]]:
         yield "second_address", member.entry.second_address
 
 
-def unique_logins(world: World) -> Iterator[Finding]:
+def unique_logins(world: CheckContext) -> Iterator[Violation]:
     """No two nodes are reached by the same SSH host and port, which is one machine."""
     seen: dict[tuple[str, int, str], str] = {}
     for member in world.members:
@@ -52,20 +52,20 @@ def unique_logins(world: World) -> Iterator[Finding]:
         login = (ssh.host or member.entry.address, ssh.port or 22, jump)
         other = seen.setdefault(login, member.entry.name)
         if other != member.entry.name:
-            yield Finding(
+            yield Violation(
                 code=codes.INV_TWICE,
                 path=member.origin("ssh", "host") if ssh.host else member.origin("ssh", "port"),
                 message=f"{member.entry.name} and {other} are reached by the same host and port",
             )
 
 
-def known_groups(world: World) -> Iterator[Finding]:
+def known_groups(world: CheckContext) -> Iterator[Violation]:
     """A node names only groups that are defined."""
     groups = world.inventory.groups
     for member in world.members:
         for i, group in enumerate(member.entry.groups):
             if group not in groups:
-                yield Finding(
+                yield Violation(
                     code=codes.INV_UNKNOWN_NAME,
                     path=(*member.path, "groups", i),
                     message=f"there is no group {group!r}",
@@ -74,13 +74,13 @@ def known_groups(world: World) -> Iterator[Finding]:
                 )
 
 
-def file_nodes(world: World) -> Iterator[Finding]:
+def file_nodes(world: CheckContext) -> Iterator[Violation]:
     """A file names only nodes that exist."""
     names = [member.entry.name for member in world.members]
     for i, words in enumerate(world.inventory.files):
         for j, name in enumerate(words.nodes):
             if name not in names:
-                yield Finding(
+                yield Violation(
                     code=codes.INV_UNKNOWN_NAME,
                     path=("files", i, "nodes", j),
                     message=f"there is no node {name!r}",
@@ -89,7 +89,7 @@ def file_nodes(world: World) -> Iterator[Finding]:
                 )
 
 
-def logins(world: World) -> Iterator[Finding]:
+def logins(world: CheckContext) -> Iterator[Violation]:
     """Jump hosts have a host; a user who is not root becomes root."""
     seen: set[Path] = set()
     for member in world.members:
@@ -99,19 +99,19 @@ def logins(world: World) -> Iterator[Finding]:
                 yield finding
 
 
-def _login(member: Member) -> Iterator[Finding]:
+def _login(member: MergedNode) -> Iterator[Violation]:
     ssh = member.settings.ssh
     if ssh is None:
         return
     if ssh.jump is not None and ssh.jump.host is None:
-        yield Finding(
+        yield Violation(
             code=codes.INV_MISSING_KEY,
             path=(*member.origin("ssh", "jump"), "host"),
             message="is missing",
             allowed="the address or DNS name of the machine to go through",
         )
     if ssh.become is False and ssh.user not in {None, "root"}:
-        yield Finding(
+        yield Violation(
             code=codes.INV_W_SUDO,
             path=member.origin("ssh", "become"),
             message=f"{ssh.user} will not use sudo, and kubeadm needs root",

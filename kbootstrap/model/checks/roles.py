@@ -4,24 +4,24 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from kbootstrap import codes
-from kbootstrap.model.checks.base import World
+from kbootstrap.model.checks.base import CheckContext
 from kbootstrap.model.cluster import Role
-from kbootstrap.model.forms.net import split_host_port
-from kbootstrap.model.merge import Member
-from kbootstrap.model.problems import Finding
+from kbootstrap.model.kubernetes_names import TAKEN_PORTS
+from kbootstrap.model.merge import MergedNode
+from kbootstrap.model.problems import Violation
 from kbootstrap.model.resolve_node import roles
-from kbootstrap.model.tables import TAKEN_PORTS
+from kbootstrap.model.validators.net import split_host_port
 
 _NODES, _ENDPOINT = ("nodes",), ("api", "endpoint")
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
-def one_way_to_say(world: World) -> Iterator[Finding]:
+def one_way_to_say(world: CheckContext) -> Iterator[Violation]:
     """`role` and `roles` are never written together."""
     for path, layer in world.layers:
         if layer.role is not None and layer.roles is not None:
             message = "role and roles say the same thing"
-            yield Finding(
+            yield Violation(
                 code=codes.INV_CONTRADICTION,
                 path=(*path, "roles"),
                 message=message,
@@ -29,11 +29,11 @@ def one_way_to_say(world: World) -> Iterator[Finding]:
             )
 
 
-def every_node_has_one(world: World) -> Iterator[Finding]:
+def every_node_has_one(world: CheckContext) -> Iterator[Violation]:
     """Each node has a role."""
     for member in world.members:
         if not roles(member.settings):
-            yield Finding(
+            yield Violation(
                 code=codes.INV_ROLES,
                 path=(*member.path, "role"),
                 message=f"{member.entry.name} has no role",
@@ -41,15 +41,15 @@ def every_node_has_one(world: World) -> Iterator[Finding]:
             )
 
 
-def control_planes(world: World) -> Iterator[Finding]:
+def control_planes(world: CheckContext) -> Iterator[Violation]:
     """There is one; several have an endpoint; their number keeps a majority."""
     leaders = _leaders(world)
     stacked = world.inventory.etcd.external is None
     if not leaders:
         message = "no node is a control plane" if world.members else "there are no nodes"
-        yield Finding(code=codes.INV_ROLES, path=_NODES, message=message)
+        yield Violation(code=codes.INV_ROLES, path=_NODES, message=message)
     if len(leaders) > 1 and world.inventory.api.endpoint is None:
-        yield Finding(
+        yield Violation(
             code=codes.INV_ENDPOINT,
             path=_ENDPOINT,
             message=f"is missing: {len(leaders)} control planes need an endpoint that stays",
@@ -57,17 +57,17 @@ def control_planes(world: World) -> Iterator[Finding]:
         )
     if leaders and len(leaders) % 2 == 0 and stacked:
         message = f"{len(leaders)} control planes with etcd tolerate {len(leaders) // 2 - 1} losses"
-        yield Finding(code=codes.INV_W_ETCD_QUORUM, path=_NODES, message=message, warning=True)
+        yield Violation(code=codes.INV_W_ETCD_QUORUM, path=_NODES, message=message, warning=True)
     if leaders and not any(Role.WORKER in roles(m.settings) for m in world.members):
         message = "all nodes are control planes only"
-        yield Finding(code=codes.INV_W_NO_WORKER, path=_NODES, message=message, warning=True)
+        yield Violation(code=codes.INV_W_NO_WORKER, path=_NODES, message=message, warning=True)
 
 
-def _leaders(world: World) -> list[Member]:
+def _leaders(world: CheckContext) -> list[MergedNode]:
     return [m for m in world.members if Role.CONTROL_PLANE in roles(m.settings)]
 
 
-def endpoint(world: World) -> Iterator[Finding]:
+def endpoint(world: CheckContext) -> Iterator[Violation]:
     """An endpoint on one of several control planes is lost with it; its port is served."""
     text = world.inventory.api.endpoint
     if text is None:
@@ -79,11 +79,11 @@ def endpoint(world: World) -> Iterator[Finding]:
         return
     if len(leaders) > 1:
         message = f"{host} is {owner.entry.name}; the API is gone when that machine is"
-        yield Finding(code=codes.INV_W_ENDPOINT, path=_ENDPOINT, message=message, warning=True)
+        yield Violation(code=codes.INV_W_ENDPOINT, path=_ENDPOINT, message=message, warning=True)
     elif port != world.inventory.api.bind_port:
         message = f"port {port} of {owner.entry.name} is not the API server's"
         allowed = f"port {world.inventory.api.bind_port}, or api.bind_port: {port}"
-        yield Finding(
+        yield Violation(
             code=codes.INV_W_ENDPOINT,
             path=_ENDPOINT,
             message=message,
@@ -92,7 +92,7 @@ def endpoint(world: World) -> Iterator[Finding]:
         )
 
 
-def endpoint_is_usable(world: World) -> Iterator[Finding]:
+def endpoint_is_usable(world: CheckContext) -> Iterator[Violation]:
     """An endpoint that is an address is one other machines can reach."""
     text = world.inventory.api.endpoint
     try:
@@ -101,26 +101,26 @@ def endpoint_is_usable(world: World) -> Iterator[Finding]:
         return
     if address.is_loopback or address.is_unspecified or address.is_multicast:
         message = f"{address} is not an address other machines can reach"
-        yield Finding(code=codes.INV_ENDPOINT, path=_ENDPOINT, message=message)
+        yield Violation(code=codes.INV_ENDPOINT, path=_ENDPOINT, message=message)
 
 
-def bind_port(world: World) -> Iterator[Finding]:
+def bind_port(world: CheckContext) -> Iterator[Violation]:
     """The API server's port is not one another program on the node listens on."""
     port = world.inventory.api.bind_port
     if port in TAKEN_PORTS:
         path = ("api", "bind_port")
         message = f"{TAKEN_PORTS[port]} listens on port {port}"
-        yield Finding(code=codes.INV_CONTRADICTION, path=path, message=message)
+        yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message)
 
 
-def taints(world: World) -> Iterator[Finding]:
+def taints(world: CheckContext) -> Iterator[Violation]:
     """Own taints of a control plane replace kubeadm's; no taint is written twice."""
     for path, layer in world.layers:
         seen = set()
         for i, taint in enumerate(layer.taints or ()):
             if (taint.key, taint.effect) in seen:
                 message = f"{taint.key} with {taint.effect} is there twice"
-                yield Finding(code=codes.INV_TAINT, path=(*path, "taints", i), message=message)
+                yield Violation(code=codes.INV_TAINT, path=(*path, "taints", i), message=message)
             seen.add((taint.key, taint.effect))
     for member in _leaders(world):
         own = member.settings.taints
@@ -128,7 +128,7 @@ def taints(world: World) -> Iterator[Finding]:
         if replaced and Role.WORKER not in roles(member.settings):
             message = f"{member.entry.name} gets only these taints, not the control plane's"
             path = member.origin("taints")
-            yield Finding(code=codes.INV_W_TAINTS, path=path, message=message, warning=True)
+            yield Violation(code=codes.INV_W_TAINTS, path=path, message=message, warning=True)
 
 
 CHECKS = (

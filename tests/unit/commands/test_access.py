@@ -22,7 +22,7 @@ from kbootstrap.commands.api import Api
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote import kubehttp
-from kbootstrap.remote.session import Hosts
+from kbootstrap.remote.hosts import Hosts
 from kbootstrap.secret import Secret
 from phases import identity, init, join
 from tests.laws.clusters import CA as CA_PEM

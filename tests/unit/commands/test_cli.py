@@ -12,8 +12,8 @@ import yaml
 from kbootstrap import __version__
 from kbootstrap.cli import main, parser
 from kbootstrap.commands import files
-from kbootstrap.data import data_path
 from kbootstrap.model.starters import LAYOUTS
+from kbootstrap.resources import data_path
 from phases import RESET, UP
 
 Captured = pytest.CaptureFixture[str]

@@ -8,8 +8,8 @@ import pytest
 from kbootstrap import codes
 from kbootstrap.cli import main
 from kbootstrap.commands import snapshots
-from kbootstrap.data import data_path
 from kbootstrap.errors import RefusedError
+from kbootstrap.resources import data_path
 
 PAGES = b"\x07" * 4096
 WHOLE = PAGES + hashlib.sha256(PAGES).digest()

@@ -14,11 +14,11 @@ from kbootstrap.commands import external
 from kbootstrap.commands.access import Access
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.session import Session
-from kbootstrap.data import data_path
 from kbootstrap.engine.phase import Bits
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Arg
 from kbootstrap.model.etcd import Held, prefix
+from kbootstrap.resources import data_path
 from phases import UP, init, join, reset_etcd
 from tests.laws.clusters import cluster
 

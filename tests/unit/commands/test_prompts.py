@@ -15,7 +15,7 @@ from kbootstrap.commands.confirm import ask
 ask("this takes down w1", "w1")
 """
 PASSWORD = """
-from kbootstrap.remote.secretsource import Secrets
+from kbootstrap.remote.secret_source import Secrets
 from kbootstrap.secret import SecretRef
 Secrets().resolve(SecretRef("prompt", "password of w1"))
 """

@@ -10,7 +10,7 @@ from kbootstrap import codes
 from kbootstrap.commands import two_ways
 from kbootstrap.commands.two_ways import TwoWays, Wire
 from kbootstrap.errors import KbError, UnreachableError
-from kbootstrap.remote.wire import Part, Reply
+from kbootstrap.remote.protocol import Part, Reply
 
 PARTS = (Part("lock", "true"),)
 OWN, SPARE = Reply(()), Reply(())

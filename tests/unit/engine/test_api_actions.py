@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from kbootstrap.action import BoundCerts, MakeToken, SetNodeMeta
+from kbootstrap.action import ExpireCerts, MakeToken, SetNodeMeta
 from kbootstrap.errors import PhaseError
 from kbootstrap.kubeadm import JOIN_TOKEN
 from kbootstrap.model.cluster import Taint
@@ -122,7 +122,7 @@ def test_uploaded_certificates_end_with_the_token_time() -> None:
     http = Secrets()
     writer = KubeWriter(cast("KubeReader", SimpleNamespace(http=http, paths=None)), "")
 
-    writer.perform(BoundCerts(why="x", ttl=900), {})
+    writer.perform(ExpireCerts(why="x", ttl=900), {})
 
     ((path, body),) = http.patched
     assert path.endswith("/secrets/bootstrap-token-proxy0")

@@ -1,8 +1,8 @@
 """Which actions travel together, and which of them an error is about."""
 
-from kbootstrap.action import HostAction, PutFile, PutSlots, Run, bundles
+from kbootstrap.action import HostAction, PutFile, PutTemplate, Run, bundles
 from kbootstrap.engine.parts import first_failure, host_parts
-from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.remote.protocol import Part, PartResult, Reply
 
 
 def put(name: str, mode: int = 0o644, body: str = "x") -> PutFile:
@@ -25,7 +25,7 @@ ACTIONS: tuple[HostAction, ...] = (
     put("c"),
     put("d", mode=0o600),
     put("big", body="y" * 100_000),
-    PutSlots(why="w", path="/run/s", body="@@v@@", needs=("v",)),
+    PutTemplate(why="w", path="/run/s", body="@@v@@", needs=("v",)),
 )
 
 

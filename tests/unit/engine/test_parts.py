@@ -19,7 +19,7 @@ from kbootstrap.engine.survey import EtcdLogin, Prober, probe_parts, read_reply,
 from kbootstrap.errors import InternalError, KbError, LostError, PhaseError
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.lock import Seen
-from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.remote.protocol import Part, PartResult, Reply
 from kbootstrap.secret import Secret
 from phases import UP
 from tests.laws.clusters import cluster

@@ -168,8 +168,8 @@ def test_done_and_yet_wanted_is_told() -> None:
     assert site.log.count("w1: one a") == 1
 
 
-DROP = act.DropTokens(why="clean", node="any", always=True)
-CERTS = act.DropCerts(why="only when all is well")
+DROP = act.DeleteTokens(why="clean", node="any", always=True)
+CERTS = act.DeleteCerts(why="only when all is well")
 
 
 def clears_up(view: View[Done]) -> Iterator[Action]:
@@ -210,7 +210,7 @@ def test_values_made_on_the_way_reach_the_files_that_need_them() -> None:
         if view.facts.done:
             return
         yield act.MakeToken(why="x", node=view.node.name, ttl=60)
-        yield act.PutSlots(why="x", path="/run/x", body="t: @@token@@\n", needs=("token",))
+        yield act.PutTemplate(why="x", path="/run/x", body="t: @@token@@\n", needs=("token",))
         yield act.WriteKubeconfig(why="x", path="k")
         yield act.Run(why="x", title="elsewhere", body="one e", host="cp2")
         yield word("one", "a")
@@ -227,7 +227,7 @@ def test_values_made_on_the_way_reach_the_files_that_need_them() -> None:
 
 def test_without_an_api_its_actions_are_refused() -> None:
     def plan(view: View[Done]) -> Iterator[Action]:
-        yield act.MintKey(why=view.node.name)
+        yield act.MakeCertificateKey(why=view.node.name)
 
     site = Site(toy("one", plan=plan))
     site.api = None

@@ -22,7 +22,7 @@ from kbootstrap.errors import LostError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import NOTHING, Observed
-from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.remote.protocol import Part, PartResult, Reply
 from tests.laws.clusters import cluster
 
 HA = cluster("ha")  # cp1, cp2, cp3, w1

@@ -6,7 +6,7 @@ import pytest
 
 from kbootstrap.model.load import load
 from kbootstrap.model.problems import InventoryErrors, Problem, path_text
-from kbootstrap.model.source import Source
+from kbootstrap.model.yaml_source import YamlSource
 from tests.unit.model.writing import found, inventory, place, problems, read
 
 SYNTAX = {
@@ -103,7 +103,7 @@ def test_merge_keys_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_surprises(word: str) -> None:
-    source = Source("x", f"a: {word}\nb: {word!r}\n")
+    source = YamlSource("x", f"a: {word}\nb: {word!r}\n")
     assert source.data == {"b": word}
     (finding,) = source.findings
     assert (finding.code.id, finding.path) == ("KB107", ("a",))
@@ -112,7 +112,7 @@ def test_surprises(word: str) -> None:
 
 def test_plain_values() -> None:
     text = "{a: 1, b: -7, c: 1.5, d: true, e: False, f: null, g: ~, h: v1.34.2, i: 1.2.3, j: 1e3}"
-    assert Source("x", text).data == {
+    assert YamlSource("x", text).data == {
         "a": 1,
         "b": -7,
         "c": 1.5,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.remote.local import LocalConnection
-from kbootstrap.remote.wire import Blob, Part, PartResult
+from kbootstrap.remote.protocol import Blob, Part, PartResult
 
 SHELLS = {
     "dash": ("dash",),

@@ -9,8 +9,8 @@ import pytest
 
 from kbootstrap.errors import LostError, UnreachableError
 from kbootstrap.remote import ssh
-from kbootstrap.remote.session import Connection, _Session
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.hosts import Connection, _Session
+from kbootstrap.remote.protocol import Part
 
 
 class Transport:

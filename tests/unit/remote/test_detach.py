@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.remote.wire import Part, PartResult, Reply
+from kbootstrap.remote.protocol import Part, PartResult, Reply
 from kbootstrap.render import render
 from tests.unit.remote.conftest import Machine
 

@@ -7,7 +7,7 @@ import pytest
 
 from kbootstrap.action import FetchFile
 from kbootstrap.remote.download import Download
-from kbootstrap.remote.wire import Part, PartResult
+from kbootstrap.remote.protocol import Part, PartResult
 from tests.unit.remote.conftest import Machine
 
 DATA = bytes(range(256)) * 8192 + b"\x1eKB1 and so on\n\0"

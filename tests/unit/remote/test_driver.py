@@ -8,8 +8,8 @@ import pytest
 
 from kbootstrap.errors import LostError
 from kbootstrap.remote.local import LocalConnection
-from kbootstrap.remote.scripts import stage0
-from kbootstrap.remote.wire import Blob, Part, Request
+from kbootstrap.remote.protocol import Blob, Part, Request
+from kbootstrap.remote.shell_library import stage0
 from tests.unit.remote.conftest import SHELLS, Machine
 
 

@@ -15,9 +15,9 @@ import pytest
 from kbootstrap import codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.etcd import Held
+from kbootstrap.remote.credentials import Credentials
 from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.kubehttp import ApiError, TlsHttp
-from kbootstrap.remote.login import Login
 from kbootstrap.secret import Secret
 from tests.standin.common.pki import Want, authority, issue
 
@@ -89,7 +89,9 @@ def real(tmp_path: Path) -> Iterator[Callable[[str, int], TlsHttp]]:
         f" --trusted-ca-file {tmp_path}/ca --cert-file {tmp_path}/c --key-file {tmp_path}/k"
     )
     pair = Secret(client.cert_pem() + client.key_pem())
-    login = Login(ca_pem=ca.cert_pem(), pair=pair, server_name="127.0.0.1", down=codes.ETCD_DOWN)
+    login = Credentials(
+        ca_pem=ca.cert_pem(), pair=pair, server_name="127.0.0.1", down=codes.ETCD_DOWN
+    )
     http = TlsHttp(login, "127.0.0.1", port)
     log = (tmp_path / "log").open("w")
     process = subprocess.Popen([str(REAL), *words.split()], stderr=log)

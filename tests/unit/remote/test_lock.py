@@ -13,7 +13,7 @@ from kbootstrap.action import SwapRecord, read_record
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.lock import Claim, Seen, Standing, parse_record, standing
 from kbootstrap.remote.lock import Record
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.protocol import Part
 from tests.unit.model.test_lock import ME, OTHER, yes
 from tests.unit.remote.conftest import Machine
 

@@ -10,10 +10,10 @@ import pytest
 
 from kbootstrap.codes import LOGIN_REFUSED, UNREACHABLE
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
-from kbootstrap.remote.hostkeys import HostKeys
+from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.meter import Meter, Usage
-from kbootstrap.remote.pool import ConnectionPool, Shared
-from kbootstrap.remote.secretsource import Secrets
+from kbootstrap.remote.pool import ConnectionPool, SharedConnection
+from kbootstrap.remote.secret_source import Secrets
 
 
 class Line:
@@ -43,7 +43,7 @@ class Dialler:
         return Line()
 
 
-def together(shared: Shared, number: int) -> list[object]:
+def together(shared: SharedConnection, number: int) -> list[object]:
     """What each of several threads gets that ask at the same time."""
     got: list[object] = []
 
@@ -63,25 +63,25 @@ def together(shared: Shared, number: int) -> list[object]:
 
 def test_opened_once_for_all() -> None:
     dial = Dialler(seconds=0.05)
-    assert len(set(together(Shared(dial), 8))) == 1
+    assert len(set(together(SharedConnection(dial), 8))) == 1
     assert dial.count == 1
 
 
 def test_who_waited_for_a_failure_shares_it() -> None:
     dial = Dialler(UnreachableError(UNREACHABLE, "gone"), seconds=0.2)
-    errors = together(Shared(dial), 5)
+    errors = together(SharedConnection(dial), 5)
     assert dial.count == 1
     assert len({id(error) for error in errors}) == 5
     assert len({e.where.node for e in errors if isinstance(e, KbError)}) == 5
 
 
 def test_a_later_caller_may_try_again_unless_it_is_final() -> None:
-    shared = Shared(Dialler(UnreachableError(UNREACHABLE, "gone")))
+    shared = SharedConnection(Dialler(UnreachableError(UNREACHABLE, "gone")))
     with pytest.raises(UnreachableError):
         shared.get()
     assert isinstance(shared.get(), Line)
     refused = Dialler(LoginError(LOGIN_REFUSED, "no"))
-    shared = Shared(refused)
+    shared = SharedConnection(refused)
     for _ in range(3):
         with pytest.raises(LoginError):
             shared.get()
@@ -90,7 +90,7 @@ def test_a_later_caller_may_try_again_unless_it_is_final() -> None:
 
 def test_a_lost_connection_is_opened_again() -> None:
     dial = Dialler()
-    shared = Shared(dial)
+    shared = SharedConnection(dial)
     first = shared.get()
     first.close()
     second = shared.get()
@@ -102,7 +102,7 @@ def test_a_lost_connection_is_opened_again() -> None:
 
 
 def test_closing_does_not_wait_for_a_login() -> None:
-    shared = Shared(Dialler(seconds=0.5))
+    shared = SharedConnection(Dialler(seconds=0.5))
     got: list[object] = []
     thread = threading.Thread(target=lambda: got.extend(together(shared, 1)))
     thread.start()
@@ -141,7 +141,7 @@ def test_the_meter_adds_up_from_all_threads() -> None:
 
 def test_paramiko_is_not_loaded_before_a_connection_is_opened() -> None:
     code = (
-        "import sys, kbootstrap.remote.session, kbootstrap.remote.local;"
+        "import sys, kbootstrap.remote.hosts, kbootstrap.remote.local;"
         "print([m for m in ('fabric', 'paramiko', 'cryptography') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import pytest
 from kbootstrap.engine.phase import AnyPhase, parse_facts
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.remote.local import LocalConnection
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.protocol import Part
 from phases import UP
 from tests.laws.clusters import NAMES, cluster
 from tests.unit.remote.conftest import Machine

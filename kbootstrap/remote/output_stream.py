@@ -8,31 +8,31 @@ import codecs
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 
-from kbootstrap.remote.capture import Capture
+from kbootstrap.remote.bounded_buffer import BoundedBuffer
 from kbootstrap.remote.download import Download
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote.protocol import Part
 
 NOISE = 4096  # bytes kept of what belongs to no part
 
 OnOutput = Callable[[str, str], None]  # part id, text
 
 
-class Live:
+class OutputStream:
     """Sorts live output by part, hands it on, and keeps the ends of it."""
 
     def __init__(
         self,
         parts: Mapping[str, Part],
         on_output: OnOutput | None,
-        earlier: Mapping[str, Capture],
+        earlier: Mapping[str, BoundedBuffer],
     ) -> None:
         self._parts = parts
         self._on_output = on_output
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._current = ""
-        self._run: Capture | None = None
-        self.captures: dict[str, Capture] = {}
-        self.runs: dict[str, Capture] = {}
+        self._run: BoundedBuffer | None = None
+        self.captures: dict[str, BoundedBuffer] = {}
+        self.runs: dict[str, BoundedBuffer] = {}
         self.downloads: dict[str, Download] = {}
         self._earlier = earlier
         self.noise = bytearray()
@@ -80,14 +80,14 @@ class Live:
             download.close()
 
     def _begin(self, part: Part) -> None:
-        self.captures[part.id] = Capture()
+        self.captures[part.id] = BoundedBuffer()
         if part.into is not None:
             self.downloads[part.id] = Download(part.into)
 
     def _attach(self, name: str, offset: str) -> None:
         """From here on it is the output of a detached run, from byte ``offset``."""
         before = self._earlier.get(name)
-        self._run = Capture()
+        self._run = BoundedBuffer()
         if before is not None and offset == str(before.size):
             self._run = deepcopy(before)
             if not self.captures[self._current].size:

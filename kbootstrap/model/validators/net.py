@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from pydantic_core import PydanticCustomError
 
 from kbootstrap import codes
-from kbootstrap.model.forms.base import bad
-from kbootstrap.model.forms.names import is_subdomain
+from kbootstrap.model.validators.base import bad
+from kbootstrap.model.validators.names import is_subdomain
 
 MAX_PORT = 65535
 

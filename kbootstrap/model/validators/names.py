@@ -4,7 +4,7 @@ import re
 
 from kbootstrap import codes
 from kbootstrap.errors import Code
-from kbootstrap.model.forms.base import bad, closest
+from kbootstrap.model.validators.base import bad, closest
 
 MAX_NAME, MAX_SUBDOMAIN = 63, 253
 _PART = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"

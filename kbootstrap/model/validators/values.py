@@ -6,8 +6,8 @@ import re
 from typing import Any
 
 from kbootstrap import codes
-from kbootstrap.model.forms.base import bad, closest
-from kbootstrap.model.forms.net import url
+from kbootstrap.model.validators.base import bad, closest
+from kbootstrap.model.validators.net import url
 from kbootstrap.model.versions import NEWEST_MINOR, OLDEST_MINOR, Version
 
 HOST_KEY_TYPES = (

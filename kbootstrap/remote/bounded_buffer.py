@@ -6,7 +6,7 @@ HALF = 128 * 1024
 
 
 @dataclass(slots=True)
-class Capture:
+class BoundedBuffer:
     """The first and the last 128 KiB of what was fed, and how much there was."""
 
     half: int = HALF

@@ -17,7 +17,7 @@ import paramiko
 from kbootstrap import codes
 from kbootstrap.errors import InventoryError, LoginError
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.secretsource import SecretSource
+from kbootstrap.remote.secret_source import SecretSource
 from kbootstrap.secret import SecretRef
 
 MOST_KEYS = 5  # sshd allows six tries per connection (MaxAuthTries)

@@ -6,11 +6,11 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from kbootstrap import codes
-from kbootstrap.model.forms.base import closest
 from kbootstrap.model.inventory import Inventory
-from kbootstrap.model.problems import Finding, Path, is_private
-from kbootstrap.model.source import Source
-from kbootstrap.model.walk import description_at, keys_at
+from kbootstrap.model.problems import Path, Violation, is_private
+from kbootstrap.model.schema_path import description_at, keys_at
+from kbootstrap.model.validators.base import closest
+from kbootstrap.model.yaml_source import YamlSource
 
 _WANTED = {
     "string_type": "text",
@@ -45,10 +45,10 @@ def location(error: ErrorDetails) -> Path:
     return loc[:-1] if loc and loc[-1] == "[key]" else loc
 
 
-def finding(error: ErrorDetails, path: Path, source: Source) -> Finding:
+def finding(error: ErrorDetails, path: Path, source: YamlSource) -> Violation:
     """The error as a finding at ``path``, which is its location in the file."""
     if error["type"] == "missing":
-        return Finding(
+        return Violation(
             code=codes.INV_MISSING_KEY,
             path=path,
             message="is missing",
@@ -60,15 +60,15 @@ def finding(error: ErrorDetails, path: Path, source: Source) -> Finding:
         path = path[:-1]  # one text that holds several values, such as two ranges
     if error["type"] == "inventory":
         texts = {key: error["ctx"][key] for key in ("code", "message", "allowed", "meant")}
-        return Finding(path=path, at_key=error["loc"][-1:] == ("[key]",), **texts)
+        return Violation(path=path, at_key=error["loc"][-1:] == ("[key]",), **texts)
     if error["type"] == "literal_error":
         return _no_choice(error, path, source)
     return _wrong_type(error, path, source)
 
 
-def _unknown_key(path: Path, known: tuple[str, ...]) -> Finding:
+def _unknown_key(path: Path, known: tuple[str, ...]) -> Violation:
     key = str(path[-1])
-    return Finding(
+    return Violation(
         code=codes.INV_UNKNOWN_KEY,
         path=path,
         message="unknown key",
@@ -78,10 +78,10 @@ def _unknown_key(path: Path, known: tuple[str, ...]) -> Finding:
     )
 
 
-def _no_choice(error: ErrorDetails, path: Path, source: Source) -> Finding:
+def _no_choice(error: ErrorDetails, path: Path, source: YamlSource) -> Violation:
     known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
     written = source.written(path)
-    return Finding(
+    return Violation(
         code=codes.INV_VALUE,
         path=path,
         message=f"{written!r} is not allowed here" if written else "is not allowed here",
@@ -90,7 +90,7 @@ def _no_choice(error: ErrorDetails, path: Path, source: Source) -> Finding:
     )
 
 
-def _wrong_type(error: ErrorDetails, path: Path, source: Source) -> Finding:
+def _wrong_type(error: ErrorDetails, path: Path, source: YamlSource) -> Violation:
     wanted = _WANTED.get(error["type"], "of another type")
     value = source.value(path)
     written = "" if is_private(path) else source.written(path)
@@ -102,7 +102,7 @@ def _wrong_type(error: ErrorDetails, path: Path, source: Source) -> Finding:
     elif wanted == "a whole number" and isinstance(value, str):
         allowed = "a number, without quotes"
     message = f"must be {wanted}, not {_kind(value)}"
-    return Finding(code=codes.INV_TYPE, path=path, message=message, allowed=allowed)
+    return Violation(code=codes.INV_TYPE, path=path, message=message, allowed=allowed)
 
 
 def _kind(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Moving one request over one SSH channel: bytes up, bytes down, in one thread.
 
-Called by `kbootstrap.remote.session`. It never blocks on one direction while the other
+Called by `kbootstrap.remote.hosts`. It never blocks on one direction while the other
 has something, needs no thread of its own, and after 15 s of silence asks the server
 whether it is still there, so that a dead peer is noticed within 45 s.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kbootstrap.remote.frames import ReplyReader
+from kbootstrap.remote.reply_reader import ReplyReader
 
 _SEND_SECONDS = 0.5  # then look whether the other side wants to be read first
 _QUIET_SECONDS = 15
@@ -21,11 +21,11 @@ _READ_BYTES = 64 * 1024
 _STALLS = int(_QUIET_SECONDS / _SEND_SECONDS)
 
 
-class Mute(Exception):  # noqa: N818  # never shown: the caller turns it into KB209
+class SilentPeer(Exception):  # noqa: N818  # never shown: the caller turns it into KB209
     """Something runs there that is not what was started, or its stderr leads nowhere."""
 
 
-class Exchange:
+class Transfer:
     """One request on one channel.
 
     Attributes:
@@ -95,13 +95,13 @@ class Exchange:
         return True
 
     def _must_speak(self) -> None:
-        """Raise `Mute` when the script has said nothing for too long, or all but on stderr."""
+        """Raise `SilentPeer` when the script has been silent for too long, or only on stderr."""
         reader = self._reader
         if reader.started and not reader.complete:
             self._deadline = time.monotonic() + MUTE_SECONDS
         elif time.monotonic() > self._deadline and not reader.done:
             where = "its stderr" if reader.complete else "it"
-            raise Mute(f"nothing of the script came on {where} for {MUTE_SECONDS} s")
+            raise SilentPeer(f"nothing of the script came on {where} for {MUTE_SECONDS} s")
 
     def _end(self) -> None:
         """End a sudo that waits for input, and read what it says to that.

@@ -10,7 +10,7 @@ from paramiko import ssh_exception
 
 from kbootstrap.codes import all_codes
 from kbootstrap.errors import HostKeyError, KbError, LoginError, LostError, UnreachableError
-from kbootstrap.remote.faults import (
+from kbootstrap.remote.ssh_errors import (
     Refusal,
     again,
     is_final,

@@ -17,18 +17,18 @@ from kbootstrap import codes
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
 from kbootstrap.model.cluster import SshTarget
 from kbootstrap.node_paths import STATE_DIR
-from kbootstrap.remote.capture import Capture
-from kbootstrap.remote.exchange import Exchange, Mute
-from kbootstrap.remote.faults import Refusal, on_exchange, on_refusal
+from kbootstrap.remote.bounded_buffer import BoundedBuffer
 from kbootstrap.remote.forward import LocalForward
-from kbootstrap.remote.frames import PROMPT, Garbled, ReplyReader
-from kbootstrap.remote.hostkeys import HostKeys
-from kbootstrap.remote.live import OnOutput
+from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.meter import Meter, Usage
-from kbootstrap.remote.pool import ConnectionPool, Shared, hang_up
-from kbootstrap.remote.scripts import stage0
-from kbootstrap.remote.secretsource import SecretSource
-from kbootstrap.remote.wire import Part, Reply, request
+from kbootstrap.remote.output_stream import OnOutput
+from kbootstrap.remote.pool import ConnectionPool, SharedConnection, hang_up
+from kbootstrap.remote.protocol import Part, Reply, request
+from kbootstrap.remote.reply_reader import PROMPT, MalformedReply, ReplyReader
+from kbootstrap.remote.secret_source import SecretSource
+from kbootstrap.remote.shell_library import stage0
+from kbootstrap.remote.ssh_errors import Refusal, on_exchange, on_refusal
+from kbootstrap.remote.transfer import SilentPeer, Transfer
 from kbootstrap.wait import retry
 
 # Requests at once on a connection; sshd allows ten (MaxSessions), but it counts those that
@@ -88,10 +88,10 @@ class Connection:
         self._pool = pool
         self._meter = meter
         self._where = {"state": state, "bin_dir": bin_dir}
-        self._shared = Shared(lambda: pool.dial(target, name))
+        self._shared = SharedConnection(lambda: pool.dial(target, name))
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
         self._idle: list[_Session] = []
-        self._runs: defaultdict[str, dict[str, Capture]] = defaultdict(dict)
+        self._runs: defaultdict[str, dict[str, BoundedBuffer]] = defaultdict(dict)
 
     def perform(
         self, parts: Sequence[Part], *, run_id: str, on_output: OnOutput | None = None
@@ -123,16 +123,16 @@ class Connection:
         seen = {name: capture.size for name, capture in runs.items()}
         message = request(parts, run_id, **self._where, seen=seen)
         reader = ReplyReader(message, on_output, runs)
-        exchange = Exchange(
+        exchange = Transfer(
             session.channel, reader, lambda: self._answers(session.connection), _ssh().kill
         )
         try:
             if not session.fresh or exchange.start(self._command(), self._password()):
                 exchange.run(message.chunks())
-        except Garbled as error:
+        except MalformedReply as error:
             words = f"{self.name} sent a broken answer"
             raise LoginError(codes.NOT_A_SHELL, words, detail=str(error)) from error
-        except Mute as error:
+        except SilentPeer as error:
             words = f"{self.name} does not answer as a shell ({error})"
             raise LoginError(codes.NOT_A_SHELL, words, detail=reader.noise) from error
         except _ssh().LOSSES as error:
@@ -232,7 +232,7 @@ class Connection:
             return None
         return self._pool.secrets.resolve(self.target.become_password).reveal().encode()
 
-    def _reply(self, session: _Session, exchange: Exchange, reader: ReplyReader) -> Reply:
+    def _reply(self, session: _Session, exchange: Transfer, reader: ReplyReader) -> Reply:
         if reader.complete:
             return reader.reply()
         channel, connection = session.channel, session.connection

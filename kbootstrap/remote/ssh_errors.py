@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kbootstrap import codes
 from kbootstrap.errors import Code, HostKeyError, KbError, LoginError, LostError, UnreachableError
-from kbootstrap.remote.frames import PROMPT
+from kbootstrap.remote.reply_reader import PROMPT
 
 _Kind = type[UnreachableError]
 

@@ -18,9 +18,9 @@ login shell's greetings, sudo's lecture. A little noise is kept to explain failu
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kbootstrap.remote.capture import Capture
-from kbootstrap.remote.live import NOISE, Live, OnOutput
-from kbootstrap.remote.wire import PartResult, Reply, Request
+from kbootstrap.remote.bounded_buffer import BoundedBuffer
+from kbootstrap.remote.output_stream import NOISE, OnOutput, OutputStream
+from kbootstrap.remote.protocol import PartResult, Reply, Request
 
 READY = b"\x1eKB1 ready\n"
 PROMPT = "KB-sudo-password:"  # what we have sudo ask
@@ -41,7 +41,7 @@ class _Count:
         self._rest = data[-(len(self.text) - 1) :]
 
 
-class Garbled(Exception):  # noqa: N818  # never shown: callers turn it into KB209
+class MalformedReply(Exception):  # noqa: N818  # never shown: callers turn it into KB209
     """A frame with our nonce that makes no sense: the machine is broken, or we are."""
 
 
@@ -71,7 +71,7 @@ class _Scanner:
             if end < 0:
                 yield self._cut(at), b""
                 if len(self.buffer) > _LONGEST_LINE:
-                    raise Garbled(repr(bytes(self.buffer[:80])))
+                    raise MalformedReply(repr(bytes(self.buffer[:80])))
                 return
             text = self._cut(at)
             line = self._cut(end + 1 - at)
@@ -99,7 +99,7 @@ class _Result:
     rc: int = 0
     millis: int = 0
     skipped: bool = False
-    body: Capture = field(default_factory=Capture)
+    body: BoundedBuffer = field(default_factory=BoundedBuffer)
 
 
 class ReplyReader:
@@ -113,16 +113,16 @@ class ReplyReader:
         self,
         request: Request,
         on_output: OnOutput | None = None,
-        earlier: Mapping[str, Capture] | None = None,
+        earlier: Mapping[str, BoundedBuffer] | None = None,
     ) -> None:
         """``earlier``: what this run's earlier connections received of detached runs."""
         marker = f"\x1eKB1 {request.nonce} ".encode()
         self._parts = {part.id: part for part in request.parts}
         self._stdout = _Scanner(marker)
         self._stderr = _Scanner(marker)
-        self._live = Live(self._parts, on_output, earlier or {})
+        self._live = OutputStream(self._parts, on_output, earlier or {})
         self._results: dict[str, _Result] = {}
-        self._receiving: Capture | None = None
+        self._receiving: BoundedBuffer | None = None
         self._noise = bytearray()
         self._ready = _Count(READY)
         self._prompts = _Count(PROMPT.encode())
@@ -156,12 +156,12 @@ class ReplyReader:
         return "\n".join(t.decode(errors="replace").strip() for t in texts if t.strip())
 
     @property
-    def runs(self) -> dict[str, Capture]:
+    def runs(self) -> dict[str, BoundedBuffer]:
         """Detached run -> its output, from its beginning, as far as we have it."""
         return self._live.runs
 
     def feed_stdout(self, data: bytes) -> None:
-        """Take bytes of stdout; raises `Garbled`."""
+        """Take bytes of stdout; raises `MalformedReply`."""
         for text, line in self._stdout.feed(data):
             if self._receiving is not None and text:
                 self._receiving.feed(text)
@@ -207,14 +207,14 @@ class ReplyReader:
             case ["Z", count] if _number(count) == len(self._results) == len(self._parts):
                 self._ended = True
             case _:
-                raise Garbled(repr(line[:80]))
+                raise MalformedReply(repr(line[:80]))
 
     def _awaits(self, part_id: str) -> bool:
         return part_id in self._parts and part_id not in self._results
 
     def _part(self, part_id: str) -> PartResult:
         result = self._results[part_id]
-        live = self._live.captures.get(part_id, Capture())
+        live = self._live.captures.get(part_id, BoundedBuffer())
         probe = self._parts[part_id].kind == "probe"
         kept = result.body if probe else live
         download = self._live.downloads.get(part_id)
@@ -232,5 +232,5 @@ class ReplyReader:
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise Garbled(f"{text!r} is not a number")
+        raise MalformedReply(f"{text!r} is not a number")
     return int(text)

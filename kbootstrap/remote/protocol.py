@@ -7,7 +7,7 @@ then the blobs, nothing else::
 
 Everything travels on stdin, so no secret is ever in an argument or the environment. The
 nonce is 128 random bits per request; it is how the answer, read by
-`kbootstrap.remote.frames`, is told from whatever else a machine may print.
+`kbootstrap.remote.reply_reader`, is told from whatever else a machine may print.
 """
 
 import re
@@ -21,7 +21,7 @@ from typing import Literal
 from kbootstrap.codes import BLOB_CHANGED, BUG
 from kbootstrap.errors import InternalError, PhaseError
 from kbootstrap.node_paths import STATE_DIR
-from kbootstrap.remote.scripts import library
+from kbootstrap.remote.shell_library import library
 
 SLICE = 32 * 1024 - 64  # what paramiko puts into one packet of OpenSSH's size
 

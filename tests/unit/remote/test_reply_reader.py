@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbootstrap.remote.capture import Capture
-from kbootstrap.remote.frames import PROMPT, READY, Garbled, ReplyReader
-from kbootstrap.remote.wire import Part, Request
+from kbootstrap.remote.bounded_buffer import BoundedBuffer
+from kbootstrap.remote.protocol import Part, Request
+from kbootstrap.remote.reply_reader import PROMPT, READY, MalformedReply, ReplyReader
 
 NONCE = "0123456789abcdef0123456789abcdef"
 RS = b"\x1e"
@@ -124,7 +124,7 @@ def test_bytes_with_the_nonce_are_refused_or_wait_but_never_crash(junk: bytes) -
     read = reader(Part("a", ""))
     try:
         read.feed_stdout(frame("H") + RS + b"KB1 " + NONCE.encode() + b" " + junk)
-    except Garbled:
+    except MalformedReply:
         return
     assert not read.complete
 
@@ -144,7 +144,7 @@ def test_bytes_with_the_nonce_are_refused_or_wait_but_never_crash(junk: bytes) -
     ],
 )
 def test_nonsense_is_an_error(bad: bytes) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(MalformedReply):
         reader(Part("a", "")).feed_stdout(bad)
 
 
@@ -192,7 +192,7 @@ def test_output_of_a_detached_run_is_joined_across_connections() -> None:
 
 
 def test_a_detached_run_that_starts_over_is_not_joined() -> None:
-    before = {"job": Capture()}
+    before = {"job": BoundedBuffer()}
     before["job"].feed(b"old")
     read = ReplyReader(Request((Part("a", ""),), "run", nonce=NONCE), None, before)
     read.feed_stderr(frame("B", "a") + frame("A", "job", 0) + b"new" + frame("D", "job"))
@@ -201,7 +201,7 @@ def test_a_detached_run_that_starts_over_is_not_joined() -> None:
 
 @given(st.lists(st.binary(max_size=50), max_size=40), st.integers(min_value=1, max_value=30))
 def test_capture_keeps_both_ends(pieces: list[bytes], half: int) -> None:
-    capture = Capture(half=half)
+    capture = BoundedBuffer(half=half)
     for piece in pieces:
         capture.feed(piece)
     whole = b"".join(pieces)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import InventoryError
-from kbootstrap.remote.secretsource import Secrets
+from kbootstrap.remote.secret_source import Secrets
 from kbootstrap.secret import SecretRef
 
 

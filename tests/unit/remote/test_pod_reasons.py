@@ -10,11 +10,11 @@ from kbootstrap.action import AwaitPods
 from kbootstrap.codes import PODS_DOWN
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import NO_POD, Observed, ObservedPod, PodReason
-from kbootstrap.remote import ownpods
+from kbootstrap.remote import system_pods
 from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.kubeobjects import own_pods_of
 from kbootstrap.remote.kubewrite import KubeWriter
-from kbootstrap.remote.podreasons import Patience, reasons
+from kbootstrap.remote.pod_reasons import Patience, reasons
 
 Pod = dict[str, Any]
 
@@ -220,7 +220,7 @@ def wait(reader: Reader, seconds: int = 60) -> None:
 def minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look is a minute after the one before."""
     moments = count(step=60)
-    monkeypatch.setattr(ownpods, "time", type("T", (), {"monotonic": lambda: next(moments)}))
+    monkeypatch.setattr(system_pods, "time", type("T", (), {"monotonic": lambda: next(moments)}))
 
 
 def test_the_wait_ends_when_they_run() -> None:
@@ -252,7 +252,7 @@ def test_at_the_deadline_what_is_missing_is_named() -> None:
 def test_a_pod_that_nobody_makes_ends_it_before_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ownpods, "ABSENT_SECONDS", 0)
+    monkeypatch.setattr(system_pods, "ABSENT_SECONDS", 0)
 
     with pytest.raises(PhaseError, match="not running on n1 after 0 s: kube-proxy"):
         wait(Reader(()), seconds=300)

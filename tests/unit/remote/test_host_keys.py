@@ -10,7 +10,7 @@ import pytest
 
 from kbootstrap.errors import HostKeyError
 from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.hostkeys import HostKey, HostKeys, parse_key
+from kbootstrap.remote.host_keys import HostKey, HostKeys, parse_key
 
 
 def make(kind: str, number: int) -> HostKey:

@@ -1,4 +1,4 @@
-"""The shell text that runs on machines, as `kbootstrap.remote.wire` sends it.
+"""The shell text that runs on machines, as `kbootstrap.remote.protocol` sends it.
 
 The files are templates/remote/*.sh: real scripts that shellcheck reads. On the wire they
 lose their comments, their indentation and the functions that nothing calls.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from kbootstrap.data import data_path
+from kbootstrap.resources import data_path
 
 _WORD = re.compile(r"\bkb_\w+")
 # A function, whose end is the first brace that is not indented, or a quoted text.

@@ -9,7 +9,7 @@ from kbootstrap.codes import PODS_DOWN
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import ObservedPod
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.podreasons import Patience
+from kbootstrap.remote.pod_reasons import Patience
 from kbootstrap.wait import until
 
 # For a pod to be made at all: a manifest that is damaged, or a DaemonSet that is not there, makes

@@ -16,7 +16,7 @@ from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from kbootstrap.codes import INV_DUPLICATE_KEY, INV_TYPE, INV_YAML, INV_YAML_TRAP
 from kbootstrap.errors import Code
-from kbootstrap.model.problems import Finding, Path, Problem, is_private
+from kbootstrap.model.problems import Path, Problem, Violation, is_private
 
 _PREFIX = "tag:yaml.org,2002:"
 _MAX_VALUES = 100_000  # aliases can make a small file huge
@@ -48,12 +48,12 @@ class SyntaxProblem(Exception):  # noqa: N818 - caught by load only, which makes
     column: int
 
 
-class Source:
+class YamlSource:
     """One YAML text: its data, its marks and what was wrong with it."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
-        self.findings: list[Finding] = []
+        self.findings: list[Violation] = []
         self._places: dict[Path, tuple[Node, Node]] = {}
         root = _compose(text)
         self._active: set[int] = set()
@@ -61,7 +61,7 @@ class Source:
         if self.data is _SKIP:
             self.data = None
 
-    def problem(self, finding: Finding) -> Problem:
+    def problem(self, finding: Violation) -> Problem:
         """The finding at its line and column: of the value, or of the nearest parent's key."""
         path = known = self._written_part(finding.path)
         while known and known not in self._places:
@@ -105,7 +105,7 @@ class Source:
         return str(node.value) if isinstance(node, ScalarNode) else ""
 
     def _report(self, code: Code, path: Path, message: str, allowed: str = "") -> object:
-        self.findings.append(Finding(code=code, path=path, message=message, allowed=allowed))
+        self.findings.append(Violation(code=code, path=path, message=message, allowed=allowed))
         return _SKIP
 
     def _build(self, key: Node, node: Node, path: Path) -> Any:
@@ -148,7 +148,7 @@ class Source:
     def _duplicate(self, key_node: Node, path: Path) -> None:
         message = f"the key is already there in line {_mark(self._places[path][0])[0]}"
         self.findings.append(
-            Finding(code=INV_DUPLICATE_KEY, path=path, message=message, mark=_mark(key_node))
+            Violation(code=INV_DUPLICATE_KEY, path=path, message=message, mark=_mark(key_node))
         )
 
     def _key(self, node: Node, path: Path) -> str | None:

@@ -15,7 +15,7 @@ SERVER_NAME = "kubernetes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Credentials:
     """Who we are to a server, and which server we accept.
 
     Attributes:
@@ -32,7 +32,7 @@ class Login:
     down: Code
 
 
-def admin_login(kubeconfig: Secret) -> Login:
+def admin_credentials(kubeconfig: Secret) -> Credentials:
     """The login in an admin kubeconfig, whose content is in no error.
 
     Raises:
@@ -52,7 +52,7 @@ def admin_login(kubeconfig: Secret) -> Login:
             detail="move it away; kubeadm makes it again, there:"
             f" kubeadm init phase kubeconfig admin --config {kubeadm.CONFIG}",
         ) from None
-    return Login(ca_pem=ca_pem, pair=login, server_name=SERVER_NAME, down=codes.API_DOWN)
+    return Credentials(ca_pem=ca_pem, pair=login, server_name=SERVER_NAME, down=codes.API_DOWN)
 
 
 def _text(encoded: str) -> str:

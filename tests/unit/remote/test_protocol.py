@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.data import data_path
 from kbootstrap.errors import InternalError, PhaseError
-from kbootstrap.remote.scripts import definitions, library, stage0
-from kbootstrap.remote.wire import SLICE, Blob, Part, Request
+from kbootstrap.remote.protocol import SLICE, Blob, Part, Request
+from kbootstrap.remote.shell_library import definitions, library, stage0
+from kbootstrap.resources import data_path
 
 
 def test_the_script_is_announced_to_the_byte_and_ends_with_the_nonce() -> None:

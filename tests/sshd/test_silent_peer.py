@@ -10,8 +10,8 @@ from kbootstrap.commands.session import Session
 from kbootstrap.engine import watch
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.errors import LoginError
-from kbootstrap.remote import exchange
-from kbootstrap.remote.wire import Part
+from kbootstrap.remote import transfer
+from kbootstrap.remote.protocol import Part
 from tests.laws.clusters import cluster
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import running
@@ -21,8 +21,8 @@ HELLO = [Part("hello", "kb_fact hello 1", "probe")]
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "MUTE_SECONDS", 2)
-    monkeypatch.setattr(exchange, "_QUIET_SECONDS", 0.5)
+    monkeypatch.setattr(transfer, "MUTE_SECONDS", 2)
+    monkeypatch.setattr(transfer, "_QUIET_SECONDS", 0.5)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_probing_of_such_a_host_is_named_before_it_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "FIRST", 1)
-    monkeypatch.setattr(exchange, "MUTE_SECONDS", 4)
+    monkeypatch.setattr(transfer, "MUTE_SECONDS", 4)
     events: list[Event] = []
     with running(tmp_path / "mute", "ForceCommand cat") as server:
         known = cluster("single")
