@@ -36,6 +36,8 @@ def main() -> int:
         if asked.slice:
             for stage in runner.stages:
                 failed += runner.stage(stage, chosen(stage.name))
+        elif asked.sample:
+            failed += runner.sample(asked.sample, seed)
         elif asked.random:
             end = time.monotonic() + asked.random * 60
             while time.monotonic() < end:
@@ -56,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--phases", type=_names, default=[], help="only these phases (all)")
     add("--faults", type=_faults, default=list(NAMED), help=f"of {', '.join(NAMED)} (all)")
     add("--slice", action="store_true", help="the cases of CI")
+    add("--sample", type=int, default=0, metavar="COUNT", help="so many, spread by the seed")
     add("--random", type=float, default=0, metavar="MINUTES")
     add("--seed", type=int, default=0, help="of the random mode and of its delays")
     add("--short", action="store_true", help="links and APIs are gone for seconds, as in CI")

@@ -58,11 +58,11 @@ class Fault:
 AWAY = frozenset({"KB201", "KB207"})  # not there, or gone in the middle
 # What stands on the node may have changed meanwhile, or kubeadm have given up.
 # Two control planes: while one is away, etcd on the other has no quorum. What resuming needs
-# may not have been printed (KB403), such as clearing a half-done join. And the lock may not have
-# been renewed in time (KB412).
+# may not have been printed (KB403), such as clearing a half-done join. The lock may not have
+# been renewed in time (KB412), and other nodes cannot reach the ports of the one (KB316).
 AFTERWARDS = frozenset(
-    {"KB300", "KB322", "KB323", "KB324", "KB330", "KB331", "KB350", "KB360", "KB402", "KB403"}
-    | {"KB412"}
+    {"KB300", "KB316", "KB322", "KB323", "KB324", "KB330", "KB331", "KB350", "KB360", "KB402"}
+    | {"KB403", "KB412"}
 )
 
 ALL: tuple[Fault, ...] = (

@@ -11,7 +11,7 @@ from tests.lab.shell import run
 
 KILLED = -9
 INTERRUPTED = 130
-LOCKED = "KB410"
+LOCKED, NOT_RENEWED, STOPPED = "KB410", "KB412", "KB601"
 STATUS = {"KB2": 5, "KB3": 6, "KB4": 7, "KB5": 8, "KB9": 70, "KB1": 2, "KB6": 130}
 # The programs in hints that only look; a hint's command must be one that can be run.
 LOOKS = frozenset(
@@ -52,7 +52,8 @@ def problems(fault: Fault, scene: Scene, status: int, held: Held) -> list[str]:
         return []
     if not held.errors:
         return [f"ended with {status} and told no error{tail(held)}"]
-    found = [problem for error in held.errors for problem in _error(fault, error)]
+    fitting = _fitting(fault, held)
+    found = [problem for error in held.errors for problem in _error(fitting, error)]
     if not any(_names(error, scene) for error in held.errors):
         found.append(f"no error names {scene.node.name}")
     wanted = {STATUS[error["code"][:3]] for error in held.errors}
@@ -64,14 +65,20 @@ def problems(fault: Fault, scene: Scene, status: int, held: Held) -> list[str]:
 def _letting_go(status: int, held: Held) -> list[str]:
     if status not in {INTERRUPTED, 0}:
         return [f"ended with {status}, not {INTERRUPTED}{tail(held)}"]
-    told = {error["code"] for error in held.errors} - {"KB601"}
+    told = {error["code"] for error in held.errors} - {STOPPED}
     return [f"told {sorted(told)} besides the interruption"] if told else []
 
 
-def _error(fault: Fault, error: Event) -> list[str]:
+def _fitting(fault: Fault, held: Held) -> frozenset[str]:
+    """The codes an error may have; a run that lost its lock (KB412) also stops the other steps."""
+    lost = any(error["code"] == NOT_RENEWED for error in held.errors)
+    return fault.codes | {STOPPED} if lost else fault.codes
+
+
+def _error(fitting: frozenset[str], error: Event) -> list[str]:
     """A message has a code that fits, a place, a cause and a next step."""
     found = []
-    if error["code"] not in fault.codes:
+    if error["code"] not in fitting:
         found.append(
             f"{error['code']} does not fit: {error['node']} {error['phase']}: {error['message']}"
             f" | {error['detail'][-300:]}"

@@ -12,6 +12,7 @@ from tests.faults.driver import Chain
 from tests.faults.faults import NAMED, Fault
 from tests.faults.points import NEXT, Point, Stage, apart, inner, life, points
 from tests.faults.results import NOT_REACHED, Row
+from tests.faults.sample import Sample
 
 DESK_CLOCK = frozenset({"clock-operator", "clock-jump"})
 
@@ -83,6 +84,20 @@ class Life:
             }
             failed += self.stage(stage, chosen)
         return failed
+
+    def sample(self, count: int, seed: int) -> int:
+        """Whole lives with a sample of all faults, until ``count`` of them were made."""
+        sample, failed = Sample(seed), 0
+        while self._made < count and sample.is_left(stage.name for stage in self.stages):
+            for stage in self.stages:
+                found = points(stage, self.bench.cluster)
+                failed += self.stage(stage, sample.chosen(stage.name, found))
+                sample.take(self.rows)
+        return failed
+
+    @property
+    def _made(self) -> int:
+        return sum(row.reached for row in self.rows)
 
     def stage(self, stage: Stage, chosen: Mapping[Point, Fault]) -> int:
         """One command with its faults; then everything is looked at."""

@@ -107,3 +107,11 @@ def test_the_page_tells_real_programs_from_the_stand_in() -> None:
     assert "| kill -9 | went on | - |" in real
     assert "1 faults made at 1 points, 1 of them failed" in standin
     assert "| kill -9 | up | 1 | killed 1 | - | 1 |" in standin
+
+
+def test_a_run_that_lost_its_lock_may_say_which_steps_it_stopped() -> None:
+    stopped = {**ERROR, "code": "KB601"}
+    lost = {**ERROR, "code": "KB412"}
+
+    assert judge.problems(NAMED["link-down"], scene(), 7, held(lost, stopped)) == []
+    assert judge.problems(NAMED["link-down"], scene(), 130, held(stopped)) != []
