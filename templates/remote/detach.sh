@@ -25,9 +25,12 @@ kb_boot() { # kb_booted = boot id and start of PID 1, for a container keeps its 
 
 kb_since() { # kb_born = start time of process $1 in clock ticks; empty if it is gone or a zombie
   kb_born=
-  read -r kb_line 2>/dev/null <"/proc/$1/stat" || return 0
+  read -r kb_process 2>/dev/null <"/proc/$1/stat" || return 0
+  kb_ifs=$IFS
+  IFS=' '
   # shellcheck disable=SC2086 # field 22, counted after the name, which may hold anything
-  set -- ${kb_line##*) }
+  set -- ${kb_process##*) }
+  IFS=$kb_ifs
   [ "$1" = Z ] || kb_born=${20}
 }
 

@@ -92,14 +92,27 @@ kb_same() { # PATH MODE OWNER SIZE SHA256: is it already so?
   kb_sum=$(sha256sum <"$1") && [ "${kb_sum%% *}" = "$5" ]
 }
 
-kb_fresh() { # FOLDER: kb_new = where to write in it; what drivers that died left there goes
-  for kb_old in "$1"/.kb.*.*; do
-    case ${kb_old##*.} in
-    *[!0-9]* | '') ;;
-    *) [ ! -e "$kb_old" ] || [ -d "/proc/${kb_old##*.}" ] || rm -rf "$kb_old" ;;
+# shellcheck disable=SC2154 # kb_since in detach.sh assigns kb_born
+kb_stage() { # DIRECTORY: kb_new = where this driver writes in it, before all is moved into place
+  kb_since $$
+  kb_new=$1/.kb.$KB_ID.$$.$kb_born
+}
+
+kb_fresh() { # DIRECTORY: remove what drivers that died left there; after a reboot a pid is reused
+  for kb_old in "$1"/.kb.*.*.*; do
+    kb_start=${kb_old##*.}
+    kb_pid=${kb_old%.*}
+    kb_pid=${kb_pid##*.}
+    case $kb_pid$kb_start in
+    *[!0-9]*) ;;
+    *)
+      kb_since "$kb_pid"
+      # shellcheck disable=SC2154
+  [ "$kb_born" = "$kb_start" ] || rm -rf "$kb_old"
+      ;;
     esac
   done
-  kb_new=$1/.kb.$KB_ID.$$
+  kb_stage "$1"
 }
 
 kb_put() {
@@ -134,7 +147,7 @@ kb_write() { # no process but for a new folder: the shell itself writes, beside 
     mkdir -p "$kb_dir" || return 1
     umask 077
   fi
-  kb_new=$kb_dir/.kb.$KB_ID.$$
+  kb_stage "$kb_dir"
   case $KB_NL$kb_stages in
   *"$KB_NL$kb_new$KB_NL"*) ;;
   *)

@@ -143,7 +143,7 @@ def test_a_killed_runner_is_lost(machine: Machine, tmp_path: Path, wait_for: Wai
     client = Client(machine, detach(f"echo a; touch {tmp_path}/up; sleep 1"), "run1")
     wait_for((tmp_path / "up").exists)
     os.kill(runner_pid(machine), signal.SIGKILL)
-    assert machine.probe("kb_run_state job") == "lost"
+    wait_for(lambda: machine.probe("kb_run_state job") == "lost")  # the signal takes a moment
     assert (client.result().rc, client.result().output) == (98, "a\n")
     assert machine.step(detach("echo never"), run_id="run1").rc == 98
     assert machine.step(detach("echo new"), run_id="run2").output == "new\n"

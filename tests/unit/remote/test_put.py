@@ -213,9 +213,11 @@ def test_what_a_driver_that_died_left_half_written_goes(machine: Machine, tmp_pa
     """A node that rebooted in the middle of a file: the next try clears up after the last."""
     folder = tmp_path / "programs"
     folder.mkdir()
-    dead, alive = folder / ".kb.0123abcd.4194999", folder / f".kb.0123abcd.{os.getpid()}"
+    pid, start = os.getpid(), Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]
+    dead, alive = folder / ".kb.0123abcd.4194999.7", folder / f".kb.0123abcd.{pid}.{start}"
+    reused = folder / f".kb.4567cdef.{pid}.7"  # a process that started later has its pid
     other = folder / ".kb.kubelet"
-    for path in (dead, alive, other):
+    for path in (dead, alive, reused, other):
         path.write_bytes(b"half")
 
     assert machine.step(put(folder / "file", b"whole"), b"whole").rc == 0
@@ -227,7 +229,7 @@ def test_undoing_clears_up_after_the_dead_too(machine: Machine, tmp_path: Path) 
     folder = tmp_path / "programs"
     folder.mkdir()
     assert machine.step(put(folder / "file", b"ours"), b"ours").rc == 0
-    (folder / ".kb.0123abcd.4194999").write_bytes(b"half")
+    (folder / ".kb.0123abcd.4194999.7").write_bytes(b"half")
 
     assert machine.step("kb_undo_ledger").rc == 0
 
