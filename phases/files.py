@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Run
+from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, ExtraFile, Node
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
-from phases.placed import lacking
 
 RECORD = f"{STATE_DIR}/files"
 
@@ -51,7 +51,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     lines = (
         (f"{sha256(file.content)} {file.mode:o} {file.owner}", file.path, file) for file in files
     )
-    for file, have in lacking(view.facts.file, lines):
+    for file, have in file_diff.missing(view.facts.file, lines):
         yield PutFile(
             why="file differs from the inventory's",
             path=file.path,

@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 
 from kbootstrap import kubeadm
 from kbootstrap.action import Action, PutFile, Remove, Run
+from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.render import render, sha256
-from phases.placed import lacking, unwanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,12 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     files = {kubeadm.CONFIG: kubeadm.init_config(view.cluster, view.node)}
     files |= {} if settled else _patches(view)
     wanted_files = ((sha256(body), path, (path, body)) for path, body in files.items())
-    for (path, body), placed in lacking(have, wanted_files):
+    for (path, body), placed in file_diff.missing(have, wanted_files):
         have = placed
         yield PutFile(
             why="missing or different", path=path, body=body, mode=0o600, effect={"file": have}
         )
-    for path, left in () if settled else unwanted(have, files):
+    for path, left in () if settled else file_diff.unwanted(have, files):
         yield Remove(
             why="kubeadm would apply a patch that is no longer in the inventory",
             path=path,
@@ -84,8 +84,10 @@ def drift(view: View[Facts]) -> Iterator[Difference]:
     patches, have = _patches(view), view.facts.file
     lines = ((sha256(body), path, path) for path, body in patches.items())
     held = {line.partition(" ")[2] for line in have}
-    gone = {path: "taken out" for path, _ in unwanted(have, patches) if path != kubeadm.CONFIG}
-    new = {path: "changed" if path in held else "added" for path, _ in lacking(have, lines)}
+    surplus = (path for path, _ in file_diff.unwanted(have, patches))
+    gone = {path: "taken out" for path in surplus if path != kubeadm.CONFIG}
+    absent = (path for path, _ in file_diff.missing(have, lines))
+    new = {path: "changed" if path in held else "added" for path in absent}
     for path, what in (new | gone).items():
         name = PurePosixPath(path).name
         yield Difference(

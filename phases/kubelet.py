@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Unit
 from kbootstrap.codes import UMASK
+from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render, sha256
 from phases import fitness
-from phases.placed import lacking
 
 UNIT = "/etc/systemd/system/kubelet.service"
 DROP_IN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
@@ -58,7 +58,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         (sha256(body), path, (path, body))
         for path, body in texts(view.cluster, packaged=facts.packaged)
     )
-    for (path, body), have in lacking(facts.file, files):
+    for (path, body), have in file_diff.missing(facts.file, files):
         reload = reload or path != CRICTL
         effect: dict[str, object] = {"file": have}
         yield PutFile(

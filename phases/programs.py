@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, FetchBinary, PutBinary
 from kbootstrap.components import BINARIES, KUBEADM, KUBELET
+from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-from phases.placed import lacking
 
 CNI_BIN = "/opt/cni/bin"
 
@@ -56,7 +56,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         (program.sha256, target(view.cluster, program), program)
         for program in view.bits.programs.get(view.facts.arch, ())
     )
-    for program, have in lacking(view.facts.have, programs):
+    for program, have in file_diff.missing(view.facts.have, programs):
         yield place(program, target(view.cluster, program), have)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
 from kbootstrap.codes import UMASK
+from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
@@ -17,7 +18,6 @@ from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
 from kbootstrap.runtime import config_files, config_paths, containerd
 from phases import fitness
-from phases.placed import lacking, unwanted
 
 RECORD = f"{STATE_DIR}/runtime"
 OUTDATED = f"{STATE_DIR}/runtime-outdated"
@@ -74,7 +74,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     facts, unit = view.facts, view.cluster.runtime.unit
     wanted = config_files(view.cluster, facts.major)
     sums = ((sha256(file.body), file.path, file) for file in wanted)
-    missing = tuple(lacking(facts.file, sums))
+    missing = tuple(file_diff.missing(facts.file, sums))
     outdated = any(file.restart for file, _ in missing)
     if outdated and not facts.stale:
         yield Run(
@@ -88,7 +88,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield PutFile(
             why="configuration differs", path=file.path, body=file.body, effect={"file": have}
         )
-    for path, left in unwanted(have, {file.path for file in wanted}):
+    for path, left in file_diff.unwanted(have, {file.path for file in wanted}):
         yield Remove(why="this registry is no longer mirrored", path=path, effect={"file": left})
     if not facts.enabled:
         yield Unit(why="not started at boot", verb="enable", name=unit, effect={"enabled": True})

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, Run
 from kbootstrap.components import BINARIES
+from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases import images, programs
-from phases.placed import lacking
 
 STAGE = f"{node_paths.STATE_DIR}/upgrade"
 SPARE_KIB = 512 * 1024  # the staged programs, and some air
@@ -82,7 +82,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         (program.sha256, _place(view, program), program)
         for program in view.bits.programs.get(facts.arch, ())
     ]
-    for program, placed in lacking(have, wanted):
+    for program, placed in file_diff.missing(have, wanted):
         have = placed
         yield programs.place(program, _place(view, program), have)
     beside = next((h for h in have if h.endswith(f" {STAGE}/kubeadm")), "")

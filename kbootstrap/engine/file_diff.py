@@ -1,4 +1,8 @@
-"""Files on a node as facts, lines of "identity path": which lack, which are not wanted."""
+"""Compares the files on a node with those that a phase wants there.
+
+Both are lines of "identity path", as a probe prints them; what the identity holds (sha256,
+mode, owner) is the phase's choice.
+"""
 
 from collections.abc import Container, Iterable, Iterator
 from typing import TypeVar
@@ -6,12 +10,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def lacking(
+def missing(
     have: tuple[str, ...], wanted: Iterable[tuple[str, str, T]]
 ) -> Iterator[tuple[T, tuple[str, ...]]]:
-    """Each wanted (identity, path, item) that is not there as it should be.
+    """Yield each wanted (identity, path, item) that the node lacks or has in another form.
 
-    With the item comes what the node has once it is placed, for the action's effect.
+    The item comes with the lines that the node has once it is written, for the action's effect.
     """
     for identity, path, item in wanted:
         line = f"{identity} {path}"
@@ -22,7 +26,7 @@ def lacking(
 
 
 def unwanted(have: tuple[str, ...], paths: Container[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each path that is there but not among ``paths``, and what the node has without it."""
+    """Yield each path on the node that is not among ``paths``, and the lines without it."""
     for line in have:
         path = line.partition(" ")[2]
         if path not in paths:
