@@ -1,4 +1,4 @@
-"""The directories of kbootstrap on a node, and the files in them that several modules use.
+"""Paths on a node that several modules use: those of kbootstrap, and those of CNI.
 
 A phase that alone uses a file names it itself, below one of these directories. Templates
 have both directories as `state_dir` and `runtime_dir`. docs/state.md describes the files.
@@ -14,3 +14,6 @@ RUNS = f"{STATE_DIR}/run"  # one directory for each detached run
 BINARY_SUMS = f"{STATE_DIR}/programs"  # sha256 of each binary, with its size and times
 MANIFESTS_BACKUP = f"{STATE_DIR}/backup"  # copies of /etc/kubernetes, one for each version
 ETCD_RESTORE = f"{STATE_DIR}/etcd-restore"  # what a restore of etcd works with
+
+CNI_CONFIG_DIR = "/etc/cni/net.d"
+CNI_BINARY_DIR = "/opt/cni/bin"

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from kbootstrap import kubeadm
 from kbootstrap.action import Action, EnableAddon, Run
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import NoFacts, Phase, View, forward, on_first
-from kbootstrap.model.cluster import Cluster
+from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.render import render
 from phases import init
@@ -70,6 +71,24 @@ def _install(view: View[NoFacts], addon: Addon) -> Iterator[Action]:
         )
 
 
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """What kube-proxy makes in each of its modes, and NodeLocal DNSCache."""
+    del cluster, node
+    return Leftovers(
+        links=("kube-ipvs0", "nodelocaldns"),
+        chains=("KUBE-",),
+        ipsets=("KUBE-",),
+        nft_tables=("kube-proxy",),
+        empty=("/lib/modules",),  # kube-proxy's volume makes it where there is none
+    )
+
+
 PHASE = Phase(
-    id="addons", title="kubeadm's addons", facts=NoFacts, plan=plan, on=on_first, api=True
+    id="addons",
+    title="kubeadm's addons",
+    facts=NoFacts,
+    plan=plan,
+    leaves=leaves,
+    on=on_first,
+    api=True,
 )

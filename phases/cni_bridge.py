@@ -11,15 +11,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap.action import Action, AwaitPodCidr, PutFile, PutTemplate, Unit
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.node_paths import STATE_DIR
+from kbootstrap.node_paths import CNI_CONFIG_DIR, STATE_DIR
 from kbootstrap.render import render, sha256
 
-CONFLIST = "/etc/cni/net.d/10-kbootstrap.conflist"
+CONFLIST = f"{CNI_CONFIG_DIR}/10-kbootstrap.conflist"
 SCRIPT = f"{STATE_DIR}/pod-network.sh"
-UNIT = "/etc/systemd/system/kbootstrap-pod-network.service"
 UNIT_NAME = "kbootstrap-pod-network.service"
+UNIT = f"/etc/systemd/system/{UNIT_NAME}"
+BRIDGE = "cni0"
+ADDRESSES = "/run/cni-ipam-state"  # which pod has which; not valid after a reboot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +38,16 @@ class Facts:
 
 def conflist_text(pod_cidr: str) -> str:
     """The CNI configuration for a node's range; a slot mark will do."""
-    return render("cni/bridge.conflist.j2", pod_cidr=pod_cidr)
+    return render("cni/bridge.conflist.j2", pod_cidr=pod_cidr, bridge=BRIDGE, addresses=ADDRESSES)
 
 
 def script_text(cluster: Cluster, node: Node) -> str:
     """What the unit runs."""
     return render(
-        "cni/pod-network.sh.j2", address=node.advertise_address, pods=cluster.network.pod_cidrs[0]
+        "cni/pod-network.sh.j2",
+        address=node.advertise_address,
+        pods=cluster.network.pod_cidrs[0],
+        bridge=BRIDGE,
     )
 
 
@@ -118,12 +124,33 @@ def _wanted(cluster: Cluster, node: Node) -> bool:
     return cluster.cni.type == "bridge"
 
 
+def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
+    """The unit's files, and the conflist with a placeholder for the node's pod CIDR."""
+    yield SCRIPT, script_text(cluster, node)
+    yield UNIT, unit_text()
+    yield CONFLIST, conflist_text("@@pod_cidr@@")
+
+
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """What the unit and the plugins bridge, host-local and portmap make."""
+    del cluster, node
+    return Leftovers(
+        units=(UNIT_NAME,),
+        links=(BRIDGE,),
+        chains=("CNI-",),
+        volatile=(ADDRESSES,),
+        directories=(CNI_CONFIG_DIR, "/etc/cni", "/var/lib/cni"),
+    )
+
+
 PHASE = Phase(
     id="cni-bridge",
     title="Pod network on the node",
     facts=Facts,
     probe=probe,
     plan=plan,
+    files=files,
+    leaves=leaves,
     on=_wanted,
     api=True,
 )

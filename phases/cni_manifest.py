@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from kbootstrap.action import Action, ApplyManifest, AwaitRollout
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import NoFacts, Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import manifest_ref
+from kbootstrap.node_paths import CNI_CONFIG_DIR
 
 WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
+_HEX = "[0-9a-f]" * 5  # lxcbr0, for one, is not Cilium's
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
@@ -48,11 +51,24 @@ def _wanted(cluster: Cluster, node: Node) -> bool:
     return node == cluster.first and cluster.cni.type == "manifest"
 
 
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """What flannel, Calico and Cilium make on a node; other pod networks are not known."""
+    del cluster, node
+    calico = ("vxlan.calico", "vxlan-v6.calico", f"cali{_HEX}*")
+    return Leftovers(
+        links=("flannel.*", "flannel-*", *calico, "cilium_*", f"lxc{_HEX}*"),
+        chains=("FLANNEL-", "CILIUM_", "cali-"),
+        ipsets=("cali",),
+        directories=(CNI_CONFIG_DIR, "/etc/cni", "/var/lib/cni"),
+    )
+
+
 PHASE = Phase(
     id="cni-manifest",
     title="Pod network",
     facts=NoFacts,
     plan=plan,
+    leaves=leaves,
     on=_wanted,
     api=True,
     manifests=True,

@@ -37,8 +37,8 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Put back what is no longer wanted, write what is missing or differs, record it."""
-    files = wanted(view.cluster, view.node)
-    paths = tuple(file.path for file in files)
+    to_write = wanted(view.cluster, view.node)
+    paths = tuple(file.path for file in to_write)
     recorded = view.facts.recorded
     for old in [path for path in recorded if path not in paths]:
         recorded = tuple(path for path in recorded if path != old)
@@ -48,9 +48,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             body=render("host/put_back.sh.j2", path=old, record=RECORD, recorded=recorded),
             effect={"recorded": recorded},
         )
-    lines = (
-        (f"{sha256(file.content)} {file.mode:o} {file.owner}", file.path, file) for file in files
-    )
+    lines = ((_identity(file), file.path, file) for file in to_write)
     for file, have in file_diff.missing(view.facts.file, lines):
         yield PutFile(
             why="file differs from the inventory's",
@@ -74,4 +72,9 @@ def _identity(file: ExtraFile) -> str:
     return f"{sha256(file.content)} {file.mode:o} {file.owner}"
 
 
-PHASE = Phase(id="files", title="Your own files", facts=Facts, probe=probe, plan=plan)
+def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
+    """Path and content of each."""
+    yield from ((file.path, file.content) for file in wanted(cluster, node))
+
+
+PHASE = Phase(id="files", title="Your own files", facts=Facts, probe=probe, plan=plan, files=files)

@@ -131,4 +131,18 @@ def _sysctl(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-PHASE = Phase(id="host", title="Host minimum for kubeadm", facts=Facts, probe=probe, plan=plan)
+def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
+    """The files that are read at boot."""
+    del node
+    yield MODULES_FILE, modules_text()
+    yield SYSCTL_FILE, sysctl_text(cluster)
+
+
+PHASE = Phase(
+    id="host",
+    title="Host minimum for kubeadm",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    files=files,
+)

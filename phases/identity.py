@@ -13,28 +13,8 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.render import render
 from phases import dual_stack, tools
+from phases.install import leftovers
 
-# Folders Kubernetes makes besides its own; reset leaves those that were there before us.
-SHARED_FOLDERS = (
-    "/etc/cni/net.d",
-    "/etc/cni",
-    "/opt/cni/bin",
-    "/opt/containerd",
-    "/opt/cni",
-    "/usr/libexec/kubernetes",
-    "/var/lib/cni",
-    "/var/lib/kubelet",
-    "/var/lib/etcd",
-    "/var/log/pods",
-    "/var/log/containers",
-    "/etc/kubernetes",
-)
-_HEX = "[0-9a-f]" * 5  # lxcbr0, for one, is somebody else's
-# What the kubelet, kube-proxy and the pod networks we know make; * as in a shell.
-LINKS = (
-    *("cni0", "kube-ipvs0", "nodelocaldns", "flannel.*", "flannel-*", "vxlan.calico"),
-    *("vxlan-v6.calico", "cilium_*", f"cali{_HEX}*", f"lxc{_HEX}*"),
-)
 MAX_SKEW = 60  # seconds; beyond it certificates and tokens fail
 MIN_VAR_KIB, MIN_ETC_KIB = 1024 * 1024, 4 * 1024
 MIN_CONTROL_PLANE_MIB = 1700  # kubeadm's Mem check
@@ -50,8 +30,8 @@ class Facts:
     uid: int = -1
     clock: int = 0
     marker: str = ""  # the cluster name we left here
-    folder: tuple[str, ...] = ()  # those of SHARED_FOLDERS that are there
-    older: tuple[str, ...] = ()  # files in them, and LINKS, while they are still to be recorded
+    folder: tuple[str, ...] = ()  # those of `Leftovers.shared` that are there
+    older: tuple[str, ...] = ()  # files and links there, while they are still to be recorded
     noted: bool = False  # it was recorded what was there before us
     orphan: tuple[str, ...] = ()  # detached runs of ours whose record is gone
     ca: tuple[str, ...] = ()  # lines of /etc/kubernetes/pki/ca.crt
@@ -82,26 +62,22 @@ class Facts:
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only; about six forks."""
+    left = leftovers(cluster, node)
+    etcd = (cluster.etcd.data_dir,)  # on each node: a worker may become a control plane
     return render(
         "identity/probe.sh.j2",
         marker=node_paths.CLUSTER_NAME,
         before=node_paths.BEFORE,
         restore=node_paths.ETCD_RESTORE,
-        folders=SHARED_FOLDERS,
-        emptied=emptied(cluster.etcd.data_dir),
-        links=LINKS,
+        folders=dict.fromkeys((*left.shared, *etcd)),
+        emptied=dict.fromkeys((*left.emptied, *etcd)),
+        links=left.links,
         etcd_dir=cluster.etcd.data_dir,
         binary="crio" if cluster.runtime.unit == "crio.service" else "containerd",
         ports=_ports(cluster, node),
         tools=sorted({name for tool in tools.tools(cluster, node) for name in tool.names}),
         second=dual_stack.asks(cluster, node),
     )
-
-
-def emptied(etcd_dir: str) -> tuple[str, ...]:
-    """Directories that reset empties but for what was there before us; they may be mount points."""
-    folders = ("/etc/kubernetes", "/var/lib/kubelet", "/var/log/pods", "/var/log/containers")
-    return (*folders, etcd_dir) if etcd_dir else folders
 
 
 def _ports(cluster: Cluster, node: Node) -> tuple[int, ...]:

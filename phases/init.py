@@ -15,6 +15,7 @@ from kbootstrap import codes, kubeadm, node_paths
 from kbootstrap.action import Action, CheckEtcdEmpty, Detached, Effects
 from kbootstrap.codes import OTHER_VERSION
 from kbootstrap.components import CONTROL_PLANE, ETCD, STATIC_PODS
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, View, on_first
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
@@ -259,6 +260,12 @@ def _damaged(view: View[Facts]) -> KbError:
     )
 
 
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """What kubeadm init or join makes; etcd's data where kubeadm runs a member."""
+    stacked = node.is_control_plane and cluster.etcd.external is None
+    return Leftovers(emptied=("/etc/kubernetes", *((cluster.etcd.data_dir,) if stacked else ())))
+
+
 PHASE = Phase(
     id="init",
     title="First control plane",
@@ -266,6 +273,7 @@ PHASE = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    leaves=leaves,
     on=on_first,
     api=True,
     shared=True,

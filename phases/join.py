@@ -220,6 +220,12 @@ def _is_damaged(view: View[Facts]) -> bool:
     return (facts.begun or facts.joined) and not half_done(view)
 
 
+def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
+    """Kubeadm's configuration for the join, with placeholders for its secrets."""
+    if node != cluster.first:
+        yield CONFIG, kubeadm.join_config(cluster, node)
+
+
 def _joins_as_control_plane(cluster: Cluster, node: Node) -> bool:
     del cluster
     return node.is_control_plane
@@ -237,6 +243,7 @@ CONTROL_PLANE = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    files=files,
     drift=drift,
     on=_joins_as_control_plane,
     waits=(("init", Wait.FIRST), ("join-control-plane", Wait.EARLIER)),
@@ -251,6 +258,7 @@ WORKER = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    files=files,
     on=_joins_as_worker,
     waits=(("init", Wait.FIRST),),
     api=True,

@@ -48,21 +48,21 @@ def _settled(view: View[Facts]) -> bool:
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs, remove patches no longer wanted, and have kubeadm judge it."""
     have, settled = view.facts.file, _settled(view)
-    files = {kubeadm.CONFIG: kubeadm.init_config(view.cluster, view.node)}
-    files |= {} if settled else _patches(view)
-    wanted_files = ((sha256(body), path, (path, body)) for path, body in files.items())
+    bodies = dict(files(view.cluster, view.node))
+    bodies |= {} if settled else _patches(view)
+    wanted_files = ((sha256(body), path, (path, body)) for path, body in bodies.items())
     for (path, body), placed in file_diff.missing(have, wanted_files):
         have = placed
         yield PutFile(
             why="missing or different", path=path, body=body, mode=0o600, effect={"file": have}
         )
-    for path, left in () if settled else file_diff.unwanted(have, files):
+    for path, left in () if settled else file_diff.unwanted(have, bodies):
         yield Remove(
             why="kubeadm would apply a patch that is no longer in the inventory",
             path=path,
             effect={"file": left},
         )
-    wanted = f"{sha256(files[kubeadm.CONFIG])} {view.cluster.version}"
+    wanted = f"{sha256(bodies[kubeadm.CONFIG])} {view.cluster.version}"
     if view.facts.validated != wanted:
         yield Run(
             why="kubeadm has not judged this configuration yet",
@@ -100,6 +100,11 @@ def drift(view: View[Facts]) -> Iterator[Difference]:
         )
 
 
+def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
+    """Kubeadm's configuration; the patches are copies of the operator's files."""
+    yield kubeadm.CONFIG, kubeadm.init_config(cluster, node)
+
+
 PHASE = Phase(
     id="kubeadm-config",
     title="kubeadm configuration",
@@ -107,5 +112,6 @@ PHASE = Phase(
     probe=probe,
     plan=plan,
     drift=drift,
+    files=files,
     api=True,
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kbootstrap.action import Action, PutFile, Unit
 from kbootstrap.codes import UMASK
 from kbootstrap.engine import file_diff
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
@@ -54,11 +55,11 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs, have systemd read it, start the kubelet at boot."""
     facts = view.facts
     reload = facts.reload
-    files = (
+    wanted = (
         (sha256(body), path, (path, body))
         for path, body in texts(view.cluster, packaged=facts.packaged)
     )
-    for (path, body), have in file_diff.missing(facts.file, files):
+    for (path, body), have in file_diff.missing(facts.file, wanted):
         reload = reload or path != CRICTL
         effect: dict[str, object] = {"file": have}
         yield PutFile(
@@ -90,4 +91,32 @@ def check(view: View[Facts]) -> Iterator[KbError]:
         yield PhaseError(UMASK, f"kubelet.service has UMask={facts.umask}, in spite of {LAST}")
 
 
-PHASE = Phase(id="kubelet", title="Kubelet unit", facts=Facts, probe=probe, plan=plan, check=check)
+def files(cluster: Cluster, node: Node) -> tuple[tuple[str, str], ...]:
+    """As for a kubelet that no package brought."""
+    del node
+    return texts(cluster, packaged=False)
+
+
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """What the kubelet makes when it runs."""
+    del cluster, node
+    return Leftovers(
+        units=("kubelet.service",),
+        slices=("kubepods.slice",),
+        mounts=("/var/lib/kubelet",),
+        emptied=("/var/lib/kubelet", "/var/log/pods", "/var/log/containers"),
+        directories=("/usr/libexec/kubernetes",),
+        chains=("KUBE-",),
+    )
+
+
+PHASE = Phase(
+    id="kubelet",
+    title="Kubelet unit",
+    facts=Facts,
+    probe=probe,
+    plan=plan,
+    check=check,
+    files=files,
+    leaves=leaves,
+)

@@ -7,12 +7,11 @@ from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, FetchBinary, PutBinary
 from kbootstrap.components import BINARIES, KUBEADM, KUBELET
 from kbootstrap.engine import file_diff
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, Program, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-
-CNI_BIN = "/opt/cni/bin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ def probe(cluster: Cluster, node: Node) -> str:
     return render(
         "programs/probe.sh.j2",
         record=node_paths.BINARY_SUMS,
-        folders=(cluster.programs.bin_dir, CNI_BIN),
+        folders=(cluster.programs.bin_dir, node_paths.CNI_BINARY_DIR),
         names=(*BINARIES, "crictl"),
         preinstalled=cluster.programs.source == "preinstalled",
     )
@@ -46,7 +45,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 def target(cluster: Cluster, program: Program) -> str:
     """Where a program goes on the node."""
-    folder = CNI_BIN if program.cni else cluster.programs.bin_dir
+    folder = node_paths.CNI_BINARY_DIR if program.cni else cluster.programs.bin_dir
     return f"{folder}/{program.name}"
 
 
@@ -97,6 +96,12 @@ def check(view: View[Facts]) -> Iterator[KbError]:
             )
 
 
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """The plugins' directory, which pod networks add theirs to."""
+    del cluster, node
+    return Leftovers(directories=(node_paths.CNI_BINARY_DIR, "/opt/cni"))
+
+
 PHASE = Phase(
     id="programs",
     title="Kubernetes programs",
@@ -104,4 +109,5 @@ PHASE = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    leaves=leaves,
 )

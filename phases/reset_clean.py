@@ -13,6 +13,7 @@ from kbootstrap.engine.phase import Bits, Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases import identity
+from phases.install import leftovers
 from phases.reset import ASIDE
 
 
@@ -28,7 +29,6 @@ class Left:
     ca: tuple[str, ...] = ()
 
 
-CHAINS = ("KUBE-", "CNI-", "FLANNEL-", "CILIUM_", "cali-")
 TOOLS = tuple(f"{family}{kind}" for family in ("iptables", "ip6tables") for kind in ("", "-legacy"))
 
 # What is ours on any machine: its name says so.
@@ -36,21 +36,17 @@ _OURS = ("unit ", f"path {node_paths.STATE_DIR}", f"path {node_paths.RUNTIME_DIR
 
 
 def _values(cluster: Cluster, node: Node) -> dict[str, object]:
-    stacked = node.is_control_plane and cluster.etcd.external is None
-    emptied = identity.emptied(cluster.etcd.data_dir if stacked else "")
-    always = identity.emptied("/var/lib/etcd")
+    left = leftovers(cluster, node)
     return {
-        "emptied": emptied,
+        "left": left,
+        "theirs": left.shared,
         "runtime": cluster.runtime.unit,
         "socket": cluster.runtime.socket,
         "before": node_paths.BEFORE,
         "marker": node_paths.CLUSTER_NAME,
         "aside": ASIDE,
-        "links": identity.LINKS,
-        "chains": CHAINS,
+        "networks": node_paths.CNI_CONFIG_DIR,
         "tools": TOOLS,
-        "folders": [folder for folder in identity.SHARED_FOLDERS if folder not in always],
-        "theirs": (*identity.SHARED_FOLDERS, *emptied),
     }
 
 

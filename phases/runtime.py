@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
 from kbootstrap.codes import UMASK
 from kbootstrap.engine import file_diff
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
-from kbootstrap.runtime import config_files, config_paths, containerd
+from kbootstrap.runtime import config_files, config_paths, containerd, crio
 from phases import fitness
 
 RECORD = f"{STATE_DIR}/runtime"
@@ -129,6 +130,20 @@ def check(view: View[Facts]) -> Iterator[KbError]:
         yield PhaseError(UMASK, f"{view.cluster.runtime.unit} has UMask={view.facts.umask}")
 
 
+def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
+    """As for a runtime of major version 2, since the node's own is known only in a run."""
+    del node
+    yield from ((file.path, file.body) for file in config_files(cluster, major=2))
+
+
+def leaves(cluster: Cluster, node: Node) -> Leftovers:
+    """Of either runtime: the node may have had the other one before."""
+    del cluster, node
+    return Leftovers(
+        directories=("/opt/containerd",), runtime_files=(containerd.CONFIG, crio.DROP_IN)
+    )
+
+
 PHASE = Phase(
     id="runtime",
     title="Container runtime",
@@ -136,4 +151,6 @@ PHASE = Phase(
     probe=probe,
     plan=plan,
     check=check,
+    files=files,
+    leaves=leaves,
 )

@@ -54,7 +54,7 @@ def probe(cluster: Cluster, node: Node) -> str:
     found = render(
         "programs/probe.sh.j2",
         record=node_paths.BINARY_SUMS,
-        folders=(cluster.programs.bin_dir, programs.CNI_BIN, STAGE),
+        folders=(cluster.programs.bin_dir, node_paths.CNI_BINARY_DIR, STAGE),
         names=(*BINARIES, "crictl"),
         preinstalled=False,
     )

@@ -44,6 +44,10 @@ class Leftovers:
     nft_tables: tuple[str, ...] = ()
     runtime_files: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not all(name for field in fields(self) for name in getattr(self, field.name)):
+            raise ValueError("an empty name would stand for everything")
+
     @property
     def shared(self) -> tuple[str, ...]:
         """Directories that others may use too, those inside before those around them."""

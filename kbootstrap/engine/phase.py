@@ -7,13 +7,14 @@ rest is planned; every fact matters.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from kbootstrap.action import Action
+from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
@@ -138,6 +139,18 @@ def nothing_wrong(view: View[F]) -> Iterator[KbError]:
     yield from ()
 
 
+def writes_nothing(cluster: Cluster, node: Node) -> Iterable[tuple[str, str]]:
+    """The files of a phase that writes none, or none that is known before a run."""
+    del cluster, node
+    return ()
+
+
+def leaves_nothing(cluster: Cluster, node: Node) -> Leftovers:
+    """What a phase leaves on a node besides its files in the ledger."""
+    del cluster, node
+    return Leftovers()
+
+
 def no_difference(view: View[F]) -> Iterator[Difference]:
     """What a phase reports that looks at no setting of a live node."""
     del view
@@ -177,6 +190,10 @@ class Phase(Generic[F]):
             and which ``plan`` does not change.
         compare: pure; yields what only several nodes together show, from the facts of every
             node that was probed, by name. An error is stamped with its node.
+        files: pure; path and content of each file that its plan writes, as far as they are
+            known before a run: `render` prints them.
+        leaves: pure; what `reset` has to remove because of it. Also asked of nodes that it does
+            not run on: the inventory may have said otherwise before.
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
         api: its plan reads the API's view, which is refreshed first.
@@ -197,6 +214,8 @@ class Phase(Generic[F]):
     check: Callable[[View[F]], Iterator[KbError]] = nothing_wrong
     drift: Callable[[View[F]], Iterator[Difference]] = no_difference
     compare: Callable[[Cluster, Mapping[str, F]], Iterator[KbError]] = nothing_compared
+    files: Callable[[Cluster, Node], Iterable[tuple[str, str]]] = writes_nothing
+    leaves: Callable[[Cluster, Node], Leftovers] = leaves_nothing
     on: Callable[[Cluster, Node], bool] = everywhere
     waits: tuple[tuple[str, Wait], ...] = ()
     api: bool = False

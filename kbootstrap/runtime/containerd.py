@@ -9,11 +9,11 @@ import tomli_w
 
 from kbootstrap.model.cluster import Cluster, Mirror
 from kbootstrap.model.document import merged
+from kbootstrap.node_paths import CNI_BINARY_DIR, CNI_CONFIG_DIR
 
 CONFIG = "/etc/containerd/config.toml"
 CERTS = "/etc/containerd/certs.d"
 OURS = "# Written by kbootstrap."  # the first line of each hosts.toml of ours
-_CNI_BIN, _CNI_CONF = "/opt/cni/bin", "/etc/cni/net.d"
 _RUNC = {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}
 
 
@@ -30,7 +30,7 @@ def _version_2(cluster: Cluster) -> dict[str, Any]:
         "plugins": {
             "io.containerd.grpc.v1.cri": {
                 "sandbox_image": cluster.images.pause,
-                "cni": {"bin_dir": _CNI_BIN, "conf_dir": _CNI_CONF},
+                "cni": {"bin_dir": CNI_BINARY_DIR, "conf_dir": CNI_CONFIG_DIR},
                 "containerd": {"runtimes": {"runc": _RUNC}},
                 "registry": {"config_path": CERTS},
             }
@@ -47,7 +47,7 @@ def _version_3(cluster: Cluster) -> dict[str, Any]:
                 "registry": {"config_path": CERTS},
             },
             "io.containerd.cri.v1.runtime": {
-                "cni": {"bin_dir": _CNI_BIN, "conf_dir": _CNI_CONF},
+                "cni": {"bin_dir": CNI_BINARY_DIR, "conf_dir": CNI_CONFIG_DIR},
                 "containerd": {"runtimes": {"runc": _RUNC}},
             },
         },

@@ -84,7 +84,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (identity.Facts, "ca"): st.sampled_from(
         ((), tuple(CA.splitlines()), tuple(OTHER_CA.splitlines()))
     ),
-    (identity.Facts, "folder"): some(identity.SHARED_FOLDERS[:2]),
+    (identity.Facts, "folder"): some(("/etc/cni/net.d", "/etc/cni")),
     (identity.Facts, "address"): some(("192.0.2.11", "2001:db8::11", "2001:db8::21")),
     (identity.Facts, "older"): some(("file 1:2 /etc/kubernetes/mine.yaml", "link cni0")),
     (identity.Facts, "orphan"): some(("init",)),

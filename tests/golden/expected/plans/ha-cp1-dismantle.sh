@@ -122,25 +122,25 @@ for name in $(units); do kb_fact left "unit kbootstrap-$name.service"; done
 for path in /var/lib/kbootstrap /run/cni-ipam-state /run/kbootstrap; do
   [ -e "$path" ] && kb_fact left "path $path"
 done
-for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd; do
+for folder in /var/lib/kubelet /var/log/pods /var/log/containers /etc/kubernetes /var/lib/etcd; do
   if [ -d "$folder" ] && [ -n "$(below "$folder" ! -type d | head -n 1)" ]; then
     kb_fact left "files in $folder"
   fi
 done
-for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
+for path in /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/cilium_* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/cni0; do
   [ ! -e "$path" ] || was_there "link ${path##*/}" || kb_fact left "link ${path##*/}"
 done
-if grep -q ' /var/lib/kubelet/' /proc/self/mounts; then kb_fact left "mounts below /var/lib/kubelet"; fi
+if grep -q ' /var/lib/kubelet/' /proc/self/mounts; then kb_fact left 'mounts below /var/lib/kubelet'; fi
 for tool in iptables iptables-legacy ip6tables ip6tables-legacy; do
   save=$tool-save
-  if command -v "$save" >/dev/null 2>&1 && "$save" 2>/dev/null | grep -Eq '^:(KUBE-|CNI-|FLANNEL-|CILIUM_|cali-)'; then
+  if command -v "$save" >/dev/null 2>&1 && "$save" 2>/dev/null | grep -Eq '^:(KUBE-|FLANNEL-|CILIUM_|cali-|CNI-)'; then
     kb_fact left "chains of $tool"
   fi
 done
-[ -e /var/lib/kbootstrap/before ] || for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni; do
+[ -e /var/lib/kbootstrap/before ] || for folder in /opt/containerd /opt/cni/bin /opt/cni /usr/libexec/kubernetes /etc/cni/net.d /etc/cni /var/lib/cni; do
   [ ! -d "$folder" ] || kb_fact unrecorded "$folder"
 done
-kb_changed /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd | while IFS= read -r line; do kb_fact changed "$line"; done
+kb_changed /etc/cni/net.d /opt/cni/bin /usr/libexec/kubernetes /var/lib/cni /var/lib/etcd /var/lib/kubelet /var/log/containers /var/log/pods /etc/cni /etc/kubernetes /opt/cni /opt/containerd | while IFS= read -r line; do kb_fact changed "$line"; done
 if [ -r /var/lib/kbootstrap/was ]; then
   while IFS= read -r line; do kb_fact was "$line"; done </var/lib/kbootstrap/was
 fi
@@ -290,7 +290,7 @@ done
 systemctl --quiet stop kubepods.slice 2>/dev/null || :
 
 # links of the pod network
-for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
+for path in /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/cilium_* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/cni0; do
   [ ! -e "$path" ] || was_there "link ${path##*/}" || ip link delete "${path##*/}" 2>/dev/null || :
 done
 
@@ -298,9 +298,9 @@ done
 for tool in iptables iptables-legacy ip6tables ip6tables-legacy; do
   command -v "$tool-save" >/dev/null 2>&1 || continue
   rules=$("$tool-save" 2>/dev/null) || continue
-  if printf '%s\n' "$rules" | grep -Eq '^:(KUBE-|CNI-|FLANNEL-|CILIUM_|cali-)'; then
+  if printf '%s\n' "$rules" | grep -Eq '^:(KUBE-|FLANNEL-|CILIUM_|cali-|CNI-)'; then
     # a line that names one of them, as the chain, its rule, or the place a rule jumps to
-    printf '%s\n' "$rules" | grep -Ev '(^:|-[AIjg] )(KUBE-|CNI-|FLANNEL-|CILIUM_|cali-)' | "$tool-restore"
+    printf '%s\n' "$rules" | grep -Ev '(^:|-[AIjg] )(KUBE-|FLANNEL-|CILIUM_|cali-|CNI-)' | "$tool-restore"
   fi
 done
 if command -v ipset >/dev/null 2>&1; then
@@ -325,22 +325,23 @@ had_networks=
 [ ! -d /etc/cni/net.d ] || had_networks=1
 
 # files Kubernetes made
-for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd /run/cni-ipam-state; do
+for folder in /var/lib/kubelet /var/log/pods /var/log/containers /etc/kubernetes /var/lib/etcd /run/cni-ipam-state; do
   gone "$folder"
 done
-for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni; do
+for folder in /opt/containerd /opt/cni/bin /opt/cni /usr/libexec/kubernetes /etc/cni/net.d /etc/cni /var/lib/cni; do
   was_there "$folder" || gone "$folder"
 done
 
 # files we made or replaced, from the ledger, which says last of all that this machine is ours
-kb_undo_ledger /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd
+kb_undo_ledger /etc/cni/net.d /opt/cni/bin /usr/libexec/kubernetes /var/lib/cni /var/lib/etcd /var/lib/kubelet /var/log/containers /var/log/pods /etc/cni /etc/kubernetes /opt/cni /opt/containerd
 
 # the runtime runs as it did before us
 after=$(sha256sum /etc/containerd/config.toml /etc/crio/crio.conf.d/10-kbootstrap.conf 2>/dev/null) || :
-rmdir /lib/modules 2>/dev/null || : # kube-proxy's volume makes it where there is none
+# directories that a volume of a pod made where there were none
+rmdir /lib/modules 2>/dev/null || :
 systemctl daemon-reload
-for unit in kubelet kbootstrap-pod-network; do
-  systemctl reset-failed "$unit.service" 2>/dev/null || :
+for unit in kubelet.service kbootstrap-pod-network.service; do
+  systemctl reset-failed "$unit" 2>/dev/null || :
 done
 # a runtime that watched a folder which is gone does not see the next one of that name
 [ -z "$had_networks" ] || [ -d /etc/cni/net.d ] || after="$after, without its networks"

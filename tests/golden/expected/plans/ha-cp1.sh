@@ -35,7 +35,7 @@ if [ -r /var/lib/kbootstrap/cluster ]; then
   IFS= read -r name </var/lib/kbootstrap/cluster || :
   kb_fact marker "$name"
 fi
-for folder in /etc/cni/net.d /etc/cni /opt/cni/bin /opt/containerd /opt/cni /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/lib/etcd /var/log/pods /var/log/containers /etc/kubernetes; do
+for folder in /etc/cni/net.d /opt/cni/bin /usr/libexec/kubernetes /var/lib/cni /var/lib/etcd /var/lib/kubelet /var/log/containers /var/log/pods /etc/cni /etc/kubernetes /opt/cni /opt/containerd; do
   [ -d "$folder" ] && kb_fact folder "$folder"
 done
 for unit in /run/systemd/transient/kbootstrap-*.service; do
@@ -46,10 +46,10 @@ done
 if [ -e /var/lib/kbootstrap/before ]; then
   kb_fact noted 1
 elif ! [ -e /etc/kubernetes/kubelet.conf ] && ! [ -e /etc/kubernetes/pki/ca.crt ]; then
-  for folder in /etc/kubernetes /var/lib/kubelet /var/log/pods /var/log/containers /var/lib/etcd; do
+  for folder in /var/lib/kubelet /var/log/pods /var/log/containers /etc/kubernetes /var/lib/etcd; do
     [ ! -d "$folder" ] || find "$(cd "$folder" && pwd -P)" -xdev ! -type d ! -path "*$KB_NL*" -exec stat -c 'older=file %Y:%s %n' {} + || :
   done
-  for path in /sys/class/net/cni0 /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cilium_* /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]*; do
+  for path in /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net/flannel.* /sys/class/net/flannel-* /sys/class/net/vxlan.calico /sys/class/net/vxlan-v6.calico /sys/class/net/cali[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/cilium_* /sys/class/net/lxc[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]* /sys/class/net/cni0; do
     [ ! -e "$path" ] || kb_fact older "link ${path##*/}"
   done
 fi

@@ -1,0 +1,56 @@
+"""The phases of `up` after `identity`, in order, and what all of them leave on a node.
+
+`identity` records what is on a node before any of them runs, and `reset` removes what they
+left, so both read `leftovers`: a new phase is named in `PHASES` and nowhere else.
+"""
+
+from kbootstrap.engine.leftovers import Leftovers, combined
+from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.model.cluster import Cluster, Node
+from phases import (
+    addons,
+    cleanup,
+    cni_bridge,
+    cni_manifest,
+    files,
+    fitness,
+    host,
+    images,
+    init,
+    join,
+    kubeadm_config,
+    kubeconfig,
+    kubelet,
+    labels,
+    member,
+    programs,
+    ready,
+    runtime,
+)
+
+PHASES: tuple[AnyPhase, ...] = (
+    fitness.PHASE,
+    host.PHASE,
+    files.PHASE,
+    runtime.PHASE,
+    programs.PHASE,
+    kubelet.PHASE,
+    kubeadm_config.PHASE,
+    images.PHASE,
+    init.PHASE,
+    addons.PHASE,
+    kubeconfig.PHASE,
+    cni_manifest.PHASE,
+    join.CONTROL_PLANE,
+    join.WORKER,
+    cni_bridge.PHASE,
+    labels.PHASE,
+    ready.PHASE,
+    cleanup.PHASE,
+    member.PHASE,
+)
+
+
+def leftovers(cluster: Cluster, node: Node) -> Leftovers:
+    """All that the phases may have left on a node, whatever the inventory says now."""
+    return combined(phase.leaves(cluster, node) for phase in PHASES)
