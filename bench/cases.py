@@ -13,7 +13,7 @@ from kbootstrap.engine.survey import probe_parts
 from kbootstrap.model.load import load
 from kbootstrap.remote.protocol import request
 from kbootstrap.remote.shell_library import stage0
-from phases import UP
+from phases.workflows import up
 
 BIN = Path(__file__).parent.parent / ".venv-bench" / "bin"
 STEPS = 6  # of row (d): its figure is (this many - one) divided by one less
@@ -127,7 +127,7 @@ def refresh(scene: Scene) -> None:
             command, text = "true", b""
             if row in {"a", "b"}:
                 command = shell
-                text = request(probe_parts(cluster, node, UP), "bench").head()
+                text = request(probe_parts(cluster, node, up(cluster)), "bench").head()
             elif row in {"c", "c0"}:
                 verb = "-xf" if row == "c" else "-df"
                 command, text = f"tar {verb} - -C {TARGET}", archive

@@ -19,7 +19,7 @@ from kbootstrap.commands.options import Options
 from kbootstrap.commands.session import Session
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.model.load import load
-from phases import UP
+from phases.workflows import up
 from tests.lab.shell import run
 
 SLOW = """cat >/usr/local/bin/sync <<'END'
@@ -57,7 +57,7 @@ def run_files(scene: Scene, *, bad: bool) -> float:
                 all_good.set()
 
     cluster = load(scene.inventory)
-    phases = tuple(p for p in UP if p.id == "files" or p.shared)
+    phases = tuple(p for p in up(cluster) if p.id == "files" or p.shared)
     options = Options(
         inventory=scene.inventory, known_hosts=scene.known_hosts, forks=len(cluster.nodes)
     )
@@ -117,7 +117,7 @@ def through_jump(scene: Scene) -> dict[str, Any]:
     path.write_text(yaml.safe_dump(data))
     cluster = load(path)
     options = Options(inventory=path, known_hosts=scene.known_hosts)
-    session = Session(options, cluster, tuple(p for p in UP if p.shared), Bus())
+    session = Session(options, cluster, tuple(p for p in up(cluster) if p.shared), Bus())
     start = time.monotonic()
     try:
         session.survey(cluster.nodes)

@@ -9,14 +9,15 @@ from pathlib import Path
 from kbootstrap import docs_generator
 from kbootstrap.commands.files import graph
 from kbootstrap.model import inventory_docs
-from phases import UP
+from kbootstrap.model.example import example
+from phases import workflows
 
 HERE = Path(__file__).parent
 
 
 def pages() -> dict[str, str]:
     """File name -> what it must hold."""
-    drawing = "\n".join(graph(UP))
+    drawing = "\n".join(graph(workflows.up(example())))
     order = (
         "\n## The order, drawn\n\n"
         "From `kbootstrap phases --graph`: solid arrows on one node, dotted ones between nodes.\n\n"

@@ -10,16 +10,8 @@ from collections.abc import Iterable, Iterator
 from kbootstrap.codes import all_codes
 from kbootstrap.engine.phase import AnyPhase, Wait
 from kbootstrap.errors import Code, ExitCode
-from phases import (
-    ETCD_RESTORE,
-    ETCD_SNAPSHOT,
-    RESET,
-    RESET_ALL,
-    RESET_GONE,
-    UP,
-    UPGRADE,
-    upgrade_repair,
-)
+from kbootstrap.model.example import example
+from phases import upgrade_repair, workflows
 
 # The longest prefix of a code decides; a test compares this with what is raised where.
 _EXITS = {
@@ -122,14 +114,15 @@ def _phases() -> Iterator[str]:
     yield from _head("Phases", "phases")
     yield "On each node the phases of a verb run in this order; nodes do not wait for each other"
     yield "except where the last column says so. A phase that finds its work done does nothing."
+    cluster = example()
     for title, phases in (
-        ("up, join", UP),
-        ("upgrade, for each minor on the way", (upgrade_repair.PHASE, *UPGRADE)),
-        ("reset of nodes", RESET),
-        ("reset --unreachable", RESET_GONE),
-        ("reset of the whole cluster, reset --without-api", RESET_ALL),
-        ("etcd snapshot", ETCD_SNAPSHOT),
-        ("etcd restore", ETCD_RESTORE),
+        ("up, join", workflows.up(cluster)),
+        ("upgrade, for each minor on the way", (upgrade_repair.PHASE, *workflows.upgrade(cluster))),
+        ("reset of nodes", workflows.reset(cluster)),
+        ("reset --unreachable", workflows.reset_unreachable(cluster)),
+        ("reset of the whole cluster, reset --without-api", workflows.reset_all(cluster)),
+        ("etcd snapshot", workflows.etcd_snapshot(cluster)),
+        ("etcd restore", workflows.etcd_restore(cluster)),
     ):
         yield from ("", f"## {title}", "", "| phase | what | waits for |", "|---|---|---|")
         yield from _rows(phases)

@@ -1,7 +1,7 @@
 """The phases of `up` after `identity`, in order, and what all of them leave on a node.
 
 `identity` records what is on a node before any of them runs, and `reset` removes what they
-left, so both read `leftovers`: a new phase is named in `PHASES` and nowhere else.
+left, so both read `leftovers`: a new phase is named in `phases` and nowhere else.
 """
 
 from kbootstrap.engine.leftovers import Leftovers, combined
@@ -28,29 +28,33 @@ from phases import (
     runtime,
 )
 
-PHASES: tuple[AnyPhase, ...] = (
-    fitness.PHASE,
-    host.PHASE,
-    files.PHASE,
-    runtime.PHASE,
-    programs.PHASE,
-    kubelet.PHASE,
-    kubeadm_config.PHASE,
-    images.PHASE,
-    init.PHASE,
-    addons.PHASE,
-    kubeconfig.PHASE,
-    cni_manifest.PHASE,
-    join.CONTROL_PLANE,
-    join.WORKER,
-    cni_bridge.PHASE,
-    labels.PHASE,
-    ready.PHASE,
-    cleanup.PHASE,
-    member.PHASE,
-)
+
+def phases(cluster: Cluster) -> tuple[AnyPhase, ...]:
+    """In the order in which a node goes through them."""
+    del cluster
+    return (
+        fitness.PHASE,
+        host.PHASE,
+        files.PHASE,
+        runtime.PHASE,
+        programs.PHASE,
+        kubelet.PHASE,
+        kubeadm_config.PHASE,
+        images.PHASE,
+        init.PHASE,
+        addons.PHASE,
+        kubeconfig.PHASE,
+        cni_manifest.PHASE,
+        join.CONTROL_PLANE,
+        join.WORKER,
+        cni_bridge.PHASE,
+        labels.PHASE,
+        ready.PHASE,
+        cleanup.PHASE,
+        member.PHASE,
+    )
 
 
 def leftovers(cluster: Cluster, node: Node) -> Leftovers:
     """All that the phases may have left on a node, whatever the inventory says now."""
-    return combined(phase.leaves(cluster, node) for phase in PHASES)
+    return combined(phase.leaves(cluster, node) for phase in phases(cluster))

@@ -20,7 +20,7 @@ from kbootstrap.engine.phase import AnyPhase, SnapshotFile
 from kbootstrap.errors import ExitCode, InventoryError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
-from phases import ETCD_RESTORE, certificates, etcd_restore, identity
+from phases import certificates, etcd_restore, identity, workflows
 
 
 def etcd(options: Options, report: Report) -> ExitCode:
@@ -80,15 +80,16 @@ def _one_that_answers(session: Session, report: Report) -> Node:
 def _restore(options: Options, report: Report, cluster: Cluster) -> ExitCode:
     found = snapshots.read((options.file or Path()).absolute())
     nodes = cluster.control_planes
-    session = _session(options, cluster, ETCD_RESTORE, report)
+    phases = workflows.etcd_restore(cluster)
+    session = _session(options, cluster, phases, report)
     session.bits = dataclasses.replace(session.bits, snapshot=found)
     try:
         report.begin(session, nodes)
         session.survey(nodes)
         stop_on(session.errors, report)
-        stop_on(session.check(nodes, ETCD_RESTORE), report)
+        stop_on(session.check(nodes, phases), report)
         _refuse_half(session, found)
-        plan = session.plan(nodes, ETCD_RESTORE)
+        plan = session.plan(nodes, phases)
         report.plan(plan, session.lock.text)
         if plan.changes and not options.dry_run and not options.yes:
             ask(f"this puts etcd of cluster {cluster.name} back to {found.path}", cluster.name)

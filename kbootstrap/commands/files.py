@@ -33,15 +33,21 @@ def _count(number: int, what: str) -> str:
 
 def phases(options: Options, report: Report) -> ExitCode:
     """List every phase, or draw which waits for which."""
-    from phases import RESET, UP, UPGRADE  # noqa: PLC0415 - only this verb
+    from kbootstrap.model.example import example  # noqa: PLC0415 - only this verb
+    from phases import workflows  # noqa: PLC0415 - only this verb
 
+    cluster = example()
     if options.graph:
-        for line in graph(UP):
+        for line in graph(workflows.up(cluster)):
             report.line(line)
         return ExitCode.DONE
-    for title, tuple_ in (("up, join", UP), ("upgrade", UPGRADE), ("reset", RESET)):
+    for title, workflow in (
+        ("up, join", workflows.up),
+        ("upgrade", workflows.upgrade),
+        ("reset", workflows.reset),
+    ):
         report.line(f"{title}:")
-        for phase in tuple_:
+        for phase in workflow(cluster):
             waits = ", ".join(f"{name} ({which.value})" for name, which in phase.waits)
             report.line(f"  {phase.id:<20} {phase.title}{f'; waits for {waits}' if waits else ''}")
     return ExitCode.DONE

@@ -9,7 +9,7 @@ from kbootstrap.commands.targets import named
 from kbootstrap.errors import ExitCode
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
-from phases import UP
+from phases import workflows
 
 
 def render(options: Options, report: Report) -> ExitCode:
@@ -28,7 +28,7 @@ def render(options: Options, report: Report) -> ExitCode:
 
 def rendered(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
     """Path and content of each file for one node, as its phases name them."""
-    for phase in UP:
+    for phase in workflows.up(cluster):
         if phase.on(cluster, node):
             yield from phase.files(cluster, node)
 

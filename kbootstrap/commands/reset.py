@@ -25,7 +25,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.load import load
 from kbootstrap.remote.kube import Asks
-from phases import RESET, RESET_ALL, RESET_GONE, certificates, identity, init
+from phases import certificates, identity, init, workflows
 from phases.reset import LEAVE
 from phases.reset_clean import CLEAN, kept
 
@@ -39,8 +39,7 @@ def reset(options: Options, report: Report) -> ExitCode:
         check_wipe(cluster, ends=ends)
     if options.unreachable and (ends or not options.nodes):
         raise InventoryError(codes.NOT_GONE, "--unreachable needs names, and a control plane left")
-    phases = RESET_ALL if ends or options.without_api else RESET
-    return _go(options, report, cluster, nodes, RESET_GONE if options.unreachable else phases)
+    return _go(options, report, cluster, nodes)
 
 
 def _ends(cluster: Cluster, nodes: tuple[Node, ...]) -> bool:
@@ -48,28 +47,36 @@ def _ends(cluster: Cluster, nodes: tuple[Node, ...]) -> bool:
     return set(cluster.control_planes) <= set(nodes)
 
 
+def _without_api(options: Options, cluster: Cluster, nodes: tuple[Node, ...]) -> bool:
+    """Whether the API takes no part: no control plane is left, or the user says so."""
+    return not options.unreachable and (options.without_api or _ends(cluster, nodes))
+
+
+def _phases(options: Options, cluster: Cluster, nodes: tuple[Node, ...]) -> tuple[AnyPhase, ...]:
+    if options.unreachable:
+        return workflows.reset_unreachable(cluster)
+    if _without_api(options, cluster, nodes):
+        return workflows.reset_all(cluster)
+    return workflows.reset(cluster)
+
+
 _ASKS = Asks(pods=True, etcd=True)
 LABEL = "reset"  # of the snapshot that is taken before a cluster, or its quorum, goes
 
 
-def _go(
-    options: Options,
-    report: Report,
-    cluster: Cluster,
-    nodes: tuple[Node, ...],
-    phases: tuple[AnyPhase, ...],
-) -> ExitCode:
+def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, ...]) -> ExitCode:
+    phases = _phases(options, cluster, nodes)
     known: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE, *probed(LABEL), *phases)
     session = Session(options, cluster, known, report.bus, nodes, asks=_ASKS)
     ends = _ends(cluster, nodes)
     try:
         report.begin(session, nodes)
-        _look(session, nodes, phases)
+        _look(session, nodes)
         certificate_notes.note(session, near=False)
         stop_on((*session.errors, *refusals(_other_roles(session, nodes))), report)
         session.bits = _said(options, cluster, session.bits)
         held = before_reset(session, ends=ends)
-        if phases is RESET_ALL or options.destroy_cluster:
+        if _without_api(options, cluster, nodes) or options.destroy_cluster:
             asked = tuple(node for node in nodes if not _has_nothing_to_keep(session, node))
             phases = snapshot_first(session, asked, phases, LABEL)
         stop_on((*_alive(session, nodes, options), *session.check(nodes, phases)), report)
@@ -130,14 +137,14 @@ def _say_what_stays(session: Session, left: Mapping[Node, tuple[str, ...]]) -> N
         session.bus.note("", "", f"etcd as it was: {session.bits.snapshot.path}")
 
 
-def _look(session: Session, nodes: tuple[Node, ...], phases: tuple[AnyPhase, ...]) -> None:
+def _look(session: Session, nodes: tuple[Node, ...]) -> None:
     """Probe the nodes, but for those that are gone, and find who stays."""
-    if phases is RESET_GONE:
+    if session.options.unreachable:
         nothing = Snapshot(facts={}, kubeconfig=None, state="", at=int(time.time()))
         session.snapshots |= {node.name: nothing for node in nodes}
     else:
         session.survey(nodes)
-    if phases is not RESET_ALL:
+    if not _without_api(session.options, session.cluster, nodes):
         find_remaining(session, nodes)
         session.lock.look_at_lease()
 

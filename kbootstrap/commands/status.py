@@ -16,13 +16,13 @@ from kbootstrap.model.etcd import EtcdMember, strays
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.remote.kube import Asks
-from phases import UP, certificates, ready
+from phases import certificates, ready, workflows
 
 
 def status(options: Options, report: Report) -> ExitCode:
     """What is, what is still to do, and what each node's record says was done last."""
     cluster = load(options.inventory)
-    phases = (certificates.PHASE, *UP)
+    phases = (certificates.PHASE, *workflows.up(cluster))
     session = Session(options, cluster, phases, report.bus, asks=Asks(own_pods=True))
     nodes = limited(cluster, options.limit)
     try:
@@ -104,7 +104,7 @@ def _row(session: Session, node: Node, observed: Observed, *, known: bool) -> Ro
 
 
 def _todo(session: Session, node: Node) -> str:
-    plan = session.plan([node], UP)
+    plan = session.plan([node], workflows.up(session.cluster))
     phases = [step.phase.id for step in plan.changes if step.phase.id != "kubeconfig"]
     return ", ".join(phases) or "nothing"
 

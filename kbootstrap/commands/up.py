@@ -19,7 +19,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.remote.drain import is_allowed
 from kbootstrap.remote.kube import Asks
-from phases import UP, certificates, init
+from phases import certificates, init, workflows
 from phases import join as joining
 
 # Asked whatever phases are chosen: a single `--phase programs` must not change a version either.
@@ -45,8 +45,9 @@ def join(options: Options, report: Report) -> ExitCode:
 
 
 def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, ...]) -> ExitCode:
-    phases = chosen_phases(UP, options)
-    read = tuple(phase for phase in UP if phase in phases or phase.shared)
+    every = workflows.up(cluster)
+    phases = chosen_phases(every, options)
+    read = tuple(phase for phase in every if phase in phases or phase.shared)
     read = (certificates.PHASE, *read)
     session = Session(options, cluster, read, report.bus, asks=Asks(own_pods=True))
     try:
@@ -57,7 +58,7 @@ def _go(options: Options, report: Report, cluster: Cluster, nodes: tuple[Node, .
         session.lock.look_at_lease()
         stop_on((*session.errors, *ended(session)), report)
         session.gather(kubeconfig_path(options, cluster))
-        checked = tuple(p for p in UP if p in phases or p in ALWAYS_CHECKED)
+        checked = tuple(p for p in every if p in phases or p in ALWAYS_CHECKED)
         found = session.differences(nodes)
         stop_on((*refusals(found), *session.check(nodes, checked)), report)
         stop_on(before_init(session, nodes, phases), report)

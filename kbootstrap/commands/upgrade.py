@@ -23,7 +23,7 @@ from kbootstrap.model.load import load, load_at
 from kbootstrap.model.observed import FOR_UPGRADE
 from kbootstrap.model.versions import Version
 from kbootstrap.remote.kube import Asks
-from phases import UPGRADE, certificates, identity, upgrade_repair
+from phases import certificates, identity, upgrade_repair, workflows
 from phases import upgrade as window
 
 _ASKS = Asks(etcd=True)
@@ -92,7 +92,7 @@ def _hop(
 ) -> ExitCode:
     """One release: every node chosen, control planes first."""
     cluster = with_programs(load_at(options.inventory, version), options)
-    phases = _phases(options, nodes)
+    phases = _phases(options, cluster, nodes)
     label = f"before-{version}"
     known = (*LOOK, *probed(label), *phases)
     session = Session(options, cluster, known, report.bus, asks=_ASKS)
@@ -131,13 +131,13 @@ def _with_drain(bits: Bits, options: Options) -> Bits:
     )
 
 
-def _phases(options: Options, nodes: tuple[Node, ...]) -> tuple[AnyPhase, ...]:
+def _phases(options: Options, cluster: Cluster, nodes: tuple[Node, ...]) -> tuple[AnyPhase, ...]:
     """One hop's, with as many workers away at once as the user allows."""
     workers = sum(not node.is_control_plane for node in nodes)
     size = skew.batch(max(workers, 1), options.max_unavailable)
     return tuple(
         dataclasses.replace(phase, window=Window(size)) if phase is window.WORKER else phase
-        for phase in UPGRADE
+        for phase in workflows.upgrade(cluster)
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import ModuleType
 
-import phases
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster, Node
+from phases import workflows
 
 LOOK = "connect"  # the look at all nodes before the plan; no phase, but broken like one
 NEXT = "v1.35.1"  # where the upgrade of a life goes
@@ -64,25 +64,26 @@ class Stage:
         return {LOOK: -1} | {phase.id: index for index, phase in enumerate(self.phases)}
 
 
-def life(cluster: Cluster, lists: ModuleType = phases) -> tuple[Stage, ...]:
+def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
     """The commands of a cluster's whole life, in an order in which each has something to do."""
     everybody = tuple(node.name for node in cluster.nodes)
     worker = next(node.name for node in reversed(cluster.nodes) if not node.is_control_plane)
     leader = cluster.control_planes[-1].name
-    stages = [Stage("up", "up", ("up", "--yes"), lists.UP, everybody, everybody)]
+    stages = [Stage("up", "up", ("up", "--yes"), lists.up(cluster), everybody, everybody)]
     for name, kind in ((worker, "worker"), (leader, "control-plane")):
         left = tuple(other for other in everybody if other != name)
         leave, enter = ("reset", name, "--yes"), ("join", name, "--yes")
         stages += [
-            Stage(f"reset-{kind}", "reset", leave, lists.RESET, (name,), left),
-            Stage(f"join-{kind}", "join", enter, lists.UP, (name,), everybody),
+            Stage(f"reset-{kind}", "reset", leave, lists.reset(cluster), (name,), left),
+            Stage(f"join-{kind}", "join", enter, lists.up(cluster), (name,), everybody),
         ]
-    first = lists.ETCD_SNAPSHOT
+    first = lists.etcd_snapshot(cluster)
     newer = ("upgrade", "--to", NEXT, "--yes")
-    upgrade = (*first, *lists.UPGRADE)
+    upgrade = (*first, *lists.upgrade(cluster))
     stages.append(Stage("upgrade", "upgrade", newer, upgrade, everybody, everybody))
     whole = ("reset", "--yes", "--destroy-cluster")
-    stages.append(Stage("reset-all", "reset", whole, (*first, *lists.RESET_ALL), everybody, ()))
+    phases = (*first, *lists.reset_all(cluster))
+    stages.append(Stage("reset-all", "reset", whole, phases, everybody, ()))
     return tuple(stages)
 
 

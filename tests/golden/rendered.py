@@ -23,13 +23,6 @@ from kbootstrap.model.versions import NEWEST_MINOR, OLDEST_MINOR, Version
 from kbootstrap.resources import data_path
 from kbootstrap.runtime import containerd, crio
 from phases import (
-    ALL,
-    ETCD_RESTORE,
-    ETCD_SNAPSHOT,
-    RESET,
-    RESET_ALL,
-    UP,
-    UPGRADE,
     cni_bridge,
     etcd_restore,
     host,
@@ -42,6 +35,7 @@ from phases import (
     upgrade_facts,
     upgrade_prepare,
     upgrade_repair,
+    workflows,
 )
 from phases import runtime as runtime_phase
 from tests.laws.clusters import CA, NAMES, bits, cluster, from_text
@@ -213,7 +207,6 @@ _OLD: Mapping[type, object] = {
         version="1.6.20", active=True, kubelet="v1.34.2", flag=(_FLAG,), pod=_MANIFESTS
     ),
 }
-_UPGRADE = (upgrade_repair.PHASE, *UPGRADE)
 _UP = Observed(
     reachable=True,
     nodes=(ObservedNode(name="w1", ready=True),),
@@ -233,18 +226,22 @@ def plan_files() -> Files:
     """Every probe and every action's script for nodes of the starter inventories."""
     single, ha = (load(data_path("inventory") / f"{name}.yaml") for name in ("single", "ha"))
     cut = (init.PHASE, join.CONTROL_PLANE, join.WORKER)
-    yield "single-node1.sh", script(single, "node1", UP, _FRESH, NOTHING)
+    yield "single-node1.sh", script(single, "node1", workflows.up(single), _FRESH, NOTHING)
     for name in ("cp1", "cp2", "w1"):
-        yield f"ha-{name}.sh", script(ha, name, UP, _FRESH, NOTHING)
+        yield f"ha-{name}.sh", script(ha, name, workflows.up(ha), _FRESH, NOTHING)
         yield f"ha-{name}-cut-short.sh", script(ha, name, cut, _CUT_SHORT, NOTHING)
     for name in ("cp2", "w1"):
-        yield f"ha-{name}-reset.sh", script(ha, name, RESET, _MEMBER, _UP)
-    for name, phases in (("snapshot", ETCD_SNAPSHOT), ("restore", ETCD_RESTORE)):
-        yield f"ha-cp2-etcd-{name}.sh", script(ha, "cp2", phases, _DATA_LOST, NOTHING)
+        yield f"ha-{name}-reset.sh", script(ha, name, workflows.reset(ha), _MEMBER, _UP)
+    for name, workflow in (
+        ("snapshot", workflows.etcd_snapshot),
+        ("restore", workflows.etcd_restore),
+    ):
+        yield f"ha-cp2-etcd-{name}.sh", script(ha, "cp2", workflow(ha), _DATA_LOST, NOTHING)
     newer = replace(ha, version=Version.parse("v1.35.1"))
+    phases = (upgrade_repair.PHASE, *workflows.upgrade(newer))
     for name in ("cp1", "cp2", "w1"):
-        yield f"ha-{name}-upgrade.sh", script(newer, name, _UPGRADE, _OLD, _OLD_API)
-    yield "ha-cp1-dismantle.sh", script(ha, "cp1", RESET_ALL, _MEMBER, NOTHING)
+        yield f"ha-{name}-upgrade.sh", script(newer, name, phases, _OLD, _OLD_API)
+    yield "ha-cp1-dismantle.sh", script(ha, "cp1", workflows.reset_all(ha), _MEMBER, NOTHING)
 
 
 HEAD = """\
@@ -320,9 +317,9 @@ def detached() -> Iterator[str]:
             (_MEMBER, _UP),
             (_DATA_LOST, NOTHING),
         ):
-            for _, actions in plan(ha, node, ALL, facts, api):
+            for _, actions in plan(ha, node, workflows.every_phase(ha), facts, api):
                 yield from (action.body for action in actions if isinstance(action, Detached))
-        for _, actions in plan(ha, node, UPGRADE, _OLD, _OLD_API):
+        for _, actions in plan(ha, node, workflows.upgrade(ha), _OLD, _OLD_API):
             yield from (action.body for action in actions if isinstance(action, Detached))
 
 
@@ -330,7 +327,7 @@ def parts() -> set[str]:
     """Every part of every script, also for the clusters the laws are tried on, each once."""
     texts = list(files("plans").values())
     texts += [
-        script(cluster(name), node.name, UP, _FRESH, NOTHING)
+        script(cluster(name), node.name, workflows.up(cluster(name)), _FRESH, NOTHING)
         for name in NAMES
         for node in cluster(name).nodes
     ]

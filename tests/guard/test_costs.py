@@ -19,10 +19,11 @@ from kbootstrap.commands.options import Options
 from kbootstrap.commands.session import Session
 from kbootstrap.engine.events import Bus
 from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.model.example import example
 from kbootstrap.model.load import load
 from kbootstrap.model.lock import Seen
 from kbootstrap.remote.meter import Usage
-from phases import UP
+from phases.workflows import up
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Bound:
     processes: int
 
 
+UP = up(example())
 HOST_PHASES = tuple(phase for phase in UP[: [p.id for p in UP].index("kubeadm-config") + 1])
 # Each phase that changes something is one round trip (all but fitness), and one more is the probe.
 # What a second up sends are the probes themselves: a fifth of them looks, before the first change,

@@ -17,8 +17,9 @@ from kbootstrap import action as act
 from kbootstrap.action import Action, HostAction, Risk
 from kbootstrap.engine.events import clean
 from kbootstrap.engine.phase import AnyPhase, View, forward
+from kbootstrap.model.example import example
 from kbootstrap.secret import Secret
-from phases import RESET, RESET_ALL, fitness, join
+from phases import fitness, join, workflows
 from tests.laws.views import BOOT, MACHINE, PHASES, changed, views
 
 LAW = settings(
@@ -153,9 +154,12 @@ def parts(value: object) -> Iterator[object]:
             yield from parts(item)
 
 
+RESETS = (*workflows.reset(example()), *workflows.reset_all(example()))
+
+
 def check_risk(phase: AnyPhase, action: Action) -> None:
     if action.risk is Risk.DESTROY:
-        assert phase in (*RESET, *RESET_ALL, join.CONTROL_PLANE, join.WORKER)
+        assert phase in (*RESETS, join.CONTROL_PLANE, join.WORKER)
     if isinstance(action, HostAction) and "kubeadm reset" in action.script():
         assert action.risk is Risk.DESTROY
     if isinstance(action, act.Detached):

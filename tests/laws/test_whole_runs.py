@@ -17,7 +17,7 @@ from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.model.starters import LAYOUTS
 from kbootstrap.resources import data_path
-from phases import UP, cleanup, fitness, host, identity, init, kubeconfig, programs
+from phases import cleanup, fitness, host, identity, init, kubeconfig, programs, workflows
 from tests.laws.clusters import CA, NAMES, bits, cluster
 
 NOW = 1_000_000
@@ -121,13 +121,13 @@ def test_up_planned_while_the_init_of_a_killed_run_goes_on(name: str) -> None:
 def played(world: World) -> Plan:
     """Carry `up` out, and see that nothing is left."""
     known = world.known
-    assert not list(verdicts(known, UP, known.nodes, world.view))
-    printed = make_plan(known, UP, known.nodes, world.view)
+    assert not list(verdicts(known, workflows.up(known), known.nodes, world.view))
+    printed = make_plan(known, workflows.up(known), known.nodes, world.view)
 
     for step in printed.steps:
         assert world.step(step.phase, known.node(step.node)) <= step.keys
 
-    left = make_plan(known, UP, known.nodes, world.view).changes
+    left = make_plan(known, workflows.up(known), known.nodes, world.view).changes
     assert [(step.phase.id, step.node, step.keys) for step in left] == []
-    assert not list(verdicts(known, UP, known.nodes, world.view))
+    assert not list(verdicts(known, workflows.up(known), known.nodes, world.view))
     return printed

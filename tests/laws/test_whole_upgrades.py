@@ -19,7 +19,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, ObservedNode
 from kbootstrap.model.versions import Version
-from phases import UPGRADE, upgrade, upgrade_facts, upgrade_prepare
+from phases import upgrade, upgrade_facts, upgrade_prepare, workflows
 from tests.laws.clusters import bits, from_text
 
 OLD, NEW = "v1.34.2", "v1.35.1"
@@ -87,15 +87,15 @@ class World:
 def after() -> World:
     """The world after the upgrade, in which others had cordoned worker-7 before."""
     world = World(theirs=frozenset({"worker-7"}))
-    assert not list(verdicts(CLUSTER, UPGRADE, CLUSTER.nodes, world.view))
-    printed = make_plan(CLUSTER, UPGRADE, CLUSTER.nodes, world.view)
+    assert not list(verdicts(CLUSTER, workflows.upgrade(CLUSTER), CLUSTER.nodes, world.view))
+    printed = make_plan(CLUSTER, workflows.upgrade(CLUSTER), CLUSTER.nodes, world.view)
     for step in printed.steps:
         assert world.step(step.phase, CLUSTER.node(step.node)) <= step.keys
     return world
 
 
 def test_nothing_is_left(after: World) -> None:
-    left = make_plan(CLUSTER, UPGRADE, CLUSTER.nodes, after.view).changes
+    left = make_plan(CLUSTER, workflows.upgrade(CLUSTER), CLUSTER.nodes, after.view).changes
     assert [(step.phase.id, step.node, step.keys) for step in left] == []
     assert {node.kubelet_version for node in after.api.nodes} == {NEW}
     assert after.api.kubeadm_config.data["kubernetesVersion"] == NEW
@@ -113,7 +113,7 @@ def test_every_node_is_drained_once_and_let_go(after: World) -> None:
 
 def test_without_a_drain_no_pod_is_moved() -> None:
     world = World(drain=False)
-    for step in make_plan(CLUSTER, UPGRADE, CLUSTER.nodes, world.view).steps:
+    for step in make_plan(CLUSTER, workflows.upgrade(CLUSTER), CLUSTER.nodes, world.view).steps:
         world.step(step.phase, CLUSTER.node(step.node))
     assert not any(kind in {Cordon, Drain, Uncordon} for _, kind in world.done)
     assert {node.kubelet_version for node in world.api.nodes} == {NEW}

@@ -12,9 +12,10 @@ import yaml
 from kbootstrap import __version__
 from kbootstrap.cli import main, parser
 from kbootstrap.commands import files
+from kbootstrap.model.example import example
 from kbootstrap.model.starters import LAYOUTS
 from kbootstrap.resources import data_path
-from phases import RESET, UP
+from phases import workflows
 
 Captured = pytest.CaptureFixture[str]
 
@@ -139,7 +140,8 @@ def test_schema_accepts_the_starters(capsys: Captured) -> None:
 def test_phases_are_listed(capsys: Captured) -> None:
     assert main(["phases"]) == 0
     said = capsys.readouterr().out
-    assert all(f"  {phase.id} " in said for phase in (*UP, *RESET))
+    listed = (*workflows.up(example()), *workflows.reset(example()))
+    assert all(f"  {phase.id} " in said for phase in listed)
     assert "waits for init (first)" in said
 
 
@@ -149,7 +151,7 @@ def test_phases_are_drawn(capsys: Captured) -> None:
     assert lines[0] == "graph TD"
     assert "  identity --> fitness" in lines
     assert "  init -. first control plane .-> join-worker" in lines
-    assert lines == files.graph(UP)
+    assert lines == files.graph(workflows.up(example()))
 
 
 # ---- init, validate, render

@@ -19,7 +19,7 @@ from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.cluster import Arg
 from kbootstrap.model.etcd import Held, prefix
 from kbootstrap.resources import data_path
-from phases import UP, init, join, reset_etcd
+from phases import init, join, reset_etcd, workflows
 from tests.laws.clusters import cluster
 
 EXTERNAL = cluster("external-etcd")
@@ -68,7 +68,7 @@ def session(
 
 
 def verdict(made: Session, **over: Any) -> list[KbError]:
-    fields: Mapping[str, Any] = {"nodes": EXTERNAL.nodes, "phases": UP} | over
+    fields: Mapping[str, Any] = {"nodes": EXTERNAL.nodes, "phases": workflows.up(EXTERNAL)} | over
     return list(external.before_init(made, **fields))
 
 

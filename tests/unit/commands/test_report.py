@@ -25,8 +25,9 @@ from kbootstrap.engine.events import Event
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.engine.runner import Outcome
 from kbootstrap.errors import InventoryError, PhaseError, Where
+from kbootstrap.model.example import example
 from kbootstrap.model.lock import Seen
-from phases import UP
+from phases.workflows import up
 from tests.unit.engine.toys import HA, toy, word
 from tests.unit.model.test_lock import ME
 
@@ -192,12 +193,12 @@ def test_limits_are_names_and_roles() -> None:
 def test_phases_are_chosen_by_name_or_range(tmp_path: object) -> None:
     def ids(**flags: str) -> list[str]:
         options = Options(inventory=tmp_path, **flags)  # type: ignore[arg-type]
-        return [phase.id for phase in chosen_phases(UP, options)]
+        return [phase.id for phase in chosen_phases(up(example()), options)]
 
     assert ids(phase="host") == ["host"]
     assert ids(until_phase="host") == ["identity", "fitness", "host"]
     assert ids(from_phase="ready") == ["ready", "cleanup", "member"]
     assert ids(from_phase="host", until_phase="files") == ["host", "files"]
-    assert ids() == [phase.id for phase in UP]
+    assert ids() == [phase.id for phase in up(example())]
     with pytest.raises(InventoryError, match="no phase 'x'"):
         ids(from_phase="x")

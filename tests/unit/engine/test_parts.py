@@ -21,7 +21,7 @@ from kbootstrap.model.cluster import Node
 from kbootstrap.model.lock import Seen
 from kbootstrap.remote.protocol import Part, PartResult, Reply
 from kbootstrap.secret import Secret
-from phases import UP
+from phases import workflows
 from tests.laws.clusters import cluster
 from tests.unit.engine.toys import HA, Done, toy
 
@@ -188,14 +188,15 @@ def test_verdicts_say_where() -> None:
 
 
 def test_one_probe_holds_every_phase_that_runs_there() -> None:
-    ids = [part.id for part in probe_parts(HA, HA.node("w1"), UP)]
+    ids = [part.id for part in probe_parts(HA, HA.node("w1"), workflows.up(HA))]
     assert "probe:join-worker" in ids
     assert "probe:init" not in ids
     assert ids[-1] == "read:state"
-    parts = probe_parts(HA, HA.first, UP)
+    parts = probe_parts(HA, HA.first, workflows.up(HA))
     secret = [part.id for part in parts if part.secret]
     assert secret == ["read:kubeconfig", "read:etcd-ca", "read:etcd-pair"]
-    external = probe_parts(cluster("external-etcd"), cluster("external-etcd").first, UP)
+    known = cluster("external-etcd")
+    external = probe_parts(known, known.first, workflows.up(known))
     assert [part.id for part in external if part.secret] == secret
     assert "cat /etc/etcd/client.crt /etc/etcd/client.key" in external[-1].script
     assert {part.kind for part in parts} == {"probe"}
@@ -259,7 +260,7 @@ def test_a_lock_ends_a_survey_before_anything_else_is_asked() -> None:
 
 
 def test_workers_keep_no_lock() -> None:
-    ids = {part.id for part in survey_parts(HA, HA.node("w1"), UP, gate=True)}
+    ids = {part.id for part in survey_parts(HA, HA.node("w1"), workflows.up(HA), gate=True)}
     assert "read:lock" not in ids
 
 
@@ -306,5 +307,5 @@ def test_a_probe_on_a_machine_that_goes_down_is_a_lost_connection() -> None:
 
 
 def test_phases_without_facts_have_no_probe() -> None:
-    for phase in UP:
+    for phase in workflows.up(HA):
         assert (phase.facts is NoFacts) == (phase.probe is None)

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from types import ModuleType
 
-import phases
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster
+from phases import workflows
 from tests.faults.points import LOOK, Moment, apart, inner, life, points, role
 from tests.laws.clusters import cluster as known
 
@@ -23,8 +23,12 @@ def test_every_phase_of_every_verb_is_in_it_on_every_role() -> None:
         for point in points(stage, cluster)
     }
 
-    for verb, list_of in (("up", phases.UP), ("reset", phases.RESET), ("join", phases.UP)):
-        for phase in list_of:
+    for verb, workflow in (
+        ("up", workflows.up),
+        ("reset", workflows.reset),
+        ("join", workflows.up),
+    ):
+        for phase in workflow(cluster):
             for node in cluster.nodes:
                 if phase.on(cluster, node) and not (verb != "up" and node == cluster.first):
                     for moment in Moment:
@@ -42,9 +46,9 @@ def test_the_look_at_the_nodes_is_a_point_too() -> None:
 
 def test_a_new_phase_brings_three_points_on_each_of_its_nodes() -> None:
     cluster = the_cluster()
-    more: AnyPhase = replace(phases.UP[0], id="new-phase")
+    more: AnyPhase = replace(workflows.up(cluster)[0], id="new-phase")
     lists = ModuleType("lists")
-    lists.__dict__.update(vars(phases) | {"UP": (*phases.UP, more)})
+    lists.__dict__.update(vars(workflows) | {"up": lambda known: (*workflows.up(known), more)})
 
     new = [p for p in points(life(cluster, lists)[0], cluster) if p.phase == "new-phase"]
 

@@ -33,8 +33,9 @@ NODE = HA.node("w1")
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> None:
     """A phase is added to the list of `up`, and nothing else is changed."""
-    phase = replace(install.PHASES[0], id="balancer", leaves=lambda *_: NEW)
-    monkeypatch.setattr(install, "PHASES", (*install.PHASES, phase))
+    before = install.phases(HA)
+    phase = replace(before[0], id="balancer", leaves=lambda *_: NEW)
+    monkeypatch.setattr(install, "phases", lambda _: (*before, phase))
 
 
 def clean() -> str:
@@ -99,7 +100,7 @@ def test_each_file_that_a_fresh_node_gets_is_rendered(name: str) -> None:
     """But for a record, what goes to another node, and patches, which the operator has."""
     known = cluster(name)
     for node in known.nodes:
-        for phase in install.PHASES:
+        for phase in install.phases(known):
             if not phase.on(known, node):
                 continue
             view: View[Any] = View(

@@ -8,7 +8,7 @@ from kbootstrap.engine.phase import AnyPhase, parse_facts
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.remote.local import LocalConnection
 from kbootstrap.remote.protocol import Part
-from phases import UP
+from phases.workflows import up
 from tests.laws.clusters import NAMES, cluster
 from tests.unit.remote.conftest import Machine
 
@@ -35,7 +35,7 @@ def probes(known: Cluster) -> list[tuple[AnyPhase, str]]:
     node = known.first
     return [
         (phase, f"{SYSTEMCTL}{phase.probe(known, node)}\n:")
-        for phase in UP
+        for phase in up(known)
         if phase.probe is not None and phase.on(known, node)
         # it asks the other nodes, which are not there
         if phase.id != "fitness" or len(known.nodes) == 1

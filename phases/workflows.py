@@ -1,0 +1,85 @@
+"""Which phases a command runs, and in which order, as functions of the cluster.
+
+A phase that is for some inventories only stays in its list and says so by `Phase.on`, so that
+`reset` still removes what it left after the inventory was changed.
+"""
+
+from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.model.cluster import Cluster
+from phases import (
+    certificates,
+    identity,
+    install,
+    kubeadm_config,
+    reset_clean,
+    reset_etcd,
+    upgrade_prepare,
+    upgrade_repair,
+)
+from phases.etcd_restore import READY, RESTORE, START, STOP
+from phases.etcd_snapshot import copy, take
+from phases.reset import DRAIN, LEAVE, MEMBER, NODE_OBJECT
+from phases.upgrade import CONTROL_PLANE, WORKER
+
+Phases = tuple[AnyPhase, ...]
+
+
+def up(cluster: Cluster) -> Phases:
+    """Make the cluster, or what is missing of it; a join runs the same on its nodes."""
+    return (identity.PHASE, *install.phases(cluster))
+
+
+def reset(cluster: Cluster) -> Phases:
+    """Take nodes out of a cluster that stays."""
+    del cluster
+    return (DRAIN, MEMBER, LEAVE, NODE_OBJECT, reset_clean.CLEAN)
+
+
+def reset_unreachable(cluster: Cluster) -> Phases:
+    """Take nodes out that are gone, so they are not contacted."""
+    del cluster
+    return (MEMBER, NODE_OBJECT)
+
+
+def reset_all(cluster: Cluster) -> Phases:
+    """Take the whole cluster down, or clean nodes of one that is gone: without the API."""
+    del cluster
+    return (LEAVE, reset_etcd.PHASE, reset_clean.CLEAN)
+
+
+def upgrade(cluster: Cluster) -> Phases:
+    """One hop to ``cluster.version``; writes kubeadm's configuration as `up` wants it."""
+    del cluster
+    return (
+        upgrade_prepare.PHASE,
+        kubeadm_config.PHASE,
+        upgrade_prepare.IMAGES,
+        CONTROL_PLANE,
+        WORKER,
+    )
+
+
+def etcd_snapshot(cluster: Cluster) -> Phases:
+    """Take a snapshot of etcd and copy it; the command chooses the label and the nodes."""
+    del cluster
+    return (take("manual"), copy("manual"))
+
+
+def etcd_restore(cluster: Cluster) -> Phases:
+    """Put etcd back to a snapshot on each control plane."""
+    del cluster
+    return (STOP, RESTORE, START, READY)
+
+
+def every_phase(cluster: Cluster) -> Phases:
+    """The phases of all commands, for documents and tests."""
+    return (
+        *up(cluster),
+        *reset(cluster),
+        reset_etcd.PHASE,
+        certificates.PHASE,
+        upgrade_repair.PHASE,
+        *upgrade(cluster),
+        *etcd_snapshot(cluster),
+        *etcd_restore(cluster),
+    )
