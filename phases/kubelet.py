@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap.action import Action, PutFile, Unit
+from kbootstrap.artifacts import source_of
 from kbootstrap.codes import UMASK
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.leftovers import Leftovers
@@ -24,14 +25,14 @@ class Facts:
     """What templates/kubelet/probe.sh.j2 prints."""
 
     file: tuple[str, ...] = ()  # "sha256 path"
-    packaged: bool = False  # a package brought its own unit
+    packaged: bool = False  # the unit that systemd runs is a package's
     enabled: bool = False
     umask: str = ""  # the unit's, as drop-ins leave it
     reload: bool = False  # systemd runs an older unit than the one on disk
 
 
 def texts(cluster: Cluster, *, packaged: bool) -> tuple[tuple[str, str], ...]:
-    """Path and content of each file; a packaged kubelet keeps its own unit."""
+    """Path and content of each file; without the unit and its drop-in if a package brings them."""
     crictl = (CRICTL, render("kubelet/crictl.yaml.j2", socket=cluster.runtime.socket))
     last = (LAST, render("kubelet/zz-kbootstrap.conf.j2"))
     if packaged:
@@ -55,9 +56,10 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs, have systemd read it, start the kubelet at boot."""
     facts = view.facts
     reload = facts.reload
+    # A package left over from before does not decide which kubelet runs.
+    packaged = facts.packaged and source_of(view.cluster).may_bring_unit
     wanted = (
-        (sha256(body), path, (path, body))
-        for path, body in texts(view.cluster, packaged=facts.packaged)
+        (sha256(body), path, (path, body)) for path, body in texts(view.cluster, packaged=packaged)
     )
     for (path, body), have in file_diff.missing(facts.file, wanted):
         reload = reload or path != CRICTL

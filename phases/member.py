@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from kbootstrap import kubeadm
 from kbootstrap.action import Action
+from kbootstrap.artifacts import source_of
 from kbootstrap.components import CONTROL_PLANE, ETCD
 from kbootstrap.drift import config_of, flags_of, settings
 from kbootstrap.engine.phase import Phase, View
@@ -167,7 +168,7 @@ def _kubelet_path(view: View[Facts]) -> Iterator[Difference]:
     programs = view.cluster.programs
     wanted = f"{programs.bin_dir}/kubelet"
     live = next((word for word in view.facts.arg if word.endswith("/kubelet")), wanted)
-    if live != wanted and programs.source != "preinstalled":
+    if live != wanted and source_of(view.cluster).places:
         yield Difference(
             key="programs.bin_dir",
             live=live,

@@ -1,14 +1,15 @@
-"""Place kubeadm, kubelet, kubectl, crictl and the CNI plugins, checked by sha256."""
+"""Install kubeadm, kubelet, kubectl, crictl and the CNI plugins, as their source does it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbootstrap import codes, node_paths
-from kbootstrap.action import Action, FetchBinary, PutBinary
-from kbootstrap.components import BINARIES, KUBEADM, KUBELET
+from kbootstrap.action import Action
+from kbootstrap.artifacts import source_of
+from kbootstrap.components import KUBEADM, KUBELET
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.leftovers import Leftovers
-from kbootstrap.engine.phase import Phase, Program, View
+from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
@@ -16,13 +17,13 @@ from kbootstrap.render import render
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What templates/programs/probe.sh.j2 prints.
+    """What the probe of the source prints.
 
     Attributes:
         arch: ``amd64`` or ``arm64``.
-        have: "sha256 path" of each program in the places where ours go. The sum is read
-            again unless size, times and inode are those noted when it was last summed.
-        version: "name version" of kubeadm and kubelet; only asked when preinstalled.
+        have: "identity place" of each artifact on the node. A file's identity is its sha256,
+            which is read again only if its size, times or inode are not those recorded.
+        version: "name version" of kubeadm and kubelet, if somebody else places them.
 
     """
 
@@ -34,55 +35,23 @@ class Facts:
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     del node
-    return render(
-        "programs/probe.sh.j2",
-        record=node_paths.BINARY_SUMS,
-        folders=(cluster.programs.bin_dir, node_paths.CNI_BINARY_DIR),
-        names=(*BINARIES, "crictl"),
-        preinstalled=cluster.programs.source == "preinstalled",
-    )
-
-
-def target(cluster: Cluster, program: Program) -> str:
-    """Where a program goes on the node."""
-    folder = node_paths.CNI_BINARY_DIR if program.cni else cluster.programs.bin_dir
-    return f"{folder}/{program.name}"
+    return render("programs/architecture.sh.j2") + source_of(cluster).probe()
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Place each program whose sum is not the wanted one."""
-    programs = (
-        (program.sha256, target(view.cluster, program), program)
-        for program in view.bits.programs.get(view.facts.arch, ())
+    """Install each artifact that is missing or not the wanted one."""
+    source = source_of(view.cluster)
+    wanted = (
+        (artifact.identity, source.place(artifact), artifact)
+        for artifact in view.bits.programs.get(view.facts.arch, ())
     )
-    for program, have in file_diff.missing(view.facts.have, programs):
-        yield place(program, target(view.cluster, program), have)
-
-
-def place(program: Program, path: str, have: tuple[str, ...]) -> Action:
-    """Bring a program to ``path``; ``have`` is what the node holds then."""
-    why = "missing, or not the wanted one"
-    if program.url:
-        return FetchBinary(
-            why=why,
-            path=path,
-            url=program.url,
-            sha256=program.sha256,
-            effect={"have": have},
-        )
-    return PutBinary(
-        why=why,
-        path=path,
-        source=program.source,
-        size=program.size,
-        sha256=program.sha256,
-        effect={"have": have},
-    )
+    for artifact, have in file_diff.missing(view.facts.have, wanted):
+        yield source.install(artifact, source.place(artifact), have)
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Preinstalled programs must be the wanted version (contract, section 8)."""
-    if view.cluster.programs.source != "preinstalled":
+    """Binaries that somebody else placed must be of the inventory's version."""
+    if source_of(view.cluster).places:
         return
     found = dict(line.split(" ", 1) for line in view.facts.version)
     for name in (KUBEADM, KUBELET):

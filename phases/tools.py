@@ -6,6 +6,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kbootstrap.artifacts import source_of
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 
 _SCRIPTS = (
@@ -44,8 +45,8 @@ def tools(cluster: Cluster, node: Node) -> Iterator[Tool]:
         cluster.runtime.settings.text
     ):
         yield Tool(("runc",), "containerd")
-    if cluster.programs.source == "release":
-        yield Tool(("curl", "wget"), "the download of the binaries", always=False)
+    if download_tools := source_of(cluster).download_tools:
+        yield Tool(download_tools, "the download of the binaries", always=False)
     ignored = {*node.ignore_preflight, *cluster.kubeadm.ignore_preflight}
     for name in _kubeadm(cluster.version.minor):
         if not {"all", f"FileExisting-{name}"} & ignored:

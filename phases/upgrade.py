@@ -22,12 +22,13 @@ from kbootstrap.action import (
     Run,
     Uncordon,
 )
+from kbootstrap.artifacts import source_of
 from kbootstrap.engine.phase import AnyPhase, Phase, View, Wait, forward
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import node_of, unsettled
 from kbootstrap.model.observed import FOR_UPGRADE
 from kbootstrap.render import render
-from phases import ready, runtime, upgrade_prepare, upgrade_repair
+from phases import ready, runtime, upgrade_repair
 from phases.upgrade_facts import Facts, PlaneFacts, check, probe, run_name, running, version
 
 SECONDS = 3600
@@ -186,16 +187,10 @@ def _ignored(view: View[Facts]) -> list[str]:
 
 def _programs(view: View[Facts]) -> Iterator[Action]:
     if view.facts.kubelet != version(view):
-        place = upgrade_prepare.into_place(view.cluster, "kubectl", "kubelet")
         yield Run(
             why=f"the kubelet there is {view.facts.kubelet or 'missing'}",
             title=f"place kubelet and kubectl {version(view)}",
-            body=render(
-                "upgrade/programs.sh.j2",
-                stage=upgrade_prepare.STAGE,
-                version=version(view),
-                place=place,
-            ),
+            body=source_of(view.cluster).activate_kubelet(),
             effect={"kubelet": version(view)},
         )
 

@@ -1,8 +1,7 @@
 """Everything an upgrade can do before the first node changes.
 
-On control planes /etc/kubernetes is copied; on every node the new programs are placed
-beside the old ones and asked for their version, and kubeadm, which runs only when it is
-called, goes to its place.
+On control planes /etc/kubernetes is backed up. On every node the new binaries are staged beside
+the old ones and their versions are checked; kubeadm, which no other process runs, is installed.
 """
 
 from collections.abc import Iterator
@@ -10,16 +9,15 @@ from dataclasses import dataclass, replace
 
 from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, Run
-from kbootstrap.components import BINARIES
+from kbootstrap.artifacts import source_of
 from kbootstrap.engine import file_diff
-from kbootstrap.engine.phase import Phase, Program, View
+from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-from phases import images, programs
+from phases import images
 
-STAGE = f"{node_paths.STATE_DIR}/upgrade"
-SPARE_KIB = 512 * 1024  # the staged programs, and some air
+SPARE_KIB = 512 * 1024  # the staged binaries, and some reserve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +26,8 @@ class Facts:
 
     Attributes:
         arch: ``amd64`` or ``arm64``.
-        have: "sha256 path" of each program in its place, and beside it.
-        kubeadm: version of the one in its place.
+        have: "identity place" of each artifact on the node, staged ones among them.
+        kubeadm: version of the installed one.
         serves: version of the API server's manifest; control planes only.
         backup: /etc/kubernetes as it was for `serves` is kept already.
         free_kib: in /var/lib.
@@ -51,13 +49,7 @@ class Facts:
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     stacked = cluster.etcd.external is None
-    found = render(
-        "programs/probe.sh.j2",
-        record=node_paths.BINARY_SUMS,
-        folders=(cluster.programs.bin_dir, node_paths.CNI_BINARY_DIR, STAGE),
-        names=(*BINARIES, "crictl"),
-        preinstalled=False,
-    )
+    found = render("programs/architecture.sh.j2") + source_of(cluster).probe_staged()
     return found + render(
         "upgrade/prepare_probe.sh.j2",
         backup=node_paths.MANIFESTS_BACKUP,
@@ -67,8 +59,8 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Copy, place beside, ask, and put kubeadm in its place."""
-    facts, version = view.facts, str(view.cluster.version)
+    """Back up /etc/kubernetes, stage the new binaries, check their versions, install kubeadm."""
+    facts, version, source = view.facts, str(view.cluster.version), source_of(view.cluster)
     if facts.serves not in {"", version} and not facts.backup:
         target = f"{node_paths.MANIFESTS_BACKUP}/{facts.serves}"
         yield Run(
@@ -79,49 +71,20 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
     have = facts.have
     wanted = [
-        (program.sha256, _place(view, program), program)
-        for program in view.bits.programs.get(facts.arch, ())
+        (artifact.identity, source.stage(artifact, facts.have), artifact)
+        for artifact in view.bits.programs.get(facts.arch, ())
     ]
-    for program, placed in file_diff.missing(have, wanted):
-        have = placed
-        yield programs.place(program, _place(view, program), have)
-    beside = next((h for h in have if h.endswith(f" {STAGE}/kubeadm")), "")
-    if facts.kubeadm != version or beside:
-        yield _kubeadm(view, have, beside)
-
-
-def _kubeadm(view: View[Facts], have: tuple[str, ...], beside: str) -> Action:
-    version, folder = str(view.cluster.version), view.cluster.programs.bin_dir
-    place = into_place(view.cluster, "kubeadm")
-    if beside:
-        path = f"{folder}/kubeadm"
-        kept = (h for h in have if h != beside and not h.endswith(f" {path}"))
-        have = (*kept, f"{beside.partition(' ')[0]} {path}")
-    return Run(
-        why="kubeadm makes each release's own files",
-        title=f"ask the programs whether they are {version}, and place kubeadm",
-        body=render("upgrade/kubeadm.sh.j2", version=version, stage=STAGE, place=place),
-        effect={"kubeadm": version, "have": have},
-    )
-
-
-def into_place(cluster: Cluster, *names: str) -> str:
-    """Shell that moves programs from beside to where they run from."""
-    return render(
-        "upgrade/place.sh.j2",
-        stage=STAGE,
-        bin_dir=cluster.programs.bin_dir,
-        names=names,
-        record=node_paths.BINARY_SUMS,
-    )
-
-
-def _place(view: View[Facts], program: Program) -> str:
-    """Where a program goes now; one that is in its place stays there."""
-    path = programs.target(view.cluster, program)
-    if program.cni or program.name not in BINARIES or f"{program.sha256} {path}" in view.facts.have:
-        return path
-    return f"{STAGE}/{program.name}"
+    for artifact, then in file_diff.missing(have, wanted):
+        have = then
+        yield source.install(artifact, source.stage(artifact, facts.have), have)
+    activated = source.kubeadm_activated(have)
+    if facts.kubeadm != version or activated != have:
+        yield Run(
+            why="kubeadm makes each release's own files",
+            title=f"ask the programs whether they are {version}, and place kubeadm",
+            body=source.activate_kubeadm(),
+            effect={"kubeadm": version, "have": activated},
+        )
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from kbootstrap.commands import materials
+from kbootstrap.atomic_file import write_private
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.seed import find_seed
@@ -24,6 +24,6 @@ def kubeconfig(options: Options, report: Report) -> ExitCode:
     if options.write is None:
         sys.stdout.write(text)
     else:
-        materials.write_private(options.write, text)
+        write_private(options.write, text)
         report.line(f"wrote {options.write}")
     return ExitCode.DONE

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from kbootstrap import codes
 from kbootstrap.action import CheckEtcdEmpty, LocalAction, StoreSnapshot, WipeEtcd, WriteKubeconfig
+from kbootstrap.atomic_file import write_private
 from kbootstrap.codes import NOT_WIPED
-from kbootstrap.commands import materials, snapshots
+from kbootstrap.commands import snapshots
 from kbootstrap.errors import PhaseError, RefusedError
+from kbootstrap.kubeconfig_file import trusted_ca
 
 if TYPE_CHECKING:
     from kbootstrap.commands.session import Session
@@ -42,7 +44,7 @@ def carry_out(session: "Session", action: LocalAction) -> None:
 def _write_kubeconfig(session: "Session", path: Path) -> str:
     """Returns the CA that the file trusts now."""
     try:
-        materials.write_private(path, session.kubeconfig())
+        write_private(path, session.kubeconfig())
     except OSError as error:
         raise PhaseError(codes.OWN_DISK, f"{path}: {(error.strerror or '').lower()}") from error
-    return materials.trusted_ca(path)
+    return trusted_ca(path)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from kbootstrap import codes
 from kbootstrap.commands import certificates as certificate_notes
-from kbootstrap.commands import materials
 from kbootstrap.commands.confirm import ask
 from kbootstrap.commands.drift import refusals
 from kbootstrap.commands.external import before_reset, check_wipe, stays
@@ -21,6 +20,7 @@ from kbootstrap.drift import of_node
 from kbootstrap.engine.phase import AnyPhase, Bits
 from kbootstrap.engine.survey import Snapshot
 from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
+from kbootstrap.kubeconfig_file import trusted_ca
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.load import load
@@ -105,7 +105,7 @@ def _said(options: Options, cluster: Cluster, bits: Bits) -> Bits:
         delete_emptydir_data=options.delete_emptydir_data,
         restore_host=options.restore_host,
         destroy=options.destroy_cluster,
-        kubeconfig_ca=materials.trusted_ca(kubeconfig_path(options, cluster)),
+        kubeconfig_ca=trusted_ca(kubeconfig_path(options, cluster)),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from kbootstrap import codes
 from kbootstrap.action import LocalAction
 from kbootstrap.codes import LOCKED
-from kbootstrap.commands import materials
+from kbootstrap.commands import local_inputs
 from kbootstrap.commands.access import Access
 from kbootstrap.commands.drift import damaged
 from kbootstrap.commands.local_actions import carry_out
@@ -147,7 +147,7 @@ class Session:
     def gather(self, kubeconfig: Path | None) -> None:
         """Look at the operator's own files, for the architectures found."""
         with self.watch.during("", "", _not_gathered):
-            self.bits = materials.gather(self.cluster, self.arches, kubeconfig)
+            self.bits = local_inputs.gather(self.cluster, self.arches, kubeconfig)
 
     @property
     def arches(self) -> list[str]:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from kbootstrap import codes
-from kbootstrap.commands import materials
+from kbootstrap.commands import local_inputs
 from kbootstrap.commands.certificates import ended
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
@@ -144,7 +144,7 @@ def _phases(options: Options, cluster: Cluster, nodes: tuple[Node, ...]) -> tupl
 def _all_there(session: Session, later: tuple[Version, ...]) -> None:
     """The programs of every release on the way can be had; said before the first change."""
     for version in later:
-        materials.gather(
+        local_inputs.gather(
             dataclasses.replace(session.cluster, version=version), session.arches, None
         )
 

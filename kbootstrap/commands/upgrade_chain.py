@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from kbootstrap import codes
-from kbootstrap.commands import materials
+from kbootstrap.artifacts import source_of
 from kbootstrap.commands.options import Options
 from kbootstrap.components import API_SERVER
 from kbootstrap.errors import RefusedError
@@ -25,7 +25,7 @@ def with_programs(cluster: Cluster, options: Options) -> Cluster:
         folder = str(options.programs.absolute())
         programs = dataclasses.replace(cluster.programs, source="folder", folder=folder)
         return dataclasses.replace(cluster, programs=programs)
-    if cluster.programs.source == "preinstalled":
+    if not source_of(cluster).places:
         raise RefusedError(codes.PREINSTALLED, "programs.source is preinstalled")
     return cluster
 
@@ -70,7 +70,7 @@ def chain(
     via = skew.newest(map(Version.parse, options.via))
     held = {*via, *(server.minor for server in now.servers.values())}
     minors = [m for m in skew.minors(now, target)[:-1] if m not in held]
-    known = materials.known_versions(cluster, minors) | via
+    known = dict(source_of(cluster).releases(minors)) | via
     found = skew.hops(now, target, known)
     for hop in found:
         if isinstance(hop, int):

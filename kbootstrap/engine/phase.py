@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from kbootstrap.action import Action
+from kbootstrap.artifacts import Artifact
 from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
@@ -31,26 +32,6 @@ class NoFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A program to place: the operator has it, or the node downloads it.
-
-    Attributes:
-        source: path at the operator, or empty.
-        url: where a node downloads it, or empty.
-        sha256: of the program.
-        cni: a CNI plugin, which lives in a folder of its own.
-
-    """
-
-    name: str
-    sha256: str
-    source: str = ""
-    url: str = ""
-    size: int = 0
-    cni: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFile:
     """A snapshot of etcd at the operator; sha256 is empty before it is there."""
 
@@ -65,7 +46,7 @@ class Bits:
 
     Attributes:
         texts: patch files and manifests, path -> text.
-        programs: architecture -> programs to place.
+        programs: architecture -> artifacts to place.
         manifests: the objects of the CNI manifests, with the file or URL they stand in.
         kubeconfig: the path to write.
         kubeconfig_ca: PEM of the CA the file there trusts now; empty if there is none.
@@ -80,7 +61,7 @@ class Bits:
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
-    programs: Mapping[str, tuple[Program, ...]] = field(default_factory=dict)
+    programs: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
     manifests: tuple[tuple[str, Document], ...] = ()
     kubeconfig: str = ""
     kubeconfig_ca: str = ""

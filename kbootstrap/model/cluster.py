@@ -14,6 +14,7 @@ from kbootstrap.model.versions import Version
 from kbootstrap.secret import SecretRef
 
 IpNetwork = IPv4Network | IPv6Network
+SourceName = Literal["release", "folder", "preinstalled"]  # of kbootstrap.artifacts.SOURCES
 
 
 class Role(StrEnum):
@@ -227,7 +228,7 @@ class Cni:
 class Programs:
     """Where kubeadm, kubelet, kubectl, crictl and the CNI plugins come from."""
 
-    source: Literal["release", "folder", "preinstalled"] = "release"
+    source: SourceName = "release"
     base_url: str = "https://dl.k8s.io/release"  # release: {base}/{version}/bin/linux/{arch}/{name}
     folder: str | None = None  # folder: FOLDER/{name} or FOLDER/{arch}/{name}
     crictl_url: str | None = None  # archives with a .sha256 beside them; None: not placed

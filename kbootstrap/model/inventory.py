@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from kbootstrap.model import fields as f
+from kbootstrap.model.cluster import SourceName
 from kbootstrap.model.settings import NodeEntry, Settings, Strict
 
 
@@ -184,7 +185,7 @@ class CniSection(Section):
 class ProgramsSection(Section):
     """Where kubeadm, kubelet, kubectl, crictl and the CNI plugins come from."""
 
-    source: Literal["release", "folder", "preinstalled"] = Field(
+    source: SourceName = Field(
         default="release",
         description="release: the official site or its mirror; folder: a folder on this machine;"
         " preinstalled: they are on the machines",

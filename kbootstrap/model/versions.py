@@ -1,4 +1,10 @@
-"""Kubernetes versions and what depends on them."""
+"""Kubernetes versions in the order of semver.org, and what kubeadm derives from them.
+
+Why not `packaging.version`: it reads PEP 440. It refuses v1.35.0-alpha.3.12+g123 and
+v1.35.0-alpha.beta, puts v1.35.0-1 after its release instead of before it, and does not keep the
+text (v1.35.0-rc.1 becomes 1.35.0rc1), which is part of download addresses. A translation between
+both would be longer than the one property that orders versions here.
+"""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +28,7 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``v1.34.2``.
+        """The version that a text such as ``v1.34.2`` names.
 
         Raises:
             ValueError: the text is not an exact version with a leading v.
@@ -38,17 +44,17 @@ class Version:
 
     @property
     def _precedence(self) -> tuple[object, ...]:
-        """As https://semver.org/#spec-item-11 has it."""
-        words = self.suffix.removeprefix("-").split(".") if self.suffix else []
-        identifiers = tuple((0, int(w), "") if w.isdecimal() else (1, 0, w) for w in words)
-        return self.major, self.minor, self.patch, not words, identifiers
+        """A sort key that follows https://semver.org/#spec-item-11."""
+        fields = self.suffix.removeprefix("-").split(".") if self.suffix else []
+        identifiers = tuple((0, int(w), "") if w.isdecimal() else (1, 0, w) for w in fields)
+        return self.major, self.minor, self.patch, not fields, identifiers
 
     def __str__(self) -> str:
         return f"v{self.major}.{self.minor}.{self.patch}{self.suffix}"
 
     @property
     def kubeadm_api(self) -> str:
-        """The kubeadm config API this release wants (contract, section 1.1)."""
+        """Version of kubeadm's configuration API that this release reads."""
         return "v1beta4" if self.minor >= FULL_FROM_MINOR else "v1beta3"
 
     @property

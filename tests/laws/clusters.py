@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kbootstrap.engine.phase import Bits, Program, SnapshotFile
+from kbootstrap.artifacts import Artifact
+from kbootstrap.engine.phase import Bits, SnapshotFile
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import Document
 from kbootstrap.model.load import load
@@ -133,13 +134,13 @@ def bits(wanted: Cluster, **said: Any) -> Bits:
     )
 
 
-def _programs(wanted: Cluster, arch: str) -> tuple[Program, ...]:
+def _programs(wanted: Cluster, arch: str) -> tuple[Artifact, ...]:
     url = f"https://dl.k8s.io/release/{wanted.version}/bin/linux/{arch}/kubelet"
     sums = (f"{arch}{'1' * 59}", f"{arch}{'2' * 59}")
-    plugin = Program(name="bridge", sha256=sums[1], source="/srv/bridge", size=70, cni=True)
+    plugin = Artifact(name="bridge", sha256=sums[1], path="/srv/bridge", size=70, cni=True)
     kubelets = {
-        "release": Program(name="kubelet", sha256=sums[0], url=url),
-        "folder": Program(name="kubelet", sha256=sums[0], source="/srv/kubelet", size=60),
+        "release": Artifact(name="kubelet", sha256=sums[0], url=url),
+        "folder": Artifact(name="kubelet", sha256=sums[0], path="/srv/kubelet", size=60),
     }
     source = wanted.programs.source
     return (kubelets[source], plugin) if source in kubelets else ()

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from kbootstrap import cli
-from kbootstrap.commands import dispatch, materials
+from kbootstrap.artifacts.checksums import sha256_of
+from kbootstrap.atomic_file import write_private
+from kbootstrap.commands import dispatch
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.report import Report
 from kbootstrap.commands.screens import PlainScreen
@@ -69,7 +71,7 @@ def test_a_kubeconfig_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     target.write_text("the old one")
 
     with pytest.raises(OSError, match="No space left"):
-        materials.write_private(target, "the new one")
+        write_private(target, "the new one")
 
     assert [path.name for path in tmp_path.iterdir()] == ["demo.kubeconfig"]
     assert target.read_text() == "the old one"
@@ -83,7 +85,7 @@ def test_sums_that_cannot_be_kept_are_worked_out_again(
     program = tmp_path / "kubeadm"
     program.write_text("x")
 
-    assert materials.file_sum(program) == materials.file_sum(program)
+    assert sha256_of(program) == sha256_of(program)
     assert list((tmp_path / "kbootstrap").iterdir()) == []
 
 

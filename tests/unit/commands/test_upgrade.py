@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap import kubeadm
-from kbootstrap.commands import materials
+from kbootstrap.artifacts.directory import Directory
 from kbootstrap.commands.options import Options
 from kbootstrap.commands.upgrade_chain import chain, versions_of, with_programs
 from kbootstrap.commands.upgrade_notes import drift
@@ -110,9 +110,7 @@ def test_programs_have_to_come_from_somewhere(tmp_path: Path) -> None:
         with_programs(bare, OPTIONS)
     assert caught.value.code.id == "KB425"
     given = with_programs(bare, replace(OPTIONS, programs=tmp_path / "{version}"))
-    assert materials.folder_for(given.programs.folder or "", Version.parse("v1.35.1")) == (
-        tmp_path / "v1.35.1"
-    )
+    assert Directory(replace(given, version=Version.parse("v1.35.1"))).path == tmp_path / "v1.35.1"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,8 +151,7 @@ def test_a_folder_a_release(tmp_path: Path) -> None:
     known = load(tmp_path / "inventory.yaml")
     hop = load_at(tmp_path / "inventory.yaml", Version.parse("v1.34.2"))
 
-    folder = materials.folder_for(known.programs.folder or "", known.version)
-    assert folder == tmp_path / "k8s" / "v1.33.1"
+    assert Directory(known).path == tmp_path / "k8s" / "v1.33.1"
     assert (known.images.pause[-4:], hop.images.pause[-6:]) == ("3.10", "3.10.1")
     assert hop.nodes == known.nodes
 

@@ -115,6 +115,6 @@ def test_three_hundred_machines_are_quick(tmp_path: Path) -> None:
     sections = "api: {endpoint: 'api.example.org:6443'}\nnetwork: {pod_cidr: 10.0.0.0/11}\n"
     groups = "groups: {rack: {labels: {rack: r1}}}\n"
     path.write_text(inventory(f"{sections}{groups}nodes:\n{nodes}"), encoding="utf-8")
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(load(path).nodes) == 300
-    assert time.perf_counter() - start < 1.5  # 0.2 s on an idle machine
+    assert time.process_time() - start < 1.5  # 0.2 s on an idle machine

@@ -177,11 +177,11 @@ def test_states(machine: Machine) -> None:
 
 
 def test_a_daemon_left_behind_keeps_nobody_waiting(machine: Machine, tmp_path: Path) -> None:
-    body = f"sleep 3 & echo $! >{tmp_path}/pid; echo ok"
+    body = f"sleep 60 & echo $! >{tmp_path}/pid; echo ok"
     begin = time.monotonic()
     assert machine.step(detach(body)).output == "ok\n"
     assert machine.step(detach("echo next"), run_id="run2").output == "next\n"
-    assert time.monotonic() - begin < 2.5
+    assert time.monotonic() - begin < 30
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 

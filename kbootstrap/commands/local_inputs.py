@@ -1,0 +1,35 @@
+"""Reads the operator's files that a plan needs, before planning; a plan sees only `Bits`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kbootstrap.artifacts import manifests, source_of
+from kbootstrap.engine.phase import Bits
+from kbootstrap.kubeconfig_file import trusted_ca
+from kbootstrap.model.cluster import Cluster
+
+
+def gather(cluster: Cluster, arches: Iterable[str], kubeconfig: Path | None) -> Bits:
+    """Everything that a plan needs from this workstation.
+
+    Raises:
+        PhaseError: KB311, a binary is not available.
+        TrustError: KB502, a download is not what its site published.
+        InventoryError: a manifest cannot be read.
+
+    """
+    source = source_of(cluster)
+    return Bits(
+        texts=_patches(cluster),
+        programs={arch: tuple(source.resolve(arch)) for arch in arches},
+        manifests=tuple(manifests.objects(cluster.cni.manifests)),
+        kubeconfig=str(kubeconfig) if kubeconfig else "",
+        kubeconfig_ca=trusted_ca(kubeconfig) if kubeconfig else "",
+    )
+
+
+def _patches(cluster: Cluster) -> dict[str, str]:
+    directory = cluster.kubeadm.patches_dir
+    if directory is None:
+        return {}
+    return {path.name: path.read_text() for path in sorted(Path(directory).iterdir())}
