@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.floor import Job
 from bench.scene import RIVALS, TARGET, Scene
-from kbootstrap.engine.survey import probe_parts
+from kbootstrap.engine.probe import probe_parts
 from kbootstrap.model.load import load
 from kbootstrap.remote.protocol import request
 from kbootstrap.remote.shell_library import stage0

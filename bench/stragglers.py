@@ -15,10 +15,11 @@ import yaml
 
 from bench.fleet import Fleet
 from bench.scene import Scene
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.session import Session
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.model.load import load
+from kbootstrap.options import RunOptions
+from kbootstrap.run.apply import perform
+from kbootstrap.run.run import Run
 from phases.workflows import up
 from tests.lab.shell import run
 
@@ -58,18 +59,18 @@ def run_files(scene: Scene, *, bad: bool) -> float:
 
     cluster = load(scene.inventory)
     phases = tuple(p for p in up(cluster) if p.id == "files" or p.shared)
-    options = Options(
+    options = RunOptions(
         inventory=scene.inventory, known_hosts=scene.known_hosts, forks=len(cluster.nodes)
     )
-    session = Session(options, cluster, phases, Bus(watch))
+    made = Run(options, cluster, phases, Bus(watch))
     try:
-        session.survey(cluster.nodes)
-        plan = session.plan(cluster.nodes, [p for p in phases if p.id == "files"])
+        made.probe(cluster.nodes)
+        plan = made.plan(cluster.nodes, [p for p in phases if p.id == "files"])
         with _turned_bad(scene.fleet, all_good) if bad else _nothing():
             start = time.monotonic()
-            outcomes = session.run(plan)
+            outcomes = perform(made, plan)
     finally:
-        session.close()
+        made.close()
     if [o.error for o in outcomes if o.error]:
         raise SystemExit(f"stragglers: {[str(o.error) for o in outcomes if o.error]}")
     return max(ended[name] for name in good) - start
@@ -116,18 +117,18 @@ def through_jump(scene: Scene) -> dict[str, Any]:
     path = scene.folder / "jump.yaml"
     path.write_text(yaml.safe_dump(data))
     cluster = load(path)
-    options = Options(inventory=path, known_hosts=scene.known_hosts)
-    session = Session(options, cluster, tuple(p for p in up(cluster) if p.shared), Bus())
+    options = RunOptions(inventory=path, known_hosts=scene.known_hosts)
+    made = Run(options, cluster, tuple(p for p in up(cluster) if p.shared), Bus())
     start = time.monotonic()
     try:
-        session.survey(cluster.nodes)
+        made.probe(cluster.nodes)
         wall = time.monotonic() - start
-        spent = session.meter.snapshot()
+        spent = made.connections.meter.snapshot()
     finally:
-        session.close()
+        made.close()
     return {
         "wall": wall,
-        "errors": [str(error) for error in session.errors],
+        "errors": [str(error) for error in made.errors],
         "connections to it": sum(u.connects for n, u in spent.items() if n.startswith("jump host")),
         "hosts behind it": len(cluster.nodes) - 1,
     }

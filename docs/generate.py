@@ -7,7 +7,7 @@ Run it in the repository: ``python docs/generate.py``.
 from pathlib import Path
 
 from kbootstrap import docs_generator
-from kbootstrap.commands.files import graph
+from kbootstrap.commands.phases import graph
 from kbootstrap.model import inventory_docs
 from kbootstrap.model.example import example
 from phases import workflows

@@ -1,237 +1,126 @@
-"""The command line: flags to `Options`, errors to exit codes; no decisions.
+"""The entry point: flags to `RunOptions`, the command, and errors to exit statuses.
 
-Verbs are imported when they are called, so that ``--help`` costs next to nothing.
+The modules of a command are imported when it is called, so that ``--help`` is fast.
 """
 
-import argparse
+import dataclasses
+import errno
 import os
-import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from kbootstrap import __version__
+from kbootstrap import __version__, codes
+from kbootstrap.arguments import INVENTORY, INVENTORY_VARIABLE, parser
+from kbootstrap.errors import ExitCode, InternalError, InventoryError, KbError
+from kbootstrap.options import RunOptions
 
-INVENTORY = "inventory.yaml"
-INVENTORY_VARIABLE = "KBOOTSTRAP_INVENTORY"
-EXITS = """exit status: 0 done; 2 usage or inventory; 3 nothing to do and 4 changes pending
-(both only with --exit-code); 5 host unreachable; 6 a phase failed; 7 refused; 8 a key,
-hash or checksum is wrong; 9 the live cluster differs from the inventory; 70 a bug;
-130 interrupted. See docs/errors.md."""
+if TYPE_CHECKING:
+    from kbootstrap.run.report import Report
 
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    top = argparse.ArgumentParser(
-        prog="kbootstrap",
-        description="A file of machines goes in, a Kubernetes cluster comes out.",
-        epilog=EXITS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    _cluster_verbs(verbs)
-    _file_verbs(verbs)
-    return top
-
-
-Verbs = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
-
-
-def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
-    run, flags = _run_flags(), _common_flags()
-    up = verbs.add_parser("up", parents=[flags, run], help="make the cluster, or go on with it")
-    up.add_argument("inventory", nargs="?", type=_path, metavar="INVENTORY")
-    up.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    plan = verbs.add_parser("plan", parents=[flags, run], help="the same as up --dry-run")
-    plan.add_argument("inventory", nargs="?", type=_path, metavar="INVENTORY")
-    join = verbs.add_parser("join", parents=[flags, run], help="join nodes; touch no others")
-    join.add_argument("nodes", nargs="+", metavar="NODE")
-    join.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    reset = verbs.add_parser("reset", parents=[flags], help="take nodes, or the cluster, down")
-    reset.add_argument("nodes", nargs="*", metavar="NODE")
-    reset.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    _reset_flags(reset)
-    _upgrade(verbs, flags)
-    _etcd_verbs(verbs, flags)
-    verbs.add_parser("status", parents=[flags], help="what the nodes and the API say")
-    verbs.add_parser("unlock", parents=[flags], help="who holds the lock; free it")
-    config = verbs.add_parser("kubeconfig", parents=[flags], help="print the admin kubeconfig")
-    config.add_argument("--write", type=_path, metavar="FILE", help="write it there, 0600")
-
-
-def _reset_flags(reset: argparse.ArgumentParser) -> None:
-    for name, words in (
-        ("--force-drain", "also lose pods that nobody makes anew"),
-        ("--delete-emptydir-data", "also lose the data in emptyDir volumes of pods"),
-        ("--restore-host", "also put back running values: sysctls, modules, swap"),
-        ("--unreachable", "the machine is gone: have only the cluster forget it"),
-        ("--without-api", "the cluster is gone: clean the machine without it"),
-        ("--wipe-external-etcd", "with the whole cluster: its keys in `etcd.external` too"),
-        ("--destroy-cluster", "with --yes: the cluster itself, or its quorum, may go"),
-    ):
-        reset.add_argument(name, action="store_true", help=words)
-
-
-def _etcd_verbs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
-    etcd = verbs.add_parser("etcd", help="keep etcd's data, or bring it back")
-    subs = etcd.add_subparsers(dest="sub", metavar="WHAT", required=True)
-    take = subs.add_parser("snapshot", parents=[flags], help="take a snapshot and copy it here")
-    take.add_argument(
-        "--to", type=_path, metavar="FILE", help="the copy; default CLUSTER-etcd-TIME.db"
-    )
-    take.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    back = subs.add_parser("restore", parents=[flags], help="all of etcd from a snapshot")
-    back.add_argument("file", type=_path, metavar="FILE")
-    back.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-
-
-def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
-    upgrade = verbs.add_parser("upgrade", parents=[flags], help="to another Kubernetes version")
-    add = upgrade.add_argument
-    add("--to", dest="version", required=True, type=_version, metavar="VERSION", help="v1.35.1")
-    add(
-        "--via",
-        action="append",
-        default=[],
-        type=_version,
-        metavar="VERSION",
-        help="the release of a minor on the way; default: the newest one that is to be had",
-    )
-    add("--dry-run", action="store_true", help="print the plan and change nothing")
-    add("--exit-code", action="store_true", help="3: nothing to do, 4: changes pending")
-    which = upgrade.add_mutually_exclusive_group()
-    for flag, role in (("--control-plane-only", "control-plane"), ("--workers-only", "worker")):
-        which.add_argument(
-            flag, dest="only", action="store_const", const=role, default="", help=f"{role}s only"
-        )
-    add(
-        "--max-unavailable",
-        type=_batch,
-        default="10%",
-        metavar="N|N%",
-        help="workers away at once (10%%, rounded up); the first one goes alone",
-    )
-    add("--no-drain", action="store_true", help="leave pods where they are")
-    add("--force-drain", action="store_true", help="also lose loose pods")
-    add("--delete-emptydir-data", action="store_true", help="also lose data in emptyDir volumes")
-    add(
-        "--programs",
-        type=_path,
-        metavar="FOLDER",
-        help="the new programs, instead of `programs` in the inventory; {version} stands for each",
-    )
-
-
-def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
-    flags = _common_flags()
-    check = verbs.add_parser("validate", parents=[flags], help="check an inventory, offline")
-    check.add_argument("inventory", nargs="?", type=_path, metavar="INVENTORY")
-    render = verbs.add_parser("render", parents=[flags], help="every file up would write")
-    render.add_argument("inventory", nargs="?", type=_path, metavar="INVENTORY")
-    render.add_argument("nodes", nargs="*", metavar="NODE")
-    render.add_argument("--to", type=_path, metavar="FOLDER", help="write them there")
-    phases = verbs.add_parser("phases", help="list the phases, or draw their order")
-    phases.add_argument("--graph", action="store_true", help="as a Mermaid graph")
-    verbs.add_parser("schema", help="JSON Schema of the inventory, for editors")
-    init = verbs.add_parser("init", help="write a commented starter inventory")
-    init.add_argument("layout", choices=("single", "ha", "external-etcd", "airgap"))
-    init.add_argument("--to", type=_path, default=INVENTORY, metavar="FILE")
-    verbs.add_parser("version", help="print the version")
-    shell = verbs.add_parser("completion", help="print a completion script")
-    shell.add_argument("shell", choices=("bash", "zsh", "tcsh"))
-
-
-def _common_flags() -> argparse.ArgumentParser:
-    flags = argparse.ArgumentParser(add_help=False)
-    add = flags.add_argument
-    add(
-        "-i",
-        "--inventory",
-        dest="inventory_flag",
-        type=_path,
-        metavar="FILE",
-        help=f"the inventory; default ${INVENTORY_VARIABLE} or ./{INVENTORY}",
-    )
-    add("--limit", action="append", default=[], metavar="NODE|ROLE", help="only these nodes")
-    add("--forks", type=_count, default=64, metavar="N", help="nodes at work at once (64)")
-    add("--yes", action="store_true", help="do not ask")
-    add("--output", choices=("text", "json"), default="text", help="json: one event per line")
-    add("-v", "--verbose", action="count", default=0, help="reasons and figures; -vv: output too")
-    add("--log-file", type=_path, metavar="FILE", help="keep everything shown, and more, there")
-    add("--known-hosts", type=_path, metavar="FILE", help="instead of ~/.ssh/known_hosts")
-    add(
-        "--accept-new-host-keys",
-        dest="accept_new",
-        action="store_true",
-        help="learn keys of hosts never seen before; a changed key is refused all the same",
-    )
-    return flags
-
-
-def _run_flags() -> argparse.ArgumentParser:
-    flags = argparse.ArgumentParser(add_help=False)
-    add = flags.add_argument
-    add("--exit-code", action="store_true", help="3: nothing to do, 4: changes pending")
-    add("--phase", default="", metavar="PHASE", help="only this phase")
-    add("--from", dest="from_phase", default="", metavar="PHASE", help="from this phase on")
-    add("--until", dest="until_phase", default="", metavar="PHASE", help="up to this phase")
-    add("--kubeconfig", type=_path, metavar="FILE", help="where to write it")
-    return flags
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
-
-
-def _path(text: str) -> object:
-    """A `pathlib.Path`, which takes a sixth of the time of ``--help`` to import."""
-    return import_module("pathlib").Path(text)
-
-
-def _version(text: str) -> str:
-    if not re.fullmatch(r"v1\.\d+\.\d+(-[0-9A-Za-z.]+)?", text):
-        raise argparse.ArgumentTypeError("an exact version such as v1.35.1")
-    return text
-
-
-def _batch(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*|([1-9]\d?|100)%", text):
-        raise argparse.ArgumentTypeError("at least 1, or 1% to 100%")
-    return text
+# Command -> its module in kbootstrap/commands and the function there.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "up": ("up", "up"),
+    "plan": ("up", "up"),
+    "join": ("up", "join"),
+    "upgrade": ("upgrade", "upgrade"),
+    "reset": ("reset", "reset"),
+    "etcd": ("etcd", "etcd"),
+    "status": ("status", "status"),
+    "unlock": ("unlock", "unlock"),
+    "kubeconfig": ("kubeconfig", "kubeconfig"),
+    "validate": ("validate", "validate"),
+    "render": ("render", "render"),
+    "phases": ("phases", "phases"),
+    "schema": ("schema", "schema"),
+    "init": ("init", "init"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    words = vars(parser().parse_args(argv))
+    arguments = vars(parser().parse_args(argv))
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as Ctrl-C does
     try:
-        return _verb(words)
+        return _main(arguments)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 130
+        print("interrupted; run the same command again to resume", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _verb(words: dict[str, object]) -> int:
-    verb = str(words["verb"])
-    if verb == "version":
+def _main(arguments: dict[str, Any]) -> int:
+    if arguments["verb"] == "version":
         print(f"kbootstrap {__version__}")
-        return 0
-    if verb == "completion":
-        shtab = import_module("shtab")
-        print(shtab.complete(parser(), shell=words["shell"]))
-        return 0
-    dispatch: Callable[[dict[str, object]], int] = import_module(
-        "kbootstrap.commands.dispatch"
-    ).dispatch
-    return dispatch(words | {"inventory": _inventory(words)})
+        return int(ExitCode.DONE)
+    if arguments["verb"] == "completion":
+        print(import_module("shtab").complete(parser(), shell=arguments["shell"]))
+        return int(ExitCode.DONE)
+    return dispatch(_options(arguments))
 
 
-def _inventory(words: dict[str, object]) -> object:
-    said = words.get("inventory") or words.get("inventory_flag")
-    return _path(str(said or os.environ.get(INVENTORY_VARIABLE) or INVENTORY))
+def dispatch(options: RunOptions) -> int:
+    """Run the command with a report; every error below ends here."""
+    from kbootstrap.console.formatting import error_lines  # noqa: PLC0415 - not for --help
+    from kbootstrap.console.screens import make_screen  # noqa: PLC0415
+    from kbootstrap.run.report import Report  # noqa: PLC0415
+
+    try:
+        report = Report(options, make_screen(options.verbose))
+    except OSError as error:
+        print("\n".join(error_lines(_about_file(error))), file=sys.stderr)
+        return int(ExitCode.USAGE)
+    try:
+        return int(_run(options, report))
+    except BrokenPipeError:
+        sys.stderr.close()
+        return int(ExitCode.DONE)
+    finally:
+        report.close()
+
+
+def _run(options: RunOptions, report: "Report") -> ExitCode:
+    module, name = COMMANDS[options.verb]
+    try:
+        command: Callable[[RunOptions, Report], ExitCode] = getattr(
+            import_module(f"kbootstrap.commands.{module}"), name
+        )
+        return command(options, report)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - reported as an error of ours or of a file
+        shown = _shown(error)
+        report.error(shown)
+        return shown.exit_code
+
+
+def _shown(error: Exception) -> KbError:
+    """The error as users see it; of a bug also the traceback."""
+    if isinstance(error, KbError):
+        return error
+    if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+        return _about_file(error)
+    traceback.print_exception(error)
+    return InternalError(codes.BUG, f"{type(error).__name__}: {error}")
+
+
+def _about_file(error: OSError) -> KbError:
+    place = error.filename or "a file of this run"  # an error of a write does not name it
+    return InventoryError(codes.NO_FILE, f"{place}: {(error.strerror or '').lower()}")
+
+
+def _options(arguments: Mapping[str, Any]) -> RunOptions:
+    known = {field.name for field in dataclasses.fields(RunOptions)}
+    values = {key: value for key, value in arguments.items() if key in known}
+    given = arguments.get("inventory") or arguments.get("inventory_flag")
+    values["inventory"] = Path(given or os.environ.get(INVENTORY_VARIABLE) or INVENTORY)
+    for key in ("nodes", "limit", "via"):
+        values[key] = tuple(values.get(key) or ())
+    if values["verb"] == "plan":
+        values["dry_run"] = True
+    return RunOptions(**values)

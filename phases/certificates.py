@@ -1,6 +1,6 @@
 """Which certificates of a node have ended, or end soon; changes nothing.
 
-Each command surveys it and names what it finds (`kbootstrap.commands.certificates`). kubeadm's
+Each command surveys it and names what it finds (`kbootstrap.guards.certificates`). kubeadm's
 certificates last one year; ``kubeadm upgrade`` and ``kubeadm certs renew`` make new ones:
 https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-certs/
 """

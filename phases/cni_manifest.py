@@ -17,7 +17,7 @@ _HEX = "[0-9a-f]" * 5  # lxcbr0, for one, is not Cilium's
 def plan(view: View[NoFacts]) -> Iterator[Action]:
     """Apply each object the API lacks or holds in another form."""
     applied, up = view.api.applied, view.api.rolled_out
-    for source, manifest in view.bits.manifests:
+    for source, manifest in view.inputs.manifests:
         ref = manifest_ref(manifest)
         if ref in applied:
             continue
@@ -29,7 +29,7 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
             source=source,
             effect={"api": {"applied": applied, "rolled_out": up}},
         )
-    workloads = tuple(w for _, manifest in view.bits.manifests if (w := _workload(manifest)))
+    workloads = tuple(w for _, manifest in view.inputs.manifests if (w := _workload(manifest)))
     if not set(workloads) <= up:
         yield AwaitRollout(
             why="nodes are Ready only with a pod network",

@@ -131,7 +131,7 @@ def check_running(view: View[Running]) -> Iterator[KbError]:
 
 def plan_stop(view: View[Running]) -> Iterator[Action]:
     """Move the manifests aside and wait until the pods are gone."""
-    if view.facts.running and view.facts.restored != view.bits.snapshot.sha256:
+    if view.facts.running and view.facts.restored != view.local.snapshot.sha256:
         yield Run(
             why="running: " + ", ".join(view.facts.running),
             title=f"stop {', '.join(STATIC_PODS)} (their manifests wait in {FOLDER}/manifests)",
@@ -143,7 +143,7 @@ def plan_stop(view: View[Running]) -> Iterator[Action]:
 
 def plan_restore(view: View[Data]) -> Iterator[Action]:
     """New data from the snapshot; the old data moves aside."""
-    facts, snapshot = view.facts, view.bits.snapshot
+    facts, snapshot = view.facts, view.local.snapshot
     if facts.restored == snapshot.sha256 and facts.run != "running":
         if facts.placed:
             yield Remove(why="it was used", path=SNAPSHOT, effect={"placed": ""})
@@ -183,7 +183,7 @@ def _commands(view: View[Data]) -> tuple[tuple[str, ...], ...]:
         *("snapshot", "restore", SNAPSHOT),
         *("--name", view.node.name),
         *("--initial-cluster", ",".join(members)),
-        *("--initial-cluster-token", f"kbootstrap-{view.bits.snapshot.sha256[:16]}"),
+        *("--initial-cluster-token", f"kbootstrap-{view.local.snapshot.sha256[:16]}"),
         *("--initial-advertise-peer-urls", peer_url(view.node)),
         *("--data-dir", f"{view.cluster.etcd.data_dir}/kbootstrap-restore"),
     )
@@ -193,7 +193,7 @@ def _commands(view: View[Data]) -> tuple[tuple[str, ...], ...]:
 
 def plan_start(view: View[Aside]) -> Iterator[Action]:
     """Bring the manifests back."""
-    facts, wanted = view.facts, view.bits.snapshot.sha256
+    facts, wanted = view.facts, view.local.snapshot.sha256
     if facts.aside or not facts.kubelet or facts.restored != wanted:
         yield Run(
             why="every member has its data",
@@ -206,7 +206,7 @@ def plan_start(view: View[Aside]) -> Iterator[Action]:
 
 def plan_ready(view: View[Serving]) -> Iterator[Action]:
     """Wait for this machine's API server, and so for etcd."""
-    facts, wanted = view.facts, view.bits.snapshot.sha256
+    facts, wanted = view.facts, view.local.snapshot.sha256
     if facts.aside or not facts.ready or facts.restored != wanted:
         yield Run(
             why="it was started anew",

@@ -82,7 +82,7 @@ def plan_take(view: View[Facts], label: str) -> Iterator[Action]:
 
 def plan_copy(view: View[Kept], label: str) -> Iterator[Action]:
     """The same bytes here."""
-    here = view.bits.snapshot
+    here = view.local.snapshot
     if here.sha256 and here.sha256 == view.facts.sha256:
         return
     part = f"{here.path}.part"

@@ -97,7 +97,7 @@ def is_ours(view: View[Any]) -> bool:
     if facts.marker:
         return bool(facts.marker == view.cluster.name)
     ca = "".join(f"{line}\n" for line in facts.ca)
-    return bool(ca) and ca in {view.ca, view.bits.kubeconfig_ca}
+    return bool(ca) and ca in {view.ca, view.local.kubeconfig_ca}
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -149,7 +149,8 @@ def _foreign(view: View[Facts]) -> Iterator[KbError]:
     elif facts.ca and view.ca and not _same_ca(view):
         yield RefusedError(
             codes.FOREIGN_CLUSTER,
-            f"the node's CA (/etc/kubernetes/pki/ca.crt) is not the one of {ours!r} on {view.seed}",
+            f"the node's CA (/etc/kubernetes/pki/ca.crt) is not the one of {ours!r} "
+            f"on {view.control_plane}",
         )
 
 

@@ -170,7 +170,7 @@ def finished(view: View[Any]) -> Effects:
 
 def holds(view: View[Any]) -> bool:
     """Or else another control plane holds the cluster, and this one joins it."""
-    return view.seed in {"", view.node.name}
+    return view.control_plane in {"", view.node.name}
 
 
 def _deadline(cluster: Cluster) -> int:

@@ -126,7 +126,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 def _is_made_by_init(view: View[Facts]) -> bool:
     """The first control plane joins only when another one has kept the cluster without it."""
-    return view.node == view.cluster.first and view.seed in {"", view.node.name}
+    return view.node == view.cluster.first and view.control_plane in {"", view.node.name}
 
 
 def _drop(view: View[Facts]) -> Iterator[Action]:
@@ -137,7 +137,7 @@ def _drop(view: View[Facts]) -> Iterator[Action]:
 
 
 def _upload_certs(view: View[Facts]) -> Iterator[Action]:
-    seed = view.cluster.node(view.seed or view.cluster.first.name)
+    seed = view.cluster.node(view.control_plane or view.cluster.first.name)
     yield MakeCertificateKey(why="certificates travel encrypted")
     yield PutTemplate(
         why="kubeadm reads the certificate key from it; a tmpfs, removed at once",

@@ -35,7 +35,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 def _patches(view: View[Facts]) -> dict[str, str]:
     return {
         f"{kubeadm.PATCHES}/{PurePosixPath(name).name}": text
-        for name, text in sorted(view.bits.texts.items())
+        for name, text in sorted(view.inputs.patches.items())
     }
 
 

@@ -8,12 +8,12 @@ from kbootstrap.engine.phase import NoFacts, Phase, View, on_first
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
     """Write it when there is none, or one of another CA."""
-    if not view.bits.kubeconfig:
+    if not view.inputs.kubeconfig:
         return
-    if not view.ca or view.bits.kubeconfig_ca != view.ca:
+    if not view.ca or view.local.kubeconfig_ca != view.ca:
         yield WriteKubeconfig(
             why="there is none of this cluster here",
-            path=view.bits.kubeconfig,
+            path=view.inputs.kubeconfig,
         )
 
 

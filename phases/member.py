@@ -152,7 +152,7 @@ def _argument(node: Node, name: str, live: str, wanted: str) -> Difference:
 
 def _kubelet_config(view: View[Facts]) -> Iterator[Difference]:
     """What the inventory sets; a patch of the inventory's may well say otherwise on a node."""
-    if any(name.startswith("kubeletconfiguration") for name in view.bits.texts):
+    if any(name.startswith("kubeletconfiguration") for name in view.inputs.patches):
         return
     live = config_of("\n".join(view.facts.config)).data
     if live:

@@ -43,7 +43,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     source = source_of(view.cluster)
     wanted = (
         (artifact.identity, source.place(artifact), artifact)
-        for artifact in view.bits.programs.get(view.facts.arch, ())
+        for artifact in view.inputs.programs.get(view.facts.arch, ())
     )
     for artifact, have in file_diff.missing(view.facts.have, wanted):
         yield source.install(artifact, source.place(artifact), have)

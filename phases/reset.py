@@ -59,8 +59,8 @@ def plan_drain(view: View[NoFacts]) -> Iterator[Action]:
         yield Drain(
             why="the node leaves the cluster",
             node=node.name,
-            force=view.bits.force_drain,
-            empty_dirs=view.bits.delete_emptydir_data,
+            force=view.options.force_drain,
+            empty_dirs=view.options.delete_emptydir_data,
             risk=Risk.DISRUPT,
             effect={"api": {"busy": view.api.busy - {node.name}}},
         )
@@ -146,7 +146,7 @@ def plan_member(view: View[NoFacts]) -> Iterator[Action]:
 def check_member(view: View[NoFacts]) -> Iterator[KbError]:
     """Never take the quorum away, unless the user lets the cluster go."""
     for member in _members(view):
-        if not can_leave(view.api.etcd or (), member.id) and not view.bits.destroy:
+        if not can_leave(view.api.etcd or (), member.id) and not view.options.destroy_cluster:
             yield RefusedError(
                 codes.QUORUM,
                 f"without {member.label} etcd has no quorum",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kbootstrap import node_paths
 from kbootstrap.action import Action, Risk, Run
-from kbootstrap.engine.phase import Bits, Phase, View
+from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases import identity
@@ -60,7 +60,7 @@ def plan_clean(view: View[Left]) -> Iterator[Action]:
 
     On a machine that nothing shows to be a node of ours, only what the ledger says is undone.
     """
-    if view.facts.was and view.bits.restore_host:
+    if view.facts.was and view.options.restore_host:
         yield Run(
             why="--restore-host",
             title="put the running values back: " + ", ".join(_old(view.facts)),
@@ -104,12 +104,12 @@ def _old(facts: Left) -> Iterator[str]:
         yield {"sysctl": f"{name}={value}", "swap": f"swap on {name}"}.get(kind, f"no {name}")
 
 
-def kept(cluster: Cluster, facts: Left, bits: Bits) -> Iterator[str]:
+def kept(cluster: Cluster, facts: Left, *, restore_host: bool) -> Iterator[str]:
     """What a reset leaves on the machine, and why."""
     for line in facts.changed:
         yield _kept(*line.split(" ", 1))
     yield f"images and packages of {cluster.runtime.type} (they may serve others)"
-    if facts.was and not bits.restore_host:
+    if facts.was and not restore_host:
         old = ", ".join(_old(facts))
         yield f"running values, before us: {old} (others may need them; see --restore-host)"
 

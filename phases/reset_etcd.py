@@ -13,8 +13,8 @@ from kbootstrap.model.etcd import prefix
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
-    """What it holds is on the operator's side (`Bits.wipe`), and gone from there afterwards."""
-    external, held = view.cluster.etcd.external, view.bits.wipe
+    """`LocalState.wipe` says what it holds, and is empty after the wipe."""
+    external, held = view.cluster.etcd.external, view.local.wipe
     if external is not None and held is not None and held.keys:
         yield WipeEtcd(
             why="--wipe-external-etcd",

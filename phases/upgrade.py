@@ -95,7 +95,7 @@ def _stored(view: View[Facts]) -> bool:
 
 def _moves(view: View[Facts]) -> bool:
     """Whether pods are moved away: not when nowhere is left for them."""
-    return view.bits.drain and len(view.cluster.nodes) > 1 and _due(view)
+    return not view.options.no_drain and len(view.cluster.nodes) > 1 and _due(view)
 
 
 def _etcd(view: View[Facts]) -> Iterator[Action]:
@@ -127,8 +127,8 @@ def _drain(view: View[Facts]) -> Iterator[Action]:
             why="its kubelet changes",
             node=node.name,
             mark=FOR_UPGRADE,
-            force=view.bits.force_drain,
-            empty_dirs=view.bits.delete_emptydir_data,
+            force=view.options.force_drain,
+            empty_dirs=view.options.delete_emptydir_data,
             risk=Risk.DISRUPT,
             effect={"api": {"nodes": nodes}},
         )

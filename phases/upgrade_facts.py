@@ -91,4 +91,4 @@ def _keeps_cgroup_v1(view: View[Any]) -> bool:
     """The live configuration says so, or a patch of ours does."""
     if view.api.kubelet_config.data.get("failCgroupV1") is False:
         return True
-    return any("failCgroupV1" in text for text in view.bits.texts.values())
+    return any("failCgroupV1" in text for text in view.inputs.patches.values())

@@ -72,7 +72,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     have = facts.have
     wanted = [
         (artifact.identity, source.stage(artifact, facts.have), artifact)
-        for artifact in view.bits.programs.get(facts.arch, ())
+        for artifact in view.inputs.programs.get(facts.arch, ())
     ]
     for artifact, then in file_diff.missing(have, wanted):
         have = then

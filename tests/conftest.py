@@ -1,4 +1,4 @@
-"""Options of the whole test suite."""
+"""RunOptions of the whole test suite."""
 
 import pytest
 

@@ -51,7 +51,6 @@ from kbootstrap.action.host import (
     write_commands,
 )
 from kbootstrap.action.local import LocalAction, StoreSnapshot, WriteKubeconfig
-from kbootstrap.action.lock import SwapRecord, read_record
 
 __all__ = [
     "Action",
@@ -90,14 +89,12 @@ __all__ = [
     "Run",
     "SetNodeMeta",
     "StoreSnapshot",
-    "SwapRecord",
     "Uncordon",
     "Unit",
     "WipeEtcd",
     "WriteKubeconfig",
     "bundles",
     "put_command",
-    "read_record",
     "worst",
     "write_commands",
 ]

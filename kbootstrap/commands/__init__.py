@@ -1,1 +1,1 @@
-"""One file per verb: load, look, plan, run. Verbs hand the engine its phases."""
+"""The commands, one module each, called by `kbootstrap.cli`; each reads as a table of contents."""

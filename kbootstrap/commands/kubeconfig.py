@@ -3,24 +3,21 @@
 import sys
 
 from kbootstrap.atomic_file import write_private
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.report import Report
-from kbootstrap.commands.seed import find_seed
-from kbootstrap.commands.session import Session
 from kbootstrap.errors import ExitCode
 from kbootstrap.model.load import load
+from kbootstrap.options import RunOptions
+from kbootstrap.run.control_plane import find_control_plane
+from kbootstrap.run.report import Report
+from kbootstrap.run.run import Run
 from phases import certificates, identity
 
 
-def kubeconfig(options: Options, report: Report) -> ExitCode:
-    """Print it, or write it to a file only its owner can read."""
+def kubeconfig(options: RunOptions, report: Report) -> ExitCode:
+    """Print it, or write it to a file that only its owner can read."""
     cluster = load(options.inventory)
-    session = Session(options, cluster, (identity.PHASE, certificates.PHASE), report.bus)
-    try:
-        find_seed(session, ())
-        text = session.kubeconfig()
-    finally:
-        session.close()
+    with Run(options, cluster, (identity.PHASE, certificates.PHASE), report.bus) as run:
+        find_control_plane(run, ())
+        text = run.kubeconfig()
     if options.write is None:
         sys.stdout.write(text)
     else:

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.report import Report
-from kbootstrap.commands.targets import named
 from kbootstrap.errors import ExitCode
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
+from kbootstrap.options import RunOptions
+from kbootstrap.run.report import Report
+from kbootstrap.run.selection import named
 from phases import workflows
 
 
-def render(options: Options, report: Report) -> ExitCode:
+def render(options: RunOptions, report: Report) -> ExitCode:
     """Contact no node; placeholders (@@name@@) stand for values that are known only in a run."""
     cluster = load(options.inventory)
     for node in named(cluster, options.nodes) if options.nodes else cluster.nodes:

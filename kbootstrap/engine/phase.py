@@ -14,14 +14,14 @@ from functools import cache
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from kbootstrap.action import Action
-from kbootstrap.artifacts import Artifact
+from kbootstrap.engine.inputs import LocalInputs, LocalState
 from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.errors import KbError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.document import Document
-from kbootstrap.model.etcd import Held
 from kbootstrap.model.observed import NOTHING, Observed
+from kbootstrap.options import RunOptions
 
 F = TypeVar("F")
 
@@ -29,49 +29,6 @@ F = TypeVar("F")
 @dataclass(frozen=True, slots=True)
 class NoFacts:
     """For a phase that needs only the API's view."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotFile:
-    """A snapshot of etcd at the operator; sha256 is empty before it is there."""
-
-    path: str
-    size: int = 0
-    sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
-    """What the operator's side adds to a plan.
-
-    Attributes:
-        texts: patch files and manifests, path -> text.
-        programs: architecture -> artifacts to place.
-        manifests: the objects of the CNI manifests, with the file or URL they stand in.
-        kubeconfig: the path to write.
-        kubeconfig_ca: PEM of the CA the file there trusts now; empty if there is none.
-        force_drain: the user lets pods without a controller go.
-        delete_emptydir_data: the user lets pods with emptyDir volumes go.
-        restore_host: the user wants the running values back that were there before us.
-        destroy: the user lets the cluster, or etcd's quorum, go.
-        snapshot: the file to copy a snapshot of etcd to, or to restore it from.
-        drain: nodes are drained before their kubelet changes.
-        wipe: what the external etcd holds and the user lets go; None: nothing.
-
-    """
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    programs: Mapping[str, tuple[Artifact, ...]] = field(default_factory=dict)
-    manifests: tuple[tuple[str, Document], ...] = ()
-    kubeconfig: str = ""
-    kubeconfig_ca: str = ""
-    force_drain: bool = False
-    delete_emptydir_data: bool = False
-    restore_host: bool = False
-    destroy: bool = False
-    snapshot: SnapshotFile = SnapshotFile(path="")
-    drain: bool = True
-    wipe: Held | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +39,12 @@ class View(Generic[F]):
     node: Node
     facts: F
     api: Observed = NOTHING
-    seed: str = ""  # a control plane that is up, to join through; "" before init
-    ca: str = ""  # PEM of the cluster's CA, as the seed holds it
-    bits: Bits = Bits()
-    now: int = 0  # the operator's clock when the facts were read, seconds since 1970
+    control_plane: str = ""  # name of the one in use; "" before init
+    ca: str = ""  # PEM of the cluster's CA, as that control plane holds it
+    options: RunOptions = field(default_factory=RunOptions)  # a test lists those that phases use
+    inputs: LocalInputs = field(default_factory=LocalInputs)
+    local: LocalState = field(default_factory=LocalState)
+    now: int = 0  # the workstation's clock when the facts were read, seconds since 1970
 
 
 def nothing_compared(cluster: Cluster, facts: Mapping[str, F]) -> Iterator[KbError]:
@@ -205,9 +164,9 @@ class Phase(Generic[F]):
     shared: bool = False
     window: Window | None = None
 
-    def observed_manifests(self, bits: Bits) -> tuple[Document, ...]:
+    def observed_manifests(self, inputs: LocalInputs) -> tuple[Document, ...]:
         """The objects whose live state its plan needs."""
-        return tuple(manifest for _, manifest in bits.manifests) if self.manifests else ()
+        return tuple(manifest for _, manifest in inputs.manifests) if self.manifests else ()
 
 
 AnyPhase = Phase[Any]

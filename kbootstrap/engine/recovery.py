@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from kbootstrap.engine.survey import Snapshot
+from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.errors import KbError, LostError, UnreachableError
 from kbootstrap.wait import until
 
 
-def once_back(probe: Callable[[], Snapshot], seconds: float, lost: LostError) -> Snapshot:
+def once_back(probe: Callable[[], ProbeResult], seconds: float, lost: LostError) -> ProbeResult:
     """What the node's probes say once it answers again.
 
     Raises:
@@ -16,7 +16,7 @@ def once_back(probe: Callable[[], Snapshot], seconds: float, lost: LostError) ->
 
     """
 
-    def again() -> Snapshot | None:
+    def again() -> ProbeResult | None:
         try:
             return probe()
         except KbError as error:

@@ -1,7 +1,7 @@
-"""Runs a plan: every node in its own thread, its phases in order, no barrier.
+"""Runs a plan: each node in its own thread, its phases in order, no barrier between nodes.
 
 A step waits only for the steps it needs on other nodes (`Phase.waits`). A failure stops
-what depends on it and nothing else; everything stays in place for the next run.
+the steps that depend on it and no others.
 """
 
 import threading
@@ -13,8 +13,7 @@ from kbootstrap import codes
 from kbootstrap.engine.events import Bus, Event, StepState
 from kbootstrap.engine.phase import AnyPhase, Wait, Window
 from kbootstrap.engine.plan import Plan, Step
-from kbootstrap.engine.step import StepRunner, World
-from kbootstrap.engine.survey import Snapshot
+from kbootstrap.engine.step import RunContext, StepRunner
 from kbootstrap.errors import InternalError, InterruptedRunError, KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 
@@ -33,29 +32,29 @@ class Outcome:
 
 
 @dataclass
-class Board:
-    """Which steps have ended; threads wait here for each other."""
+class StepBoard:
+    """Which steps have ended; the threads of the nodes wait here for each other."""
 
     expected: frozenset[tuple[str, str]]  # (node, phase)
     _ended: dict[tuple[str, str], bool] = field(default_factory=dict)
     _inside: set[tuple[str, str]] = field(default_factory=set)  # holds a place of its window
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def end(self, node: str, phase: str, *, well: bool) -> None:
-        """Note that a step ended."""
+    def end(self, node: str, phase: str, *, ok: bool) -> None:
+        """Record that a step ended."""
         with self._changed:
-            self._ended[node, phase] = well
-            if well:
+            self._ended[node, phase] = ok
+            if ok:
                 self._inside.discard((node, phase))
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Have every waiting thread look again."""
+        """Wake every waiting thread."""
         with self._changed:
             self._changed.notify_all()
 
     def await_steps(self, steps: frozenset[tuple[str, str]], stopping: Callable[[], bool]) -> bool:
-        """Wait until all of ``steps`` that are expected have ended; whether all did well."""
+        """Wait until all of ``steps`` that are expected have ended; whether all succeeded."""
         needed = steps & self.expected
         with self._changed:
             self._changed.wait_for(lambda: stopping() or self._verdict(needed) is not None)
@@ -114,68 +113,65 @@ def needed_steps(cluster: Cluster, phase: AnyPhase, node: Node) -> frozenset[tup
 
 
 class Runner:
-    """Carries a plan out."""
+    """Applies a plan in the context of a run, on at most ``forks`` nodes at once."""
 
-    def __init__(self, world: World, plan: Plan, forks: int) -> None:
-        self._world, self._plan = world, plan
+    def __init__(self, context: RunContext, plan: Plan, forks: int) -> None:
+        self._context, self._plan = context, plan
         self._slots = threading.BoundedSemaphore(forks)
-        self._board = Board(frozenset((s.node, s.phase.id) for s in plan.steps))
+        self._board = StepBoard(frozenset((s.node, s.phase.id) for s in plan.steps))
         self._outcomes: list[Outcome] = []
         self._lock = threading.Lock()
 
     @property
     def _bus(self) -> Bus:
-        return self._world.bus
+        return self._context.bus
 
-    def run(self, snapshots: Mapping[str, Snapshot]) -> tuple[Outcome, ...]:
+    def run(self) -> tuple[Outcome, ...]:
         """Run every step; returns how each ended, in the plan's order."""
         threading.stack_size(STACK)
         names = list(dict.fromkeys(step.node for step in self._plan.steps))
         threads = [
-            threading.Thread(
-                target=self._node, args=(name, snapshots[name]), name=name, daemon=True
-            )  # daemons, so that a second signal ends the process at once
-            for name in names
+            threading.Thread(target=self._node, args=(name,), name=name, daemon=True)
+            for name in names  # daemons, so that a second signal ends the process at once
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             while thread.is_alive():
                 thread.join(0.5)  # so that a signal reaches the main thread
-                if self._world.stopping():
+                if self._context.stopping():
                     self._board.wake()
         order = {(s.node, s.phase.id): at for at, s in enumerate(self._plan.steps)}
         return tuple(sorted(self._outcomes, key=lambda o: order[o.node, o.phase]))
 
-    def _node(self, name: str, snapshot: Snapshot) -> None:
+    def _node(self, name: str) -> None:
         """All phases of one node, until one fails."""
         steps = [step for step in self._plan.steps if step.node == name]
         runner = StepRunner(
-            world=self._world,
-            node=self._world.cluster.node(name),
-            snapshot=snapshot,
+            context=self._context,
+            node=self._context.cluster.node(name),
             planned={step.phase.id: step for step in steps},
         )
-        well = True
+        ok = True
         for step in steps:
-            outcome = self._step(runner, step) if well else _not_started(step)
-            well = well and outcome.error is None
+            outcome = self._step(runner, step) if ok else _not_started(step)
+            ok = ok and outcome.error is None
             with self._lock:
                 self._outcomes.append(outcome)
-            self._board.end(name, step.phase.id, well=outcome.error is None)
-            self._tell(outcome)
+            self._board.end(name, step.phase.id, ok=outcome.error is None)
+            self._report(outcome)
 
     def _step(self, runner: StepRunner, step: Step) -> Outcome:
         phase, name = step.phase, step.node
-        needed = needed_steps(self._world.cluster, phase, runner.node)
+        needed = needed_steps(self._context.cluster, phase, runner.node)
         if needed & self._board.expected:
             self._bus(Event(kind="step", node=name, phase=phase.id, state="waiting"))
-        if not self._board.await_steps(needed, self._world.stopping):
-            return self._stopped(step) if self._world.stopping() else _not_started(step)
+        if not self._board.await_steps(needed, self._context.stopping):
+            return self._stopped(step) if self._context.stopping() else _not_started(step)
         why = self._enter(step, phase.window) if phase.window and step.actions else ""
-        if why and not self._world.stopping():
+        if why and not self._context.stopping():
             return _not_started(step, f"not started: {why}")
-        if self._world.stopping():
+        if self._context.stopping():
             return self._stopped(step)
         with self._slots:
             return self._timed(runner, step)
@@ -183,7 +179,7 @@ class Runner:
     def _enter(self, step: Step, window: Window) -> str:
         at = (step.node, step.phase.id)
         first = next(s for s in self._plan.changes if s.phase.id == step.phase.id)
-        return self._board.enter(at, window, (first.node, first.phase.id), self._world.stopping)
+        return self._board.enter(at, window, (first.node, first.phase.id), self._context.stopping)
 
     def _timed(self, runner: StepRunner, step: Step) -> Outcome:
         phase, name = step.phase, step.node
@@ -200,7 +196,7 @@ class Runner:
                 name, phase.id
             )
             error.__cause__ = raised
-        if error is not None and self._world.stopping():
+        if error is not None and self._context.stopping():
             return self._stopped(step)
         return Outcome(name, phase.id, changes, time.monotonic() - start, error)
 
@@ -208,15 +204,15 @@ class Runner:
         error = InterruptedRunError(codes.INTERRUPTED, "stopped before this step ended")
         return Outcome(step.node, step.phase.id, error=error.at(step.node, step.phase.id))
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _report(self, outcome: Outcome) -> None:
         blocked = outcome.error is not None and outcome.error.code is codes.BLOCKED
-        well: StepState = "changed" if outcome.changes else "unchanged"
+        done: StepState = "changed" if outcome.changes else "unchanged"
         self._bus(
             Event(
                 kind="step",
                 node=outcome.node,
                 phase=outcome.phase,
-                state="blocked" if blocked else "failed" if outcome.error else well,
+                state="blocked" if blocked else "failed" if outcome.error else done,
                 seconds=outcome.seconds,
                 error=None if blocked else outcome.error,
             )

@@ -1,6 +1,6 @@
 """An etcd that somebody else runs: what of a cluster it holds, and how that goes.
 
-Asked through a control plane, where the client certificate is (kbootstrap/commands/access.py).
+Asked through a control plane, where the client certificate is (kbootstrap/run/api_connection.py).
 Keys as kube-apiserver writes them: PREFIX/RESOURCE/..., Nodes below "minions".
 """
 

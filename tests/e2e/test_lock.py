@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.model.lock import PATH, TTL
+from kbootstrap.lock.record import PATH, TTL
 from tests.e2e.site import Result, Site
 from tests.lab.shell import LabError, wait_until
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from kbootstrap.model.lock import RENEW, TTL
+from kbootstrap.lock.record import RENEW, TTL
 from tests.faults.bench import Bench
 from tests.faults.points import NEXT, Stage
 from tests.lab.node import Node

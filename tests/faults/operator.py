@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from kbootstrap import cli
-from kbootstrap.commands.report import Report
 from kbootstrap.engine import step
 from kbootstrap.remote import hosts, kubehttp, kubewrite, transfer
+from kbootstrap.run.report import Report
 from kbootstrap.wait import until
 
 GATE, RECOVER = "KBOOTSTRAP_FAULTS_GATE", "KBOOTSTRAP_FAULTS_RECOVER"

@@ -11,10 +11,11 @@ from functools import cache
 from pathlib import Path
 
 from kbootstrap import components, kubeadm
-from kbootstrap.action import Action, Detached, HostAction, PutTemplate, SwapRecord, read_record
+from kbootstrap.action import Action, Detached, HostAction, PutTemplate
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.planner import make_plan
-from kbootstrap.engine.survey import survey_parts
+from kbootstrap.engine.probe import first_parts
+from kbootstrap.lock.record import PATH, read_script, swap_script
 from kbootstrap.model.cluster import Cluster, Node, Runtime, RuntimeType
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.load import load
@@ -38,7 +39,7 @@ from phases import (
     workflows,
 )
 from phases import runtime as runtime_phase
-from tests.laws.clusters import CA, NAMES, bits, cluster, from_text
+from tests.laws.clusters import CA, NAMES, cluster, from_text, workstation
 
 MINORS = tuple(range(OLDEST_MINOR, NEWEST_MINOR + 1))
 PATCH = {34: 2}  # of the real kubeadm in the lab; 0 for other minors
@@ -157,15 +158,15 @@ def host_files() -> Files:
 
 def lock_files() -> Files:
     """What reads and changes the lock's record."""
-    yield "read.sh", HEAD + read_record()
-    yield "gate.sh", HEAD + read_record(gate=True)
+    yield "read.sh", HEAD + read_script()
+    yield "gate.sh", HEAD + read_script(gate=True)
     for name, seen, stamp, record in (
         ("take", "", None, '{"run": "r1"}'),
         ("take-over", '{"run": "it\'s old"}', "1700000000", '{"run": "r1"}'),
         ("free", '{"run": "r1"}', None, ""),
     ):
-        action = SwapRecord(why="one run at a time", seen=seen, stamp=stamp, record=record)
-        yield f"{name}.sh", f"{HEAD}# {action.text}\n{action.script()}"
+        text = f"write {PATH} (0600)" if record else f"remove {PATH}"
+        yield f"{name}.sh", f"{HEAD}# {text}\n{swap_script(seen, stamp, record)}"
 
 
 # A machine with nothing but containerd 1.6 on it, and one whose init or join was cut short.
@@ -263,7 +264,7 @@ def script(
     """The probes and the plan of one node as one readable, checkable shell script."""
     node = known.node(name)
     parts = [f"{HEAD}\n# {name} of cluster {known.name}, each part in a subshell of its own\n"]
-    parts += [_part(p.id, p.script) for p in survey_parts(known, node, phases)]
+    parts += [_part(p.id, p.script) for p in first_parts(known, node, phases)]
     for step in plan(known, node, phases, facts, api):
         parts += [_action(step[0], action) for action in step[1]]
     return "\n".join(parts)
@@ -285,9 +286,9 @@ def plan(
             node=node,
             facts=seen,
             api=api,
-            seed=known.first.name if api.reachable else "",
+            control_plane=known.first.name if api.reachable else "",
             ca=CA if api.reachable else "",
-            bits=bits(known),
+            **workstation(known),
         )
 
     for step in make_plan(known, phases, [node], view).steps:

@@ -15,14 +15,15 @@ import pytest
 from bench import stragglers
 from bench.fleet import JOINED, Fleet
 from bench.scene import FILES, TARGET, Scene
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.session import Session
 from kbootstrap.engine.events import Bus
-from kbootstrap.engine.survey import Prober, Snapshot
+from kbootstrap.engine.probe import Prober, ProbeResult
+from kbootstrap.lock.record import LockState
 from kbootstrap.model.example import example
 from kbootstrap.model.load import load
-from kbootstrap.model.lock import Seen
+from kbootstrap.options import RunOptions
 from kbootstrap.remote.meter import Usage
+from kbootstrap.run.apply import perform
+from kbootstrap.run.run import Run
 from phases.workflows import up
 
 
@@ -72,18 +73,18 @@ def cost(scene: Scene, *chosen: str) -> tuple[Usage, int, int]:
     looking = processes(scene)
     looking = processes(scene) - looking  # what looking itself starts
     before = processes(scene)
-    options = Options(inventory=scene.inventory, known_hosts=scene.known_hosts)
-    session = Session(options, cluster, read, Bus())
+    options = RunOptions(inventory=scene.inventory, known_hosts=scene.known_hosts)
+    made = Run(options, cluster, read, Bus())
     try:
-        session.survey(cluster.nodes)
-        assert session.errors == []
-        session.gather(None)
-        plan = session.plan(cluster.nodes, wanted)
-        outcomes = session.run(plan) if plan.changes else ()
+        made.probe(cluster.nodes)
+        assert made.errors == []
+        made.read_inputs(None)
+        plan = made.plan(cluster.nodes, wanted)
+        outcomes = perform(made, plan) if plan.changes else ()
         assert [o.error for o in outcomes if o.error] == []
-        usage = session.meter.snapshot()[node.name]
+        usage = made.connections.meter.snapshot()[node.name]
     finally:
-        session.close()
+        made.close()
     changes = sum(o.changes for o in outcomes if o.node == node.name)
     return usage, processes(scene) - before - looking, changes
 
@@ -115,14 +116,14 @@ def test_a_second_up_is_one_trip(scene: Scene) -> None:
 
 
 def test_a_look_in_two_trips_is_noticed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The guard itself: a survey that asks twice breaks the bound."""
-    survey = Prober.survey
+    """The guard itself: a probe that asks twice breaks the bound."""
+    probe = Prober.probe
 
-    def twice(self: Prober, at_lock: Callable[[Seen], None] | None = None) -> Snapshot:
-        survey(self, at_lock)
-        return survey(self, at_lock)
+    def twice(self: Prober, at_lock: Callable[[LockState], None] | None = None) -> ProbeResult:
+        probe(self, at_lock)
+        return probe(self, at_lock)
 
-    monkeypatch.setattr(Prober, "survey", twice)
+    monkeypatch.setattr(Prober, "probe", twice)
     usage, started, _ = cost(scene, *(phase.id for phase in HOST_PHASES))
 
     with pytest.raises(AssertionError, match="trips=2"):
@@ -141,13 +142,13 @@ def test_twenty_changed_files_are_one_look_and_one_step(scene: Scene) -> None:
 def test_no_phase_makes_a_wire_of_its_own(scene: Scene) -> None:
     """Nodes after the first cost the same: what a node costs does not grow with their number."""
     cluster = load(scene.inventory)
-    options = Options(inventory=scene.inventory, known_hosts=scene.known_hosts)
-    session = Session(options, cluster, HOST_PHASES, Bus())
+    options = RunOptions(inventory=scene.inventory, known_hosts=scene.known_hosts)
+    made = Run(options, cluster, HOST_PHASES, Bus())
     try:
-        session.survey(cluster.nodes)
-        spent = session.meter.snapshot()
+        made.probe(cluster.nodes)
+        spent = made.connections.meter.snapshot()
     finally:
-        session.close()
+        made.close()
 
     assert {name: (u.connects, u.trips) for name, u in spent.items()} == {
         node.name: (1, 1) for node in cluster.nodes

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kbootstrap.artifacts import Artifact
-from kbootstrap.engine.phase import Bits, SnapshotFile
+from kbootstrap.engine.inputs import LocalInputs, LocalState, SnapshotFile
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import Document
 from kbootstrap.model.load import load
@@ -122,15 +122,19 @@ def from_text(text: str) -> Cluster:
         return load(folder / "inventory.yaml")
 
 
-def bits(wanted: Cluster, **said: Any) -> Bits:
-    """What the operator's side would add for this cluster; nothing is read."""
-    return Bits(
-        texts={"kubeletconfiguration.yaml": "maxPods: 50\n"} if wanted.kubeadm.patches_dir else {},
+def workstation(wanted: Cluster, **state: Any) -> dict[str, Any]:
+    """The fields of a `View` that come from the workstation; nothing is read."""
+    return {"inputs": inputs(wanted), "local": LocalState(**{"snapshot": SNAPSHOT} | state)}
+
+
+def inputs(wanted: Cluster) -> LocalInputs:
+    """The operator's files for this cluster."""
+    patches = {"kubeletconfiguration.yaml": "maxPods: 50\n"}
+    return LocalInputs(
+        patches=patches if wanted.kubeadm.patches_dir else {},
         programs={arch: _programs(wanted, arch) for arch in ("amd64", "arm64")},
         manifests=_manifests() if wanted.cni.type == "manifest" else (),
         kubeconfig=KUBECONFIG,
-        snapshot=SNAPSHOT,
-        **said,
     )
 
 

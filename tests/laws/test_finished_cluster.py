@@ -11,7 +11,7 @@ from kbootstrap.engine.phase import View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, NOTHING, Observed, ObservedNode
 from phases import addons, init, join
-from tests.laws.clusters import CA, bits, cluster
+from tests.laws.clusters import CA, cluster, workstation
 
 KNOWN = cluster("ha")
 CP1, CP2, W1 = KNOWN.node("cp1"), KNOWN.node("cp2"), KNOWN.node("w1")
@@ -27,9 +27,9 @@ def view(node: Node, facts: Any, api: Observed, known: Cluster = KNOWN) -> View[
         node=node,
         facts=facts,
         api=api,
-        seed="cp1" if up else "",
+        control_plane="cp1" if up else "",
         ca=CA if up else "",
-        bits=bits(known),
+        **workstation(known),
     )
 
 

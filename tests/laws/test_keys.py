@@ -12,8 +12,9 @@ import pytest
 from kbootstrap.engine.drift import unprinted
 from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.model.observed import Observed
+from kbootstrap.options import RunOptions
 from phases import host, join, reset_clean, upgrade, upgrade_facts, upgrade_repair
-from tests.laws.clusters import bits, cluster
+from tests.laws.clusters import cluster, workstation
 
 HA = cluster("ha")
 SYSCTLS = tuple(key for key, _ in host.sysctls(HA))
@@ -21,7 +22,7 @@ FLAGS = ("pod-infra-container-image /etc/default/kubelet", "cloud-provider /x/ku
 
 
 def view(facts: Any, **changes: Any) -> View[Any]:
-    return View(cluster=HA, node=HA.first, facts=facts, bits=bits(HA), **changes)
+    return View(cluster=HA, node=HA.first, facts=facts, **workstation(HA), **changes)
 
 
 def keys(phase: AnyPhase, seen: View[Any]) -> frozenset[str]:
@@ -46,10 +47,10 @@ def keys(phase: AnyPhase, seen: View[Any]) -> frozenset[str]:
 def test_the_rest_of_an_action_that_does_several_things_was_printed(
     phase: AnyPhase, facts: Any, field: str
 ) -> None:
-    with_host = replace(bits(HA), restore_host=True)
-    before = replace(view(facts), bits=with_host)
+    with_host = RunOptions(restore_host=True)
+    before = replace(view(facts), options=with_host)
     rest = replace(facts, **{field: getattr(facts, field)[1:]})
-    again = replace(view(rest), bits=with_host)
+    again = replace(view(rest), options=with_host)
 
     assert getattr(rest, field)
     assert unprinted(phase.plan(again), keys(phase, before)) == ()
@@ -84,9 +85,14 @@ def test_a_join_goes_on_when_another_control_plane_is_in_use() -> None:
     facts, second = join.Facts(), HA.control_planes[1]
     api = Observed(reachable=True)
     before = View(
-        cluster=HA, node=HA.control_planes[2], facts=facts, api=api, seed=HA.first.name, ca="x"
+        cluster=HA,
+        node=HA.control_planes[2],
+        facts=facts,
+        api=api,
+        control_plane=HA.first.name,
+        ca="x",
     )
-    after = replace(before, seed=second.name)
+    after = replace(before, control_plane=second.name)
 
     printed = keys(join.CONTROL_PLANE, before)
 
@@ -95,7 +101,7 @@ def test_a_join_goes_on_when_another_control_plane_is_in_use() -> None:
 
 def test_clearing_a_half_done_join_is_never_part_of_a_plain_join() -> None:
     node = HA.control_planes[1]
-    before = View(cluster=HA, node=node, facts=join.Facts(), seed=HA.first.name, ca="x")
+    before = View(cluster=HA, node=node, facts=join.Facts(), control_plane=HA.first.name, ca="x")
     lost = replace(before, facts=join.Facts(run="lost", begun=True))
 
     extra = unprinted(join.CONTROL_PLANE.plan(lost), keys(join.CONTROL_PLANE, before))

@@ -36,7 +36,7 @@ each_fact = pytest.mark.parametrize(
     ids=[f"{p.id}-{f.name}" for p in PHASES for f in dataclasses.fields(p.facts)],
 )
 
-# Its deed is a file of the operator's, which `Bits` shows and no fact or API field does.
+# Its deed is a file of the operator's, which `LocalState` shows and no fact or API field does.
 ELSEWHERE = {"kubeconfig", "etcd-copy", "external-etcd"}
 # Facts that other modules look at too still have to matter to their own phase: none is excused.
 

@@ -18,7 +18,7 @@ from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.model.starters import LAYOUTS
 from kbootstrap.resources import data_path
 from phases import cleanup, fitness, host, identity, init, kubeconfig, programs, workflows
-from tests.laws.clusters import CA, NAMES, bits, cluster
+from tests.laws.clusters import CA, NAMES, cluster, workstation
 
 NOW = 1_000_000
 # A machine as it should be, and one that has yet everything to be done.
@@ -64,9 +64,9 @@ class World:
             node=node,
             facts=facts,
             api=self.api,
-            seed=self.known.first.name if up else "",
+            control_plane=self.known.first.name if up else "",
             ca=CA if up else "",
-            bits=bits(self.known, kubeconfig_ca=CA if up else ""),
+            **workstation(self.known, kubeconfig_ca=CA if up else ""),
             now=NOW,
         )
 

@@ -19,8 +19,9 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, ObservedNode
 from kbootstrap.model.versions import Version
+from kbootstrap.options import RunOptions
 from phases import upgrade, upgrade_facts, upgrade_prepare, workflows
-from tests.laws.clusters import bits, from_text
+from tests.laws.clusters import from_text, workstation
 
 OLD, NEW = "v1.34.2", "v1.35.1"
 PLANES = tuple(f"cp-{number}" for number in range(1, 4))
@@ -40,7 +41,7 @@ class World:
 
     def __init__(self, *, theirs: frozenset[str] = frozenset(), drain: bool = True) -> None:
         self.known: Cluster = CLUSTER
-        self.bits = dataclasses.replace(bits(CLUSTER), drain=drain)
+        self.options = RunOptions(no_drain=not drain)
         self.facts: dict[tuple[str, str], Any] = {}
         self.done: Counter[tuple[str, type[Action]]] = Counter()
         self.api = Observed(
@@ -59,7 +60,15 @@ class World:
 
     def view(self, phase: AnyPhase, node: Node) -> View[object]:
         facts = self.facts.get((phase.id, node.name)) or self._first(phase, node)
-        return View(cluster=self.known, node=node, facts=facts, api=self.api, bits=self.bits, now=1)
+        return View(
+            cluster=self.known,
+            node=node,
+            facts=facts,
+            api=self.api,
+            options=self.options,
+            now=1,
+            **workstation(CLUSTER),
+        )
 
     def _first(self, phase: AnyPhase, node: Node) -> Any:
         if phase is upgrade_prepare.PHASE:

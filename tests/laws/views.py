@@ -27,6 +27,7 @@ from kbootstrap.model.observed import (
     PodReason,
     manifest_ref,
 )
+from kbootstrap.options import RunOptions
 from kbootstrap.runtime import containerd
 from phases import (
     certificates,
@@ -50,7 +51,7 @@ from phases import (
     workflows,
 )
 from tests.laws.certificates import encoded
-from tests.laws.clusters import CA, NAMES, OTHER_CA, SNAPSHOT, bits, cluster
+from tests.laws.clusters import CA, NAMES, OTHER_CA, SNAPSHOT, cluster, inputs, workstation
 
 PHASES: tuple[AnyPhase, ...] = tuple(
     {phase.id: phase for name in NAMES for phase in workflows.every_phase(cluster(name))}.values()
@@ -196,7 +197,7 @@ def wanted(phase: AnyPhase, place: Place) -> Mapping[str, tuple[str, ...]]:
 def _bare(phase: AnyPhase, place: Place, facts: Any) -> View[Any]:
     known, node = at(place)
     seen = Observed(reachable=True) if phase.api else NOTHING
-    return View(cluster=known, node=node, facts=facts, bits=bits(known), api=seen)
+    return View(cluster=known, node=node, facts=facts, **workstation(known), api=seen)
 
 
 def at(place: Place) -> tuple[Cluster, Node]:
@@ -231,15 +232,15 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
         node=node,
         facts=phase.facts(**facts),
         api=api,
-        seed=known.first.name if api.reachable else "",
+        control_plane=known.first.name if api.reachable else "",
         ca=CA if api.reachable else "",
-        bits=bits(
+        **workstation(
             known,
             kubeconfig_ca=draw(st.sampled_from(("", CA, OTHER_CA))),
-            force_drain=draw(FLAGS),
-            restore_host=draw(FLAGS),
-            destroy=draw(FLAGS),
             wipe=draw(st.sampled_from((None, Held(keys=0), Held(keys=298, nodes=("cp1",))))),
+        ),
+        options=RunOptions(
+            force_drain=draw(FLAGS), restore_host=draw(FLAGS), destroy_cluster=draw(FLAGS)
         ),
         now=NOW,
     )
@@ -279,7 +280,7 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
     names = [node.name for node in known.nodes]
     alone = [known.first.name]  # as it is before any join
     version = draw(st.sampled_from(("", str(known.version), "v1.26.0")))
-    manifests = bits(known).manifests
+    manifests = inputs(known).manifests
     return Observed(
         reachable=True,
         ready=draw(FLAGS),

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.session import Session
 from kbootstrap.engine import watch
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.errors import LoginError
+from kbootstrap.options import RunOptions
 from kbootstrap.remote import transfer
 from kbootstrap.remote.protocol import Part
+from kbootstrap.run.run import Run
 from tests.laws.clusters import cluster
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import running
@@ -63,9 +63,9 @@ def test_the_probing_of_such_a_host_is_named_before_it_is_given_up(
         known = cluster("single")
         node = replace(known.first, ssh=server.target())
         known = replace(known, nodes=(node,))
-        session = Session(Options(inventory=tmp_path), known, (), Bus(events.append))
+        session = Run(RunOptions(inventory=tmp_path), known, (), Bus(events.append))
         try:
-            session.survey([node])
+            session.probe([node])
         finally:
             session.close()
     assert [error.code.id for error in session.errors] == ["KB209"]

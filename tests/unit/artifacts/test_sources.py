@@ -14,7 +14,8 @@ from kbootstrap import artifacts, codes
 from kbootstrap.action import Action, Run
 from kbootstrap.artifacts import SOURCES, Artifact, downloads, source_of
 from kbootstrap.artifacts.preinstalled import Preinstalled
-from kbootstrap.engine.phase import Bits, View, forward
+from kbootstrap.engine.inputs import LocalInputs
+from kbootstrap.engine.phase import View, forward
 from kbootstrap.errors import PhaseError, TrustError
 from kbootstrap.model.cluster import Cluster, Programs, SourceName
 from kbootstrap.model.versions import Version
@@ -210,7 +211,7 @@ def test_another_source_is_one_class_and_one_row(monkeypatch: pytest.MonkeyPatch
     known = given(source="release")
     wanted = {"amd64": tuple(source_of(known).resolve("amd64"))}
     facts = programs.Facts(arch="amd64", have=("v1.30.0-1.1 kubelet", "v1.30.0-1.1 other"))
-    view = View(cluster=known, node=known.first, facts=facts, bits=Bits(programs=wanted))
+    view = View(cluster=known, node=known.first, facts=facts, inputs=LocalInputs(programs=wanted))
 
     (action,) = programs.plan(view)
 

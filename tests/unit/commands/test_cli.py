@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from kbootstrap import __version__
-from kbootstrap.cli import main, parser
-from kbootstrap.commands import files
+from kbootstrap.arguments import parser
+from kbootstrap.cli import main
+from kbootstrap.commands import phases, validate
 from kbootstrap.model.example import example
 from kbootstrap.model.starters import LAYOUTS
 from kbootstrap.resources import data_path
@@ -151,7 +152,7 @@ def test_phases_are_drawn(capsys: Captured) -> None:
     assert lines[0] == "graph TD"
     assert "  identity --> fitness" in lines
     assert "  init -. first control plane .-> join-worker" in lines
-    assert lines == files.graph(workflows.up(example()))
+    assert lines == phases.graph(workflows.up(example()))
 
 
 # ---- init, validate, render
@@ -284,7 +285,7 @@ def test_a_bug_shows_where_it_is(
     def broken(*_: object) -> int:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr(files, "validate", broken)
+    monkeypatch.setattr(validate, "validate", broken)
     assert main(["validate", str(good)]) == 70
     said = capsys.readouterr().err
     assert "Traceback" in said
@@ -295,7 +296,7 @@ def test_interrupted_is_130(good: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "validate", interrupted)
+    monkeypatch.setattr(validate, "validate", interrupted)
     assert main(["validate", str(good)]) == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -8,18 +8,18 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.action import Risk
-from kbootstrap.commands import reset, up
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.report import Report
-from kbootstrap.commands.screens import PlainScreen
-from kbootstrap.commands.session import Session
-from kbootstrap.commands.up import carry_out, stop_on
+from kbootstrap.console.confirm import confirm_reset, confirm_resets
+from kbootstrap.console.screens import PlainScreen
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.engine.runner import Outcome
 from kbootstrap.errors import ExitCode, KbError, PhaseError, RefusedError, UnreachableError
+from kbootstrap.options import RunOptions
+from kbootstrap.run import apply as module
+from kbootstrap.run.report import Report
+from kbootstrap.run.run import Run
 from tests.unit.engine.toys import HA, toy, word
 
-OPTIONS = Options(inventory=Path("inventory.yaml"))
+OPTIONS = RunOptions(inventory=Path("inventory.yaml"))
 NOTHING = Plan((Step("w1", toy("one"), ()),))
 CHANGES = Plan((Step("w1", toy("one"), (word("one", "a"),)),))
 BLOCKED = PhaseError(codes.BLOCKED, "not started")
@@ -27,14 +27,15 @@ AWAY = UnreachableError(codes.UNREACHABLE, "no answer")
 
 
 class Ended:
-    """A session whose run ends as the test says."""
+    """A run that ends as the test says."""
 
-    def __init__(self, options: Options, *errors: KbError, interrupted: bool = False) -> None:
-        self.options, self.interrupted, self.ran = options, interrupted, False
+    def __init__(self, options: RunOptions, *errors: KbError, interrupted: bool = False) -> None:
+        self.options, self.ran = options, False
+        self.stopping = lambda: interrupted
         self._errors = errors
         self.lost: KbError | None = None
 
-    def run(self, plan: Plan) -> tuple[Outcome, ...]:
+    def perform(self, plan: Plan) -> tuple[Outcome, ...]:
         """End at once."""
         del plan
         self.ran = True
@@ -42,7 +43,12 @@ class Ended:
 
 
 def ends(ended: Ended, plan: Plan) -> ExitCode:
-    return carry_out(cast("Session", ended), plan, Report(ended.options, PlainScreen(0)))
+    return module.apply(cast("Run", ended), plan, Report(ended.options, PlainScreen(0)))
+
+
+@pytest.fixture(autouse=True)
+def _performed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "perform", lambda ended, plan: ended.perform(plan))
 
 
 @pytest.mark.parametrize("exit_code", [True, False])
@@ -90,9 +96,9 @@ def test_a_run_that_lost_its_lock_ends_with_that() -> None:
 
 def test_reasons_not_to_begin_are_all_shown(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(OPTIONS, PlainScreen(0))
-    stop_on([], report)
+    report.stop_on([])
     with pytest.raises(UnreachableError):
-        stop_on([AWAY, BLOCKED], report)
+        report.stop_on([AWAY, BLOCKED])
     assert "error KB341" in capsys.readouterr().err
 
 
@@ -102,7 +108,7 @@ def test_reasons_not_to_begin_are_all_shown(capsys: pytest.CaptureFixture[str]) 
 def confirm(answer: str, nodes: Any, monkeypatch: pytest.MonkeyPatch, *, tty: bool = True) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: tty, raising=False)
     monkeypatch.setattr("builtins.input", lambda _: answer)
-    reset._confirm(OPTIONS, HA, nodes)  # noqa: SLF001 - the question itself
+    confirm_reset(OPTIONS, HA, nodes)
 
 
 @pytest.mark.parametrize(
@@ -118,11 +124,11 @@ def test_the_name_has_to_be_typed(nodes: Any, answer: str, monkeypatch: pytest.M
 
 def test_yes_needs_no_answer_but_for_the_cluster_itself() -> None:
     yes = replace(OPTIONS, yes=True)
-    reset._confirm(yes, HA, HA.nodes[2:])  # noqa: SLF001 - as above
+    confirm_reset(yes, HA, HA.nodes[2:])
     for all_control_planes in (HA.nodes, HA.nodes[:3]):
         with pytest.raises(RefusedError, match=r"the whole cluster demo.*--yes is not enough"):
-            reset._confirm(yes, HA, all_control_planes)  # noqa: SLF001
-        reset._confirm(replace(yes, destroy_cluster=True), HA, all_control_planes)  # noqa: SLF001
+            confirm_reset(yes, HA, all_control_planes)
+        confirm_reset(replace(yes, destroy_cluster=True), HA, all_control_planes)
 
 
 def test_clearing_a_half_done_join_is_asked_for_or_told_by_yes(
@@ -132,7 +138,7 @@ def test_clearing_a_half_done_join_is_asked_for_or_told_by_yes(
     clears = replace(word("one", "a"), risk=Risk.DESTROY)
     plan = Plan((Step("w1", toy("one"), (clears,)),))
     with pytest.raises(RefusedError, match=r"kubeadm reset on w1, and nobody can be asked"):
-        up._confirm(OPTIONS, HA, plan)  # noqa: SLF001
+        confirm_resets(OPTIONS, HA, plan)
     for asked_for in (replace(OPTIONS, yes=True), replace(OPTIONS, dry_run=True)):
-        up._confirm(asked_for, HA, plan)  # noqa: SLF001
-    up._confirm(OPTIONS, HA, CHANGES)  # noqa: SLF001
+        confirm_resets(asked_for, HA, plan)
+    confirm_resets(OPTIONS, HA, CHANGES)

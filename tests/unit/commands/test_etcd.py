@@ -7,9 +7,9 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.cli import main
-from kbootstrap.commands import snapshots
 from kbootstrap.errors import RefusedError
 from kbootstrap.resources import data_path
+from kbootstrap.run import etcd_snapshot_file as snapshots
 
 PAGES = b"\x07" * 4096
 WHOLE = PAGES + hashlib.sha256(PAGES).digest()

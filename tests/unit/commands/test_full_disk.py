@@ -11,12 +11,11 @@ import pytest
 from kbootstrap import cli
 from kbootstrap.artifacts.checksums import sha256_of
 from kbootstrap.atomic_file import write_private
-from kbootstrap.commands import dispatch
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.report import Report
-from kbootstrap.commands.screens import PlainScreen
+from kbootstrap.console.screens import PlainScreen
 from kbootstrap.engine.events import Event
 from kbootstrap.errors import ExitCode
+from kbootstrap.options import RunOptions
+from kbootstrap.run.report import Report
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -40,7 +39,7 @@ class FullFile:
 def test_a_log_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = Report(Options(inventory=Path("inventory.yaml")), PlainScreen(0))
+    report = Report(RunOptions(inventory=Path("inventory.yaml")), PlainScreen(0))
     monkeypatch.setattr(report, "_log", FullFile())
 
     report.bus(Event(kind="note", text="one"))
@@ -48,7 +47,7 @@ def test_a_log_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
     report.close()
 
     assert capsys.readouterr().out.splitlines() == [
-        "/var/log/run.log is not kept any more: no space left on device",
+        "/var/log/run.log is no longer written: no space left on device",
         "one",
         "two",
     ]
@@ -96,9 +95,9 @@ def test_no_space_left_is_no_bug(
         del words
         raise FULL
 
-    monkeypatch.setattr("kbootstrap.commands.files.validate", verb)
+    monkeypatch.setattr("kbootstrap.commands.validate.validate", verb)
 
-    status = dispatch.dispatch({"verb": "validate", "inventory": Path("inventory.yaml")})
+    status = cli.dispatch(RunOptions(verb="validate"))
 
     assert status == ExitCode.USAGE
     assert "KB195" in capsys.readouterr().err
@@ -114,8 +113,8 @@ def test_sigterm_ends_as_ctrl_c_does(
         os.kill(os.getpid(), signal.SIGTERM)
         return ExitCode.DONE
 
-    monkeypatch.setattr("kbootstrap.commands.files.validate", verb)
+    monkeypatch.setattr("kbootstrap.commands.validate.validate", verb)
 
     assert cli.main(["validate"]) == ExitCode.INTERRUPTED
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before

@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 
 from kbootstrap.action import Drain
-from kbootstrap.commands.session import Session
-from kbootstrap.commands.up import say_held_pods
 from kbootstrap.engine.plan import Plan, Step
+from kbootstrap.guards.held_pods import report_held_pods
 from kbootstrap.remote.drain import EMPTY_DIRS, FORCE, Held
+from kbootstrap.run.run import Run
 from phases import reset
 
 HELD = (
@@ -23,9 +23,9 @@ def said(*, force: bool = False, empty_dirs: bool = False) -> list[str]:
     notes: list[str] = []
     api = SimpleNamespace(held_pods=lambda: HELD)
     bus = SimpleNamespace(note=lambda node, phase, text: notes.append(f"{node} {phase}: {text}"))
-    session: Any = SimpleNamespace(access=SimpleNamespace(api=lambda: api), bus=bus)
+    run: Any = SimpleNamespace(api_connection=SimpleNamespace(api=lambda: api), bus=bus)
     drain = Drain(why="it leaves", node="node2", force=force, empty_dirs=empty_dirs)
-    say_held_pods(cast("Session", session), Plan((Step("node2", reset.DRAIN, (drain,)),)))
+    report_held_pods(cast("Run", run), Plan((Step("node2", reset.DRAIN, (drain,)),)))
     return notes
 
 

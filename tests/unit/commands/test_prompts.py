@@ -11,7 +11,7 @@ import pytest
 DEADLINE = 20  # seconds
 
 CONFIRM = """
-from kbootstrap.commands.confirm import ask
+from kbootstrap.console.confirm import ask
 ask("this takes down w1", "w1")
 """
 PASSWORD = """

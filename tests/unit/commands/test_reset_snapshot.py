@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from kbootstrap.commands import reset
-from kbootstrap.commands.session import Session
+from kbootstrap.guards import reset
 from kbootstrap.model.cluster import Node
+from kbootstrap.run.run import Run
 from phases.reset import LEAVE
 from phases.reset import Present as Facts
 
@@ -24,6 +24,6 @@ from phases.reset import Present as Facts
 )
 def test_no_snapshot_of_what_was_never_a_cluster(facts: Facts | None, spared: bool) -> None:  # noqa: FBT001
     known: dict[str, Any] = {} if facts is None else {LEAVE.id: facts}
-    session = SimpleNamespace(snapshots={"cp1": SimpleNamespace(facts=known)})
+    run = SimpleNamespace(probes={"cp1": SimpleNamespace(facts=known)})
     node = cast("Node", SimpleNamespace(name="cp1"))
-    assert reset._has_nothing_to_keep(cast("Session", session), node) is spared  # noqa: SLF001
+    assert reset.has_nothing_to_keep(cast("Run", run), node) is spared

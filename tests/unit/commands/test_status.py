@@ -2,17 +2,18 @@
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from kbootstrap import codes
 from kbootstrap.commands import status as module
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.report import Report
-from kbootstrap.commands.screens import PlainScreen
-from kbootstrap.engine.survey import Snapshot
+from kbootstrap.console.screens import PlainScreen
+from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.errors import ExitCode, PhaseError
+from kbootstrap.options import RunOptions
+from kbootstrap.remote.meter import Meter
+from kbootstrap.run.report import Report
 from tests.unit.engine.toys import HA
 
 
@@ -20,17 +21,21 @@ class DeadApi:
     """A session whose nodes answer and whose API server does not."""
 
     def __init__(self, *_: object, **__: object) -> None:
-        known = Snapshot(facts={}, kubeconfig=None, state="", at=0)
+        known = ProbeResult(facts={}, kubeconfig=None, state="", at=0)
         self.cluster, self.asked = HA, 0
-        self.snapshots = {node.name: known for node in HA.nodes}
+        self.probes = {node.name: known for node in HA.nodes}
         self.errors: list[PhaseError] = []
+        self.connections = SimpleNamespace(meter=Meter())
         self.lock = SimpleNamespace(found=lambda **_: [])
 
-    def survey(self, nodes: object) -> None: ...
+    def probe(self, nodes: object) -> None: ...
 
-    def gather(self, kubeconfig: object) -> None: ...
+    def read_inputs(self, kubeconfig: object) -> None: ...
 
-    def close(self) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
 
     def has_api(self) -> bool:
         return True
@@ -50,13 +55,12 @@ def test_the_nodes_are_shown_while_the_api_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = DeadApi()
-    options = Options(inventory=Path("inventory.yaml"), verb="status")
+    options = RunOptions(inventory=Path("inventory.yaml"), verb="status")
     monkeypatch.setattr(module, "load", lambda _: HA)
-    monkeypatch.setattr(module, "Session", lambda *_, **__: session)
+    monkeypatch.setattr(module, "Run", lambda *_, **__: session)
     monkeypatch.setattr(module, "note", lambda *_, **__: None)
     monkeypatch.setattr(module, "ended", lambda _: ())
     report = Report(options, PlainScreen(0))
-    monkeypatch.setattr(report, "end", lambda _: None)
 
     status = module.status(options, report)
 

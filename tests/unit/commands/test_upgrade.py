@@ -7,20 +7,20 @@ import pytest
 
 from kbootstrap import kubeadm
 from kbootstrap.artifacts.directory import Directory
-from kbootstrap.commands.options import Options
-from kbootstrap.commands.upgrade_chain import chain, versions_of, with_programs
-from kbootstrap.commands.upgrade_notes import drift
+from kbootstrap.console.upgrade_notes import drift
 from kbootstrap.errors import RefusedError
+from kbootstrap.guards.upgrade_path import chain, versions_of, with_programs
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import Document
 from kbootstrap.model.load import load, load_at
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode, StaticPod
 from kbootstrap.model.problems import InventoryErrors
 from kbootstrap.model.versions import Version
+from kbootstrap.options import RunOptions
 from tests.laws.clusters import NAMES, cluster
 
 HA = cluster("ha")  # cp1, cp2, cp3, w1
-OPTIONS = Options(inventory=Path("inventory.yaml"))
+OPTIONS = RunOptions(inventory=Path("inventory.yaml"))
 
 
 def running(servers: str, kubelets: str | None = None, known: Cluster = HA) -> Observed:
@@ -47,7 +47,9 @@ def offered(folder: Path, *versions: str) -> Cluster:
     return replace(HA, programs=programs)
 
 
-def refused(known: Cluster, options: Options, observed: Observed, target: str, *names: str) -> str:
+def refused(
+    known: Cluster, options: RunOptions, observed: Observed, target: str, *names: str
+) -> str:
     nodes = tuple(node for node in known.nodes if not names or node.name in names)
     with pytest.raises(RefusedError) as caught:
         chain(options, known, nodes, observed, Version.parse(target))

@@ -15,10 +15,10 @@ from kbootstrap.engine.checkpoint import Entry
 from kbootstrap.engine.events import Bus, Event, clean
 from kbootstrap.engine.phase import NoFacts, View, forward, parse_facts
 from kbootstrap.engine.planner import make_plan, verdicts
-from kbootstrap.engine.survey import EtcdLogin, Prober, probe_parts, read_reply, survey_parts
+from kbootstrap.engine.probe import EtcdLogin, Prober, first_parts, probe_parts, read_reply
 from kbootstrap.errors import InternalError, KbError, LostError, PhaseError
+from kbootstrap.lock.record import LockState
 from kbootstrap.model.cluster import Node
-from kbootstrap.model.lock import Seen
 from kbootstrap.remote.protocol import Part, PartResult, Reply
 from kbootstrap.secret import Secret
 from phases import workflows
@@ -233,7 +233,7 @@ class Gated:
 def test_a_survey_reads_the_lock_in_the_same_trip() -> None:
     for record in ("", "held"):
         node = Gated(record)
-        snapshot = Prober(HA, HA.first, (toy("one"),), node, "run").survey()
+        snapshot = Prober(HA, HA.first, (toy("one"),), node, "run").probe()
         assert (snapshot.lock.text, snapshot.lock.boot, node.trips) == (record, "b", 1)
 
 
@@ -241,26 +241,26 @@ def test_a_lock_ends_a_survey_before_anything_else_is_asked() -> None:
     class StopError(Exception):
         pass
 
-    def stop(seen: Seen) -> None:
+    def stop(seen: LockState) -> None:
         assert (seen.text, seen.age) == ("held", 1)
         raise StopError
 
     node = Gated("held")
     prober = Prober(HA, HA.first, (toy("one"),), node, "run")
     with pytest.raises(StopError):
-        prober.survey(stop)
+        prober.probe(stop)
     assert node.trips == 1
 
-    snapshot = prober.survey(lambda _: None)  # a dead one: go on
+    snapshot = prober.probe(lambda _: None)  # a dead one: go on
     assert (snapshot.lock.text, set(snapshot.facts), node.trips) == ("held", {"one"}, 3)
 
     free = Gated("")
-    assert Prober(HA, HA.first, (toy("one"),), free, "run").survey(stop).facts
+    assert Prober(HA, HA.first, (toy("one"),), free, "run").probe(stop).facts
     assert free.trips == 1
 
 
 def test_workers_keep_no_lock() -> None:
-    ids = {part.id for part in survey_parts(HA, HA.node("w1"), workflows.up(HA), gate=True)}
+    ids = {part.id for part in first_parts(HA, HA.node("w1"), workflows.up(HA), gate=True)}
     assert "read:lock" not in ids
 
 

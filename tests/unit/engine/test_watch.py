@@ -4,7 +4,7 @@ import pytest
 
 from kbootstrap.action import AwaitReady, Detached, Remove, Run
 from kbootstrap.engine.events import Bus, Event
-from kbootstrap.engine.parts import longest
+from kbootstrap.engine.request_builder import longest
 from kbootstrap.engine.watch import AGAIN, FIRST, Watch
 from tests.unit.engine.toys import Site, toy
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from kbootstrap import codes
 from kbootstrap.action import Action, ApiAction, LocalAction, Run
 from kbootstrap.engine.events import Bus, Event, Observer
-from kbootstrap.engine.phase import AnyPhase, Bits, Phase, View, Wait, everywhere
+from kbootstrap.engine.phase import AnyPhase, Phase, View, Wait, everywhere
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.planner import make_plan
+from kbootstrap.engine.probe import Prober, ProbeResult, ProbeResults
 from kbootstrap.engine.runner import Outcome, Runner
-from kbootstrap.engine.step import World
-from kbootstrap.engine.survey import Prober, Snapshot
 from kbootstrap.errors import LostError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
@@ -168,6 +167,40 @@ class FakeApi:
         slots.update(self._slots)
 
 
+class Context:
+    """What steps need of a run, from a `Site`."""
+
+    def __init__(self, site: "Site") -> None:
+        self._site = site
+        self.cluster, self.phases, self.run_id = HA, site.phases, "run"
+        self.bus = Bus(site.events.append, *([site.watch] if site.watch else []))
+        self.probes = ProbeResults(HA)
+        self.probes.update(site.snapshots())
+
+    def view_since(self, phase: AnyPhase, node: Node, since: float) -> View[object]:
+        """The facts, and an API that is asked if the phase reads it."""
+        api = self._site.api if phase.api else None
+        observed = api.observe((), since) if api else NOTHING
+        facts = self.probes[node.name].facts.get(phase.id) or phase.facts()
+        return View(cluster=HA, node=node, facts=facts, api=observed)
+
+    def wire(self, name: str) -> Machine:
+        """The machine itself."""
+        return self._site.machines[name]
+
+    def api_writer(self) -> FakeApi | None:
+        """The API of the site."""
+        return self._site.api
+
+    def perform_locally(self, action: LocalAction) -> None:
+        """Note it."""
+        self._site.log.append(f"here: {action.text}")
+
+    def stopping(self) -> bool:
+        """Whether the test stops the run."""
+        return self._site.stop.is_set()
+
+
 class Site:
     """Machines for every node of the cluster, and one run on them."""
 
@@ -181,10 +214,10 @@ class Site:
         self.api: FakeApi | None = FakeApi(self.log, slots or {})
         self.outcomes: Mapping[tuple[str, str], Outcome] = {}
 
-    def snapshots(self) -> dict[str, Snapshot]:
+    def snapshots(self) -> dict[str, ProbeResult]:
         """What all probes say now."""
         return {
-            node.name: Prober(HA, node, self.phases, self.machines[node.name], "run").survey()
+            node.name: Prober(HA, node, self.phases, self.machines[node.name], "run").probe()
             for node in HA.nodes
         }
 
@@ -199,25 +232,10 @@ class Site:
 
     def run(self, plan: Plan | None = None, *, forks: int = 8) -> dict[tuple[str, str], Outcome]:
         """Carry a plan out, by default the one for what is now."""
-        world = World(
-            cluster=HA,
-            phases=self.phases,
-            run_id="run",
-            bits=Bits,
-            wire=lambda name: self.machines[name],
-            api=lambda: self.api,
-            seed=lambda: ("", ""),
-            learn=lambda *_: None,
-            local=self._local,
-            bus=Bus(self.events.append, *([self.watch] if self.watch else [])),
-            stopping=self.stop.is_set,
-        )
-        outcomes = Runner(world, plan or self.plan(), forks).run(self.snapshots())
+        plan = plan or self.plan()
+        outcomes = Runner(Context(self), plan, forks).run()
         self.outcomes = {(outcome.node, outcome.phase): outcome for outcome in outcomes}
         return dict(self.outcomes)
-
-    def _local(self, action: LocalAction) -> None:
-        self.log.append(f"here: {action.text}")
 
     def states(self, node: str) -> list[str]:
         """How the steps of a node ended, as observers were told."""

@@ -10,7 +10,7 @@ from kbootstrap.action import PutFile, PutTemplate
 from kbootstrap.engine.leftovers import Leftovers, combined
 from kbootstrap.engine.phase import View
 from phases import files, identity, install, join, reset_clean
-from tests.laws.clusters import CA, NAMES, bits, cluster
+from tests.laws.clusters import CA, NAMES, cluster, workstation
 
 NEW = Leftovers(
     emptied=("/var/lib/balancer",),
@@ -40,7 +40,7 @@ def added(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def clean() -> str:
     facts = reset_clean.Left(left=("link balancer0",), marker=HA.name)
-    view: View[Any] = View(cluster=HA, node=NODE, facts=facts, bits=bits(HA))
+    view: View[Any] = View(cluster=HA, node=NODE, facts=facts, **workstation(HA))
     (action,) = reset_clean.plan_clean(view)
     return str(getattr(action, "body", ""))
 
@@ -104,7 +104,7 @@ def test_each_file_that_a_fresh_node_gets_is_rendered(name: str) -> None:
             if not phase.on(known, node):
                 continue
             view: View[Any] = View(
-                cluster=known, node=node, facts=phase.facts(), bits=bits(known), ca=CA
+                cluster=known, node=node, facts=phase.facts(), **workstation(known), ca=CA
             )
             planned = {a.path for a in phase.plan(view) if isinstance(a, PutFile | PutTemplate)}
             shown = {path for path, _ in phase.files(known, node)} | {files.RECORD, join.UPLOAD}

@@ -11,15 +11,15 @@ from kbootstrap.errors import ExitCode
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import Observed
 from phases import identity, reset, reset_clean
-from tests.laws.clusters import CA, OTHER_CA, bits, cluster
+from tests.laws.clusters import CA, OTHER_CA, cluster, workstation
 
 FOUND = ("etcd data, /var/lib/etcd", "static pod manifests, /etc/kubernetes/manifests")
 
 
 def view(facts: Any, node: str = "cp1", *, ca: str = "", kubeconfig_ca: str = "") -> View[Any]:
     known = cluster("ha")
-    known_bits = bits(known, kubeconfig_ca=kubeconfig_ca)
-    return View(cluster=known, node=known.node(node), facts=facts, ca=ca, bits=known_bits)
+    local = workstation(known, kubeconfig_ca=kubeconfig_ca)
+    return View(cluster=known, node=known.node(node), facts=facts, ca=ca, **local)
 
 
 def lines(ca: str) -> tuple[str, ...]:

@@ -1,0 +1,190 @@
+"""The arguments of the command line: every command and its flags, as an argparse parser."""
+
+import argparse
+import re
+from pathlib import Path
+
+INVENTORY = "inventory.yaml"
+INVENTORY_VARIABLE = "KBOOTSTRAP_INVENTORY"
+EXITS = """exit status: 0 done; 2 usage or inventory; 3 nothing to do and 4 changes pending
+(both only with --exit-code); 5 host unreachable; 6 a phase failed; 7 refused; 8 a key,
+hash or checksum is wrong; 9 the live cluster differs from the inventory; 70 a bug;
+130 interrupted. See docs/errors.md."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="kbootstrap",
+        description="A file of machines goes in, a Kubernetes cluster comes out.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _cluster_verbs(verbs)
+    _file_verbs(verbs)
+    return top
+
+
+Verbs = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+
+
+def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+    run, flags = _run_flags(), _common_flags()
+    up = verbs.add_parser("up", parents=[flags, run], help="make the cluster, or go on with it")
+    up.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    up.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    plan = verbs.add_parser("plan", parents=[flags, run], help="the same as up --dry-run")
+    plan.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    join = verbs.add_parser("join", parents=[flags, run], help="join nodes; touch no others")
+    join.add_argument("nodes", nargs="+", metavar="NODE")
+    join.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    reset = verbs.add_parser("reset", parents=[flags], help="take nodes, or the cluster, down")
+    reset.add_argument("nodes", nargs="*", metavar="NODE")
+    reset.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    _reset_flags(reset)
+    _upgrade(verbs, flags)
+    _etcd_verbs(verbs, flags)
+    verbs.add_parser("status", parents=[flags], help="what the nodes and the API say")
+    verbs.add_parser("unlock", parents=[flags], help="who holds the lock; free it")
+    config = verbs.add_parser("kubeconfig", parents=[flags], help="print the admin kubeconfig")
+    config.add_argument("--write", type=Path, metavar="FILE", help="write it there, 0600")
+
+
+def _reset_flags(reset: argparse.ArgumentParser) -> None:
+    for name, words in (
+        ("--force-drain", "also lose pods that nobody makes anew"),
+        ("--delete-emptydir-data", "also lose the data in emptyDir volumes of pods"),
+        ("--restore-host", "also put back running values: sysctls, modules, swap"),
+        ("--unreachable", "the machine is gone: have only the cluster forget it"),
+        ("--without-api", "the cluster is gone: clean the machine without it"),
+        ("--wipe-external-etcd", "with the whole cluster: its keys in `etcd.external` too"),
+        ("--destroy-cluster", "with --yes: the cluster itself, or its quorum, may go"),
+    ):
+        reset.add_argument(name, action="store_true", help=words)
+
+
+def _etcd_verbs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
+    etcd = verbs.add_parser("etcd", help="keep etcd's data, or bring it back")
+    subs = etcd.add_subparsers(dest="sub", metavar="WHAT", required=True)
+    take = subs.add_parser("snapshot", parents=[flags], help="take a snapshot and copy it here")
+    take.add_argument(
+        "--to", type=Path, metavar="FILE", help="the copy; default CLUSTER-etcd-TIME.db"
+    )
+    take.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    back = subs.add_parser("restore", parents=[flags], help="all of etcd from a snapshot")
+    back.add_argument("file", type=Path, metavar="FILE")
+    back.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+
+
+def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
+    upgrade = verbs.add_parser("upgrade", parents=[flags], help="to another Kubernetes version")
+    add = upgrade.add_argument
+    add("--to", dest="version", required=True, type=_version, metavar="VERSION", help="v1.35.1")
+    add(
+        "--via",
+        action="append",
+        default=[],
+        type=_version,
+        metavar="VERSION",
+        help="the release of a minor on the way; default: the newest one that is to be had",
+    )
+    add("--dry-run", action="store_true", help="print the plan and change nothing")
+    add("--exit-code", action="store_true", help="3: nothing to do, 4: changes pending")
+    which = upgrade.add_mutually_exclusive_group()
+    for flag, role in (("--control-plane-only", "control-plane"), ("--workers-only", "worker")):
+        which.add_argument(
+            flag, dest="only", action="store_const", const=role, default="", help=f"{role}s only"
+        )
+    add(
+        "--max-unavailable",
+        type=_batch,
+        default="10%",
+        metavar="N|N%",
+        help="workers away at once (10%%, rounded up); the first one goes alone",
+    )
+    add("--no-drain", action="store_true", help="leave pods where they are")
+    add("--force-drain", action="store_true", help="also lose loose pods")
+    add("--delete-emptydir-data", action="store_true", help="also lose data in emptyDir volumes")
+    add(
+        "--programs",
+        type=Path,
+        metavar="FOLDER",
+        help="the new programs, instead of `programs` in the inventory; {version} stands for each",
+    )
+
+
+def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+    flags = _common_flags()
+    check = verbs.add_parser("validate", parents=[flags], help="check an inventory, offline")
+    check.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    render = verbs.add_parser("render", parents=[flags], help="every file up would write")
+    render.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    render.add_argument("nodes", nargs="*", metavar="NODE")
+    render.add_argument("--to", type=Path, metavar="FOLDER", help="write them there")
+    phases = verbs.add_parser("phases", help="list the phases, or draw their order")
+    phases.add_argument("--graph", action="store_true", help="as a Mermaid graph")
+    verbs.add_parser("schema", help="JSON Schema of the inventory, for editors")
+    init = verbs.add_parser("init", help="write a commented starter inventory")
+    init.add_argument("layout", choices=("single", "ha", "external-etcd", "airgap"))
+    init.add_argument("--to", type=Path, default=Path(INVENTORY), metavar="FILE")
+    verbs.add_parser("version", help="print the version")
+    shell = verbs.add_parser("completion", help="print a completion script")
+    shell.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+
+
+def _common_flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False)
+    add = flags.add_argument
+    add(
+        "-i",
+        "--inventory",
+        dest="inventory_flag",
+        type=Path,
+        metavar="FILE",
+        help=f"the inventory; default ${INVENTORY_VARIABLE} or ./{INVENTORY}",
+    )
+    add("--limit", action="append", default=[], metavar="NODE|ROLE", help="only these nodes")
+    add("--forks", type=_count, default=64, metavar="N", help="nodes at work at once (64)")
+    add("--yes", action="store_true", help="do not ask")
+    add("--output", choices=("text", "json"), default="text", help="json: one event per line")
+    add("-v", "--verbose", action="count", default=0, help="reasons and figures; -vv: output too")
+    add("--log-file", type=Path, metavar="FILE", help="keep everything shown, and more, there")
+    add("--known-hosts", type=Path, metavar="FILE", help="instead of ~/.ssh/known_hosts")
+    add(
+        "--accept-new-host-keys",
+        dest="accept_new",
+        action="store_true",
+        help="learn keys of hosts never seen before; a changed key is refused all the same",
+    )
+    return flags
+
+
+def _run_flags() -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False)
+    add = flags.add_argument
+    add("--exit-code", action="store_true", help="3: nothing to do, 4: changes pending")
+    add("--phase", default="", metavar="PHASE", help="only this phase")
+    add("--from", dest="from_phase", default="", metavar="PHASE", help="from this phase on")
+    add("--until", dest="until_phase", default="", metavar="PHASE", help="up to this phase")
+    add("--kubeconfig", type=Path, metavar="FILE", help="where to write it")
+    return flags
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"v1\.\d+\.\d+(-[0-9A-Za-z.]+)?", text):
+        raise argparse.ArgumentTypeError("an exact version such as v1.35.1")
+    return text
+
+
+def _batch(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*|([1-9]\d?|100)%", text):
+        raise argparse.ArgumentTypeError("at least 1, or 1% to 100%")
+    return text

@@ -1,0 +1,125 @@
+"""What the plan of an upgrade says besides its actions: versions now, drift, what to know."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kbootstrap import kubeadm
+from kbootstrap.engine.probe import ProbeResult
+from kbootstrap.model import skew
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import Observed
+from kbootstrap.model.versions import Version
+from phases import certificates, upgrade, upgrade_facts, upgrade_prepare
+
+# What kubeadm keeps of the cluster's configuration through an upgrade, and the inventory says.
+_KEPT = (
+    "imageRepository",
+    "controlPlaneEndpoint",
+    "networking",
+    "apiServer",
+    "controllerManager",
+    "scheduler",
+    "etcd",
+    "dns",
+    "proxy",
+    "featureGates",
+)
+
+
+def table(
+    cluster: Cluster,
+    nodes: tuple[Node, ...],
+    snapshots: Mapping[str, ProbeResult],
+    observed: Observed,
+) -> Iterator[str]:
+    """Every version on every node."""
+    rows = [("node", "kubeadm", "kubelet", "running", "static pods")]
+    for node in nodes:
+        facts = _facts(node, snapshots[node.name])
+        program = snapshots[node.name].facts[upgrade_prepare.PHASE.id].kubeadm
+        seen = observed.node(node.name)
+        tags: dict[str, list[str]] = {}
+        for line in facts.pod if isinstance(facts, upgrade_facts.PlaneFacts) else ():
+            tag, _, name = line.partition(" ")
+            tags.setdefault(tag, []).append(name.removeprefix("kube-"))
+        pods = ", ".join(f"{tag} ({' '.join(names)})" for tag, names in sorted(tags.items()))
+        running = seen.kubelet_version if seen else "?"
+        rows.append((node.name, program or "?", facts.kubelet or "?", running, pods))
+    yield f"{cluster.name}: to {cluster.version}"
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
+
+
+def _facts(node: Node, snapshot: ProbeResult) -> upgrade_facts.Facts:
+    phase = upgrade.CONTROL_PLANE if node.is_control_plane else upgrade.WORKER
+    found: upgrade_facts.Facts = snapshot.facts[phase.id]
+    return found
+
+
+def notes(
+    cluster: Cluster,
+    nodes: tuple[Node, ...],
+    snapshots: Mapping[str, ProbeResult],
+    observed: Observed,
+) -> Iterator[tuple[str, str]]:
+    """Node, or nothing, and what the user should know."""
+    for line in drift(cluster, observed):
+        yield "", f"the inventory differs from the cluster, which is kept: {line}"
+    kind = str(cluster.runtime.type)
+    for node in nodes:
+        facts = _facts(node, snapshots[node.name])
+        for note in skew.runtime_notes(cluster.version, kind, facts.version):
+            yield node.name, note
+        yield from _certificates(node, snapshots[node.name])
+        if facts.cgroup_v1:
+            yield node.name, "cgroup v1: Kubernetes will drop it; plan for cgroup v2"
+        refused = set(skew.refused_flags(cluster.version.minor))
+        for arg in node.kubelet_args:
+            if arg.name in refused:
+                yield (
+                    node.name,
+                    f"take {arg.name} out of kubelet_args: {cluster.version} refuses it",
+                )
+
+
+def _certificates(node: Node, snapshot: ProbeResult) -> Iterator[tuple[str, str]]:
+    facts = snapshot.facts[certificates.PHASE.id]
+    for ending in certificates.endings(facts, snapshot.at):
+        remedy = "this upgrade renews it" if ending.renewed else ending.remedy
+        yield node.name, f"{ending.path} {ending.state}: {remedy}"
+
+
+def drift(cluster: Cluster, observed: Observed) -> Iterator[str]:
+    """Where the inventory and the live kubeadm-config disagree; versions aside."""
+    live = observed.kubeadm_config.data
+    if not live:
+        return
+    wanted = kubeadm.cluster_configuration(cluster)
+    for key in _KEPT:
+        yield from _differences(key, wanted.get(key), live.get(key))
+
+
+def _differences(path: str, wanted: Any, live: Any) -> Iterator[str]:
+    """Only what the inventory says is compared: kubeadm fills in the rest."""
+    if isinstance(wanted, dict):
+        held = live if isinstance(live, dict) else {}
+        for key, value in wanted.items():
+            yield from _differences(f"{path}.{key}", value, held.get(key))
+    elif wanted is not None and wanted != live:
+        yield f"{path} is {_said(live)}, the inventory says {_said(wanted)}"
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(v, dict) and "name" in v for v in value):
+        return ", ".join(f"{v['name']}={v.get('value', '')}" for v in value) or "nothing"
+    return "unset" if value is None else str(value)
+
+
+def further(later: tuple[Version, ...]) -> Iterator[str]:
+    """What comes after this plan; its exact actions are planned when it is reached."""
+    for version in later:
+        yield (
+            f"then {version}: the same again (copies, programs, images; control planes one by "
+            "one, then workers)"
+        )

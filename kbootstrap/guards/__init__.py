@@ -1,0 +1,1 @@
+"""What a command checks, reports and secures before it changes anything."""

@@ -1,0 +1,124 @@
+"""What `upgrade` checks before the first change of a release, and what it reports about it."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kbootstrap import codes
+from kbootstrap.console.upgrade_notes import further, notes, table
+from kbootstrap.engine.phase import AnyPhase, Window
+from kbootstrap.engine.runner import Outcome
+from kbootstrap.errors import ExitCode, KbError, RefusedError
+from kbootstrap.guards.certificates import ended
+from kbootstrap.guards.upgrade_path import chain
+from kbootstrap.model import skew
+from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import FOR_UPGRADE
+from kbootstrap.model.versions import Version
+from kbootstrap.options import RunOptions
+from kbootstrap.remote.kube import Asks
+from kbootstrap.run import local_inputs
+from kbootstrap.run.apply import apply
+from kbootstrap.run.control_plane import find_control_plane
+from kbootstrap.run.report import Report
+from kbootstrap.run.run import Run
+from phases import certificates, identity, upgrade_repair, workflows
+from phases import upgrade as window
+
+READ: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE, upgrade_repair.PHASE)
+REPAIR: tuple[AnyPhase, ...] = (upgrade_repair.PHASE,)
+
+
+def choose_hops(
+    options: RunOptions, report: Report, cluster: Cluster, nodes: tuple[Node, ...]
+) -> tuple[Version, ...] | ExitCode:
+    """The releases to go through; a control plane left between two moves is repaired first."""
+    planes = tuple(node for node in nodes if node.is_control_plane)
+    with Run(options, cluster, READ, report.bus, asks=Asks(etcd=True)) as run:
+        report.begin(cluster.name, run.run_id, nodes)
+        run.probe(planes)
+        report.stop_on([*run.errors, *ended(run)])
+        report.stop_on(run.check(planes, REPAIR))
+        plan = run.plan(planes, REPAIR)
+        if plan.changes:
+            report.plan(plan, run.lock.text)
+            status = apply(run, plan, report)
+            if options.dry_run:
+                report.bus.note("", "", "the upgrade itself is planned once the API answers")
+            if options.dry_run or status is not ExitCode.DONE:
+                return status
+            run.probe(planes)
+        find_control_plane(run, planes)
+        if not run.has_api():
+            raise RefusedError(codes.NO_CONTROL_PLANE, "no control plane is up")
+        return chain(options, cluster, nodes, run.observe(), Version.parse(options.version))
+
+
+def phases(options: RunOptions, cluster: Cluster, nodes: tuple[Node, ...]) -> tuple[AnyPhase, ...]:
+    """The phases of one release, with as many workers unavailable at once as the user allows."""
+    workers = sum(not node.is_control_plane for node in nodes)
+    size = skew.batch(max(workers, 1), options.max_unavailable)
+    return tuple(
+        dataclasses.replace(phase, window=Window(size)) if phase is window.WORKER else phase
+        for phase in workflows.upgrade(cluster)
+    )
+
+
+@contextmanager
+def ending(run: Run, report: Report, later: tuple[Version, ...]) -> Iterator[None]:
+    """The figures are reported once, after the last release."""
+    try:
+        yield
+    finally:
+        if not later or run.options.dry_run:
+            report.end(run.connections.meter)
+
+
+def check_programs(run: Run, later: tuple[Version, ...]) -> None:
+    """The binaries of every release on the way are available, before the first change."""
+    for version in later:
+        local_inputs.read(dataclasses.replace(run.cluster, version=version), run.arches, None)
+
+
+def report_versions(
+    run: Run, report: Report, nodes: tuple[Node, ...], later: tuple[Version, ...]
+) -> None:
+    """The versions now, what to know about this release, and the releases that follow."""
+    observed = run.observe()
+    for line in table(run.cluster, nodes, run.probes, observed):
+        report.line(line)
+    for name, note in notes(run.cluster, nodes, run.probes, observed):
+        run.bus.note(name, "upgrade", note)
+    for line in further(later):
+        run.bus.note("", "upgrade", line)
+
+
+def report_version_to_set(
+    options: RunOptions, report: Report, cluster: Cluster, nodes: tuple[Node, ...]
+) -> None:
+    """After an upgrade of the whole cluster the inventory has to name the new version."""
+    whole = nodes == cluster.nodes or options.only == "worker"
+    if whole and cluster.version != Version.parse(options.version):
+        words = f"now set kubernetes.version to {options.version} in {options.inventory}"
+        report.bus.note("", "", words)
+
+
+def report_cordoned(run: Run) -> None:
+    """Name the nodes that stay cordoned because their step failed."""
+    failed = [o for o in run.outcomes if _failed(o)]
+    if not failed:
+        return
+    try:
+        observed = run.observe()
+    except KbError:
+        return
+    for outcome in failed:
+        node = observed.node(outcome.node)
+        if node and node.cordoned_by == FOR_UPGRADE:
+            words = f"{outcome.node} stays cordoned until this is fixed"
+            run.bus.note(outcome.node, outcome.phase, words)
+
+
+def _failed(outcome: Outcome) -> bool:
+    error = outcome.error
+    return error is not None and error.code is not codes.BLOCKED

@@ -1,0 +1,54 @@
+"""Performs the actions of a plan that happen on the operator's workstation."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from kbootstrap import codes
+from kbootstrap.action import CheckEtcdEmpty, LocalAction, StoreSnapshot, WipeEtcd, WriteKubeconfig
+from kbootstrap.atomic_file import write_private
+from kbootstrap.codes import NOT_WIPED
+from kbootstrap.engine.inputs import LocalState
+from kbootstrap.errors import PhaseError, RefusedError
+from kbootstrap.kubeconfig_file import trusted_ca
+from kbootstrap.remote.external_etcd import ExternalEtcd
+from kbootstrap.run import etcd_snapshot_file
+from kbootstrap.run.api_connection import ApiConnection
+
+
+def perform(
+    action: LocalAction,
+    local: LocalState,
+    *,
+    api: ApiConnection,
+    external: ExternalEtcd | None,
+    kubeconfig: Callable[[], str],
+) -> LocalState:
+    """Perform one action; returns what plans see of the workstation afterwards.
+
+    Raises:
+        KbError: a file cannot be written, or the external etcd cannot be wiped.
+
+    """
+    if isinstance(action, WriteKubeconfig):
+        ca = _write_kubeconfig(Path(action.path), kubeconfig())
+        return dataclasses.replace(local, kubeconfig_ca=ca)
+    if isinstance(action, CheckEtcdEmpty):
+        api.prove_empty()
+    if isinstance(action, WipeEtcd):
+        if external is None:
+            raise RefusedError(NOT_WIPED, "the way to log in is not known")
+        external.wipe(action.prefix)
+        return dataclasses.replace(local, wipe=None)
+    if isinstance(action, StoreSnapshot):
+        return dataclasses.replace(local, snapshot=etcd_snapshot_file.keep(Path(action.path)))
+    return local
+
+
+def _write_kubeconfig(path: Path, text: str) -> str:
+    """Returns the CA that the file trusts now."""
+    try:
+        write_private(path, text)
+    except OSError as error:
+        raise PhaseError(codes.OWN_DISK, f"{path}: {(error.strerror or '').lower()}") from error
+    return trusted_ca(path)
