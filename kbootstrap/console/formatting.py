@@ -12,7 +12,7 @@ from kbootstrap.errors import KbError, NoticeError
 
 
 def step_record(step: Step) -> dict[str, Any]:
-    """What a step will do."""
+    """What a step changes."""
     actions = [action_record(action) for action in step.actions]
     return {"event": "plan", "node": step.node, "phase": step.phase.id, "actions": actions}
 
@@ -101,7 +101,7 @@ def _alike(steps: list[Any], *, verbose: bool) -> list[tuple[tuple[str, ...], li
 
 
 def table_lines(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """Node, phase, what came of it, seconds; unchanged phases of a node in one line."""
+    """Node, phase, result, seconds; the unchanged phases of a node in one line."""
     lines = ["", f"{'node':<16} {'phase':<20} {'result':<12} seconds"]
     order = {name: i for i, name in enumerate(dict.fromkeys(o.node for o in outcomes))}
     for name in order:
@@ -119,7 +119,7 @@ def table_lines(outcomes: tuple[Outcome, ...]) -> list[str]:
 
 
 def _reasons(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """Why steps were not started, where a step has a reason of its own; the nodes together."""
+    """Why steps were not started, if a step has a reason of its own; one line for its nodes."""
     nodes: dict[str, list[str]] = {}
     for outcome in outcomes:
         error = outcome.error

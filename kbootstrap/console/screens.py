@@ -1,4 +1,4 @@
-"""Two screens: live lines on a terminal, plain lines everywhere else."""
+"""Two screens: live lines on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -8,17 +8,14 @@ from kbootstrap.engine.events import Event
 
 
 class PlainScreen:
-    """A line per step, and what waits or prints when asked for."""
+    """A line per step, the notes and, with -vv, the output of commands."""
 
     def __init__(self, verbose: int) -> None:
         self._verbose = verbose
-        self._running: dict[tuple[str, str], float] = {}
 
     def event(self, event: Event) -> None:
         """Print what a log reader needs."""
-        if event.kind == "step" and event.state == "running":
-            self._running[event.node, event.phase] = time.monotonic()
-        elif event.kind == "step" and event.state in {"changed", "failed", "blocked"}:
+        if event.kind == "step" and event.state in {"changed", "failed", "blocked"}:
             self.line(f"{event.node}: {event.phase}: {event.state} ({event.seconds:.1f} s)")
         elif event.kind == "note" or (event.kind == "output" and self._verbose > 1):
             self.line(_placed(event))
@@ -28,7 +25,7 @@ class PlainScreen:
         print(text, flush=True)
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
 
 class LiveScreen:

@@ -1,9 +1,10 @@
-"""What the plan of an upgrade says besides its actions: versions now, drift, what to know."""
+"""What an upgrade prints before its plan: the versions now, differences, what to know."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kbootstrap import kubeadm
+from kbootstrap.console.tables import aligned
 from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
@@ -11,7 +12,7 @@ from kbootstrap.model.observed import Observed
 from kbootstrap.model.versions import Version
 from phases import certificates, upgrade, upgrade_facts, upgrade_prepare
 
-# What kubeadm keeps of the cluster's configuration through an upgrade, and the inventory says.
+# Parts of the cluster's configuration that kubeadm retains through an upgrade.
 _KEPT = (
     "imageRepository",
     "controlPlaneEndpoint",
@@ -29,14 +30,14 @@ _KEPT = (
 def table(
     cluster: Cluster,
     nodes: tuple[Node, ...],
-    snapshots: Mapping[str, ProbeResult],
+    probes: Mapping[str, ProbeResult],
     observed: Observed,
 ) -> Iterator[str]:
     """Every version on every node."""
     rows = [("node", "kubeadm", "kubelet", "running", "static pods")]
     for node in nodes:
-        facts = _facts(node, snapshots[node.name])
-        program = snapshots[node.name].facts[upgrade_prepare.PHASE.id].kubeadm
+        facts = _facts(node, probes[node.name])
+        program = probes[node.name].facts[upgrade_prepare.PHASE.id].kubeadm
         seen = observed.node(node.name)
         tags: dict[str, list[str]] = {}
         for line in facts.pod if isinstance(facts, upgrade_facts.PlaneFacts) else ():
@@ -46,32 +47,30 @@ def table(
         running = seen.kubelet_version if seen else "?"
         rows.append((node.name, program or "?", facts.kubelet or "?", running, pods))
     yield f"{cluster.name}: to {cluster.version}"
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        yield "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip()
+    yield from aligned(rows)
 
 
-def _facts(node: Node, snapshot: ProbeResult) -> upgrade_facts.Facts:
+def _facts(node: Node, result: ProbeResult) -> upgrade_facts.Facts:
     phase = upgrade.CONTROL_PLANE if node.is_control_plane else upgrade.WORKER
-    found: upgrade_facts.Facts = snapshot.facts[phase.id]
+    found: upgrade_facts.Facts = result.facts[phase.id]
     return found
 
 
 def notes(
     cluster: Cluster,
     nodes: tuple[Node, ...],
-    snapshots: Mapping[str, ProbeResult],
+    probes: Mapping[str, ProbeResult],
     observed: Observed,
 ) -> Iterator[tuple[str, str]]:
-    """Node, or nothing, and what the user should know."""
+    """Node, or an empty name, and what the user should know."""
     for line in drift(cluster, observed):
         yield "", f"the inventory differs from the cluster, which is kept: {line}"
     kind = str(cluster.runtime.type)
     for node in nodes:
-        facts = _facts(node, snapshots[node.name])
+        facts = _facts(node, probes[node.name])
         for note in skew.runtime_notes(cluster.version, kind, facts.version):
             yield node.name, note
-        yield from _certificates(node, snapshots[node.name])
+        yield from _certificates(node, probes[node.name])
         if facts.cgroup_v1:
             yield node.name, "cgroup v1: Kubernetes will drop it; plan for cgroup v2"
         refused = set(skew.refused_flags(cluster.version.minor))
@@ -83,15 +82,15 @@ def notes(
                 )
 
 
-def _certificates(node: Node, snapshot: ProbeResult) -> Iterator[tuple[str, str]]:
-    facts = snapshot.facts[certificates.PHASE.id]
-    for ending in certificates.endings(facts, snapshot.at):
+def _certificates(node: Node, result: ProbeResult) -> Iterator[tuple[str, str]]:
+    facts = result.facts[certificates.PHASE.id]
+    for ending in certificates.endings(facts, result.at):
         remedy = "this upgrade renews it" if ending.renewed else ending.remedy
         yield node.name, f"{ending.path} {ending.state}: {remedy}"
 
 
 def drift(cluster: Cluster, observed: Observed) -> Iterator[str]:
-    """Where the inventory and the live kubeadm-config disagree; versions aside."""
+    """Where the live kubeadm-config differs from the inventory, except for versions."""
     live = observed.kubeadm_config.data
     if not live:
         return
@@ -101,7 +100,7 @@ def drift(cluster: Cluster, observed: Observed) -> Iterator[str]:
 
 
 def _differences(path: str, wanted: Any, live: Any) -> Iterator[str]:
-    """Only what the inventory says is compared: kubeadm fills in the rest."""
+    """Only what the inventory sets is compared: kubeadm sets defaults for the rest."""
     if isinstance(wanted, dict):
         held = live if isinstance(live, dict) else {}
         for key, value in wanted.items():
@@ -117,7 +116,7 @@ def _said(value: Any) -> str:
 
 
 def further(later: tuple[Version, ...]) -> Iterator[str]:
-    """What comes after this plan; its exact actions are planned when it is reached."""
+    """The releases after this plan; their actions are planned when they are reached."""
     for version in later:
         yield (
             f"then {version}: the same again (copies, programs, images; control planes one by "

@@ -20,7 +20,7 @@ SCHEMA = 1
 
 
 def updated(text: str, cluster: Cluster, node: Node, entry: "Entry") -> str:
-    """The record after one more phase ended; an unreadable old record is started anew."""
+    """The record after one more phase ended; an unreadable record is replaced."""
     phases = dict(read(text).get("phases", {}))
     phases[entry.phase] = {
         "at": datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -47,7 +47,7 @@ class Entry:
 
 
 def read(text: str) -> dict[str, Any]:
-    """The record, or an empty one when there is none that can be read."""
+    """The record; empty if there is none, or none that can be read."""
     try:
         record = json.loads(text)
     except ValueError:
@@ -56,7 +56,7 @@ def read(text: str) -> dict[str, Any]:
 
 
 def write_script(record: str) -> str:
-    """Shell that replaces the record in one move."""
+    """Shell that replaces the record atomically."""
     fresh = f"{CHECKPOINT}.new"
     return (
         f"{{ [ -d {STATE_DIR} ] || mkdir -p {STATE_DIR}; }} && "
@@ -68,7 +68,7 @@ def write_script(record: str) -> str:
 def unchanged_script(record: str) -> str:
     """Shell that fails unless the node's record is still this one.
 
-    Between our look at the node and the lock another run may have worked there, and ended.
+    Between the probe and the lock another run may have worked there.
     """
     return (
         f"kb_said=; [ ! -r {CHECKPOINT} ] || IFS= read -r kb_said <{CHECKPOINT} || :\n"

@@ -1,4 +1,4 @@
-"""What happens during a run, as data: the console, the journal and the log all watch it.
+"""What happens during a run, as data; the console, the journal and the log follow it.
 
 Events never hold secrets: `clean` masks what looks like a token or a key in the output of
 commands, and actions know secrets only as slots.
@@ -30,7 +30,7 @@ class Event:
 
     Attributes:
         kind: ``run``, ``surveyed``, ``step``, ``action``, ``output`` or ``note``.
-        node: empty when it is about the whole run.
+        node: empty if it is about the whole run.
         text: for people; one line, but for an error's detail.
         longest: of an action, the one that may take longest of those that begin with it.
 
@@ -48,7 +48,7 @@ class Event:
 
 
 class Observer(Protocol):
-    """Whoever watches a run."""
+    """Follows the events of a run."""
 
     def __call__(self, event: Event, /) -> None: ...
 
@@ -61,12 +61,12 @@ class Bus:
         self._lock = threading.Lock()
 
     def add(self, observer: Observer) -> None:
-        """Have one more observer."""
+        """Add an observer."""
         with self._lock:
             self._observers = (*self._observers, observer)
 
     def remove(self, observer: Observer) -> None:
-        """Have it no more."""
+        """Remove an observer."""
         with self._lock:
             self._observers = tuple(one for one in self._observers if one is not observer)
 
@@ -82,5 +82,5 @@ class Bus:
                 self(Event(kind="output", node=node, phase=phase, text=line.rstrip()))
 
     def note(self, node: str, phase: str, text: str) -> None:
-        """What is being waited for, or gone on with."""
+        """A line for people."""
         self(Event(kind="note", node=node, phase=phase, text=text))

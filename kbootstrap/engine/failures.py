@@ -1,4 +1,4 @@
-"""From the words of a failed command to a coded error."""
+"""Turns the output of a failed command into an error with a code."""
 
 import re
 
@@ -10,13 +10,13 @@ from kbootstrap.errors import Code, KbError, PhaseError, TrustError
 
 _PREFLIGHT = re.compile(r"^\s*\[ERROR ([^\]]+)\]: (.*)$", re.MULTILINE)
 _KLOG = re.compile(r"^[WIE]\d{4} |^\{\"level\":")  # klog, and zap of kubeadm's client of etcd
-_SIGN = re.compile(r"\bKB-[A-Z]+ ")  # how our scripts say which error it is
+_SIGN = re.compile(r"\bKB-[A-Z]+ ")  # how the scripts in templates/ name the error
 LAST_LINES = 25
 
 _SIGNS: tuple[tuple[str, Code], ...] = (
     ("KB-HERE", codes.OWN_DISK),
     ("No space left on device", codes.DISK_FULL),
-    ("printf: I/O error", codes.DISK_FULL),  # how dash tells of it
+    ("printf: I/O error", codes.DISK_FULL),  # dash on a full disk
     ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, of a socket that is dead
     ("KB-VERSION", codes.WRONG_VERSION),
     ("KB-PULL", codes.IMAGE_PULL),
@@ -74,12 +74,12 @@ def _code(action: Action, output: str) -> Code:
 
 
 def last_words(output: str) -> str:
-    """The end of what a command said, without its log and kubeadm's advice."""
+    """The end of a command's output, without its log and kubeadm's advice."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    told = [
+    shown = [
         line for line in lines if not _KLOG.match(line) and "To see the stack trace" not in line
     ]
-    return "\n".join((told or lines)[-LAST_LINES:])
+    return "\n".join((shown or lines)[-LAST_LINES:])
 
 
 def _line_with(sign: str, output: str) -> str:

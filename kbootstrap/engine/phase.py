@@ -1,9 +1,8 @@
-"""The vocabulary of a phase file: `Phase`, `View`, `Facts`.
+"""What a phase file is made of: `Phase`, `View`, facts.
 
-A phase is a value: which nodes it runs on, what it waits for, the probe that reads what
-is, and a pure ``plan`` from what is to the least change. Three laws hold for each and are
-tested for all (tests/laws): a done state plans nothing; after any prefix of a plan the
-rest is planned; every fact matters.
+A phase is a value: the nodes it runs on, what it waits for, a read-only probe, and a pure ``plan``
+from the facts to the least change. tests/laws checks for every phase: a finished state plans
+nothing; after any part of a plan the rest is planned; every fact matters.
 """
 
 import dataclasses
@@ -28,7 +27,7 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, slots=True)
 class NoFacts:
-    """For a phase that needs only the API's view."""
+    """For a phase that reads only the API."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +47,13 @@ class View(Generic[F]):
 
 
 def nothing_compared(cluster: Cluster, facts: Mapping[str, F]) -> Iterator[KbError]:
-    """What a phase finds that compares no nodes."""
+    """The ``compare`` of a phase that compares no nodes."""
     del cluster, facts
     yield from ()
 
 
 class Wait(Enum):
-    """Which nodes' steps of another phase a step waits for."""
+    """The nodes whose step of another phase a step waits for."""
 
     FIRST = "first"  # the first control plane
     CONTROL_PLANES = "control-planes"
@@ -92,7 +91,7 @@ def leaves_nothing(cluster: Cluster, node: Node) -> Leftovers:
 
 
 def no_difference(view: View[F]) -> Iterator[Difference]:
-    """What a phase reports that looks at no setting of a live node."""
+    """The ``drift`` of a phase that compares no setting of a live node."""
     del view
     yield from ()
 
@@ -101,12 +100,12 @@ def no_difference(view: View[F]) -> Iterator[Difference]:
 class Window:
     """How many nodes may be in a phase at once, counting only those with something to do.
 
-    A node whose step fails keeps its place, for it may be unfit for work; when failures hold
-    every place the nodes left are not started.
+    A node whose step fails keeps its place, because it may be unfit for work; when failed nodes
+    hold every place, the other nodes are not started.
 
     Attributes:
         size: how many.
-        canary: the first node goes alone; unless its step succeeds no other one is started.
+        canary: the first node goes alone; no other one starts unless its step succeeds.
 
     """
 
@@ -126,8 +125,8 @@ class Phase(Generic[F]):
             API's view is enough.
         plan: pure; yields the least change from the facts to what the inventory wants.
         check: pure; yields the reasons not to touch this node, before anything changes.
-        drift: pure; yields the settings in which the live node is not as the inventory says
-            and which ``plan`` does not change.
+        drift: pure; yields the settings in which the live node differs from the inventory and
+            which ``plan`` does not change.
         compare: pure; yields what only several nodes together show, from the facts of every
             node that was probed, by name. An error is stamped with its node.
         files: pure; path and content of each file that its plan writes, as far as they are
@@ -137,12 +136,11 @@ class Phase(Generic[F]):
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
         api: its plan reads the API's view, which is refreshed first.
-        manifests: it reads there how the objects of the CNI manifests are, which costs a
-            request for each of them.
-        noted: its end is written to the node's checkpoint.
-        shared: its facts say more than its own plan needs, such as which control plane is up,
-            so they are read also when only other phases run.
-        window: how many nodes may be in it at once; None: as many as there are.
+        manifests: it also reads the objects of the CNI manifests, one request for each.
+        noted: its end is recorded in the node's checkpoint.
+        shared: others use its facts, such as which control plane is up, so it is probed also when
+            only other phases run.
+        window: how many nodes may be in it at once; None: all.
 
     """
 
@@ -165,7 +163,7 @@ class Phase(Generic[F]):
     window: Window | None = None
 
     def observed_manifests(self, inputs: LocalInputs) -> tuple[Document, ...]:
-        """The objects whose live state its plan needs."""
+        """The objects that its plan compares with the live ones."""
         return tuple(manifest for _, manifest in inputs.manifests) if self.manifests else ()
 
 
@@ -209,7 +207,7 @@ def _scalar(kind: type, value: str) -> str | int | bool:
 
 
 def forward(view: View[F], actions: tuple[Action, ...]) -> View[F]:
-    """The view as it will be after ``actions``, by their declared effects.
+    """The view after ``actions``, according to their declared effects.
 
     An effect named ``api`` holds the fields of `Observed` that change.
     """

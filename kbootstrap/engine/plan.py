@@ -8,7 +8,7 @@ from kbootstrap.engine.phase import AnyPhase
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one phase changes on one node; without actions it is already as wanted."""
+    """What one phase changes on one node; nothing, if there are no actions."""
 
     node: str
     phase: AnyPhase
@@ -16,7 +16,7 @@ class Step:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What this step was printed to do."""
+        """Identifies what was printed for this step."""
         return frozenset(key for action in self.actions for key in action.keys)
 
 

@@ -1,4 +1,4 @@
-"""From snapshots to a plan; pure but for the views it is handed."""
+"""Makes the plan, and collects the checks, from the views of phases and nodes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -48,9 +48,9 @@ def differences(
     views: Views,
     observed: Observed,
 ) -> tuple[Difference, ...]:
-    """Where the live cluster and these nodes are not as the inventory says.
+    """Where the live cluster and these nodes differ from the inventory.
 
-    What the whole cluster has is not reported again for each node.
+    A difference of the whole cluster is not reported again for each node.
     """
     chosen = tuple(nodes)
     found = list(of_cluster(cluster, observed))

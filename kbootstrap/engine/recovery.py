@@ -1,4 +1,4 @@
-"""Waits for a node that went away in the middle of a step, as when it reboots."""
+"""Waits for a node that went away during a step, for example because it reboots."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from kbootstrap.wait import until
 
 
 def once_back(probe: Callable[[], ProbeResult], seconds: float, lost: LostError) -> ProbeResult:
-    """What the node's probes say once it answers again.
+    """The result of its probes once the node answers again.
 
     Raises:
-        LostError: ``lost``, when it does not answer for ``seconds``.
-        KbError: it answers, but refuses the run.
+        LostError: ``lost``, if it does not answer for ``seconds``.
+        KbError: it answers, but refuses the login.
 
     """
 
@@ -31,5 +31,5 @@ def once_back(probe: Callable[[], ProbeResult], seconds: float, lost: LostError)
 
 
 def _comes_back(error: KbError) -> bool:
-    """Away for a moment, as opposed to refusing us."""
+    """Whether the node does not answer, in contrast to a refused login."""
     return type(error) in {UnreachableError, LostError}

@@ -1,7 +1,7 @@
-"""From the actions of a step to the parts of a request, and from the answer to an error.
+"""Builds the parts of a request from the actions of a step, and the error from a reply.
 
-Called by `kbootstrap.engine.step`. Small files that stand next to each other become one
-part, for what a file costs a node is processes, not bytes.
+Called by `kbootstrap.engine.step`. Adjacent small files become one part, because each file costs
+several processes on the node.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,12 +39,12 @@ def groups(actions: Sequence[Action], node: str) -> Iterator[tuple[str, tuple[Ac
 
 
 def longest(group: Sequence[Action]) -> Action:
-    """The action that a group which takes long is most likely at."""
+    """The action of a group that most likely takes the longest."""
     return next((a for a in group if a.waits or isinstance(a, Detached)), group[-1])
 
 
 def host_parts(actions: Sequence[HostAction], slots: Mapping[str, str]) -> tuple[Made, ...]:
-    """The parts ``a0``, ``a1``, ... that carry the actions out, in order."""
+    """The parts ``a0``, ``a1``, ... for the actions, in order."""
     return tuple(
         (together, _part(f"a{index}", together, slots))
         for index, together in enumerate(bundles(actions))
@@ -52,11 +52,11 @@ def host_parts(actions: Sequence[HostAction], slots: Mapping[str, str]) -> tuple
 
 
 def first_failure(made: Sequence[Made], reply: Reply) -> KbError | None:
-    """What the first part that failed has to say."""
+    """The error of the first part that failed."""
     for together, part in made:
         result = reply.part(part.id)
         if result.rc != 0:
-            return failure(_told_of(together, result.output), result.output, result.rc)
+            return failure(_named_in(together, result.output), result.output, result.rc)
     return None
 
 
@@ -76,7 +76,7 @@ def _part(name: str, together: tuple[HostAction, ...], slots: Mapping[str, str])
     return Part(name, action.script(), blobs=blobs, always=action.always, into=into)
 
 
-def _told_of(together: tuple[HostAction, ...], output: str) -> HostAction:
-    """The file the output speaks of; mostly there is only one action."""
+def _named_in(together: tuple[HostAction, ...], output: str) -> HostAction:
+    """The file that the output names; mostly there is only one action."""
     named = [one for one in together if isinstance(one, PutFile) and one.path in output]
     return max(named, key=lambda file: len(file.path), default=together[0])

@@ -13,10 +13,10 @@ from typing import Protocol
 from kbootstrap import codes
 from kbootstrap.action import Action, ApiAction, HostAction, LocalAction
 from kbootstrap.engine import checkpoint
-from kbootstrap.engine.drift import changes, refuse_unprinted, unprinted
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.plan import Step
+from kbootstrap.engine.printed import changes, refuse_unprinted, unprinted
 from kbootstrap.engine.probe import ProbeResult, ProbeResults, probe_parts, read_reply
 from kbootstrap.engine.recovery import once_back
 from kbootstrap.engine.request_builder import first_failure, groups, host_parts, longest

@@ -1,7 +1,7 @@
-"""Prints what is waited for whenever nothing was printed about a piece of work for 15 s.
+"""Prints what a run waits for, if nothing was printed about it for 15 s.
 
-One thread per run, in place of a timer in each wait. It follows the bus for the steps of a plan;
-work outside of steps, such as probing a node, is announced with `Watch.during`.
+One thread per run instead of a timer in each wait. It follows the bus for the steps of a plan; work
+outside of steps, such as probing a node, is announced with `Watch.during`.
 """
 
 import threading
@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from kbootstrap.engine.events import Bus, Event
 
 FIRST, AGAIN = 15, 30  # seconds without a line: before the first one, and between further ones
-NAMED = 3  # nodes that wait for the same are named up to here, then counted
+NAMED = 3  # nodes that wait for the same are named up to this number, then counted
 _UNPLANNED = "waiting for the API server"  # what a step does before its first action
 _LONGEST = 160  # characters of a command's last line
 
 
 @dataclass
 class _Work:
-    """Something that goes on; ``say`` makes the line from the seconds it has taken."""
+    """Work in progress; ``say`` makes the line from the seconds it has taken."""
 
     node: str
     phase: str
@@ -64,7 +64,7 @@ class Watch:
 
     @contextmanager
     def during(self, node: str, phase: str, say: Callable[[int], str]) -> Iterator[None]:
-        """Work that is no step; ``say`` makes the line from the seconds it has taken."""
+        """Work outside of steps; ``say`` makes the line from the seconds it has taken."""
         key = object()
         self._begin(key, node, phase, say)
         try:

@@ -1,4 +1,4 @@
-"""Before the first plan of an upgrade: which releases to go through, and whether it may be."""
+"""The releases that an upgrade goes through, and the reasons why it cannot be done."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from kbootstrap.options import RunOptions
 
 
 def with_programs(cluster: Cluster, options: RunOptions) -> Cluster:
-    """The cluster with the programs of ``--programs``.
+    """The cluster with the binaries of ``--programs``.
 
     Raises:
-        RefusedError: KB425, there is nothing to place.
+        RefusedError: KB425, there are no binaries to install.
 
     """
     if options.programs is not None:
@@ -31,7 +31,7 @@ def with_programs(cluster: Cluster, options: RunOptions) -> Cluster:
 
 
 def versions_of(observed: Observed) -> skew.Versions:
-    """What runs now, as the API shows it."""
+    """The versions that run now, from the API."""
     servers = {
         pod.node: version
         for pod in observed.static_pods
@@ -55,7 +55,7 @@ def chain(
     """The releases to stop at.
 
     Raises:
-        RefusedError: KB421, KB422 or KB423, this upgrade cannot be made so.
+        RefusedError: KB421, KB422 or KB423, this upgrade is not possible.
 
     """
     now = versions_of(observed)
@@ -89,7 +89,7 @@ def _all(reasons: list[str]) -> str:
 
 
 def _too_far(nodes: tuple[Node, ...], now: skew.Versions, target: Version) -> Iterator[str]:
-    """Kubelets that are left out and would be too old afterwards."""
+    """Kubelets that are not upgraded and would be too old afterwards."""
     names = {node.name for node in nodes}
     stay = {name: v for name, v in now.kubelets.items() if name not in names}
     yield from skew.left_behind(stay, target)
@@ -102,7 +102,7 @@ def _ahead(
     now: skew.Versions,
     target: Version,
 ) -> Iterator[str]:
-    """Control planes left out that have to be done before the chosen nodes."""
+    """Control planes that are not chosen but must be upgraded before the chosen nodes."""
     names = {node.name for node in nodes}
     stored = observed.kubeadm_config.data.get("kubernetesVersion", "")
     workers = any(not node.is_control_plane for node in nodes)

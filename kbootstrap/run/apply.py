@@ -11,7 +11,7 @@ from kbootstrap.engine.runner import Outcome, Runner
 from kbootstrap.errors import ExitCode
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
-from kbootstrap.run.signals import letting_go
+from kbootstrap.run.signals import on_signal
 
 _NOT_LOCKED = "the lock is not taken after {} s".format
 
@@ -43,7 +43,7 @@ def apply(run: Run, plan: Plan, report: Report) -> ExitCode:
 def perform(run: Run, plan: Plan) -> tuple[Outcome, ...]:
     """Every step of the plan, while the lock is held; a signal releases the nodes."""
     run.begin_apply()
-    with letting_go(run.interrupt), ExitStack() as held:
+    with on_signal(run.interrupt), ExitStack() as held:
         with run.watch.during("", "", _NOT_LOCKED):
             held.enter_context(run.lock.held(run.give_up))
         return Runner(run, plan, run.options.forks).run()

@@ -1,4 +1,4 @@
-"""Finds the control plane to go through, and contacts no more nodes for it than it must."""
+"""Finds a control plane whose API answers, and contacts no more nodes for it than necessary."""
 
 from kbootstrap import codes
 from kbootstrap.errors import RefusedError
@@ -10,8 +10,8 @@ from phases import identity, init
 def find_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
     """Make sure there is a control plane to join through, or that none was ever made.
 
-    A first control plane that holds nothing may be new, or one that lost its disk: before
-    it is initialised every other control plane is asked whether it holds the cluster.
+    A first control plane without a cluster may be new, or may have lost its disk: before it is
+    initialised, every other control plane is probed.
 
     Raises:
         RefusedError: KB404, no control plane is up and none is about to be made.
@@ -26,7 +26,7 @@ def find_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
 
 
 def find_remaining_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
-    """Make sure there is a control plane that stays when ``nodes`` leave.
+    """Make sure that a control plane remains when ``nodes`` leave.
 
     Raises:
         RefusedError: KB406, none answers.
@@ -39,7 +39,7 @@ def find_remaining_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
 
 
 def probe_others(run: Run, nodes: tuple[Node, ...]) -> bool:
-    """Ask one control plane after the other until the API answers; forget who did not."""
+    """Probe one control plane after the other until an API answers; then drop their errors."""
     names = {node.name for node in nodes}
     for node in run.cluster.control_planes:
         if node not in nodes:
@@ -58,9 +58,9 @@ def _reasons(run: Run, nodes: tuple[Node, ...]) -> str:
 
 
 def _holds(run: Run, node: Node) -> bool:
-    """Whether an init was begun there; also when it could not be looked at."""
-    snapshot = run.probes.get(node.name)
-    if snapshot is None:
+    """Whether an init was begun there; also if the node could not be probed."""
+    result = run.probes.get(node.name)
+    if result is None:
         return True
-    facts = snapshot.facts
+    facts = result.facts
     return bool(facts[identity.PHASE.id].holds_cluster or facts[init.PHASE.id].run != "none")

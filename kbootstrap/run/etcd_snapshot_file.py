@@ -1,4 +1,4 @@
-"""Snapshots of etcd among the operator's own files."""
+"""Files with snapshots of etcd on the operator's workstation."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ def _sums(file: IO[bytes], size: int) -> tuple["hashlib._Hash", "hashlib._Hash"]
     return summed, summed.copy()
 
 
-def keep(path: Path) -> SnapshotFile:
+def complete(path: Path) -> SnapshotFile:
     """Check ``PATH.part`` and give it its name.
 
     Raises:

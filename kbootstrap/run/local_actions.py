@@ -37,11 +37,11 @@ def perform(
         api.prove_empty()
     if isinstance(action, WipeEtcd):
         if external is None:
-            raise RefusedError(NOT_WIPED, "the way to log in is not known")
+            raise RefusedError(NOT_WIPED, "the certificate to log in is not known")
         external.wipe(action.prefix)
         return dataclasses.replace(local, wipe=None)
     if isinstance(action, StoreSnapshot):
-        return dataclasses.replace(local, snapshot=etcd_snapshot_file.keep(Path(action.path)))
+        return dataclasses.replace(local, snapshot=etcd_snapshot_file.complete(Path(action.path)))
     return local
 
 

@@ -57,7 +57,6 @@ class Report:
         self._json = options.output == "json"
         self._log = options.log_file.open("a") if options.log_file else None
         self._journal: IO[str] | None = None
-        self._slow: dict[str, float] = {}
         self.bus = Bus(self._watch)
 
     def begin(self, cluster: str, run_id: str, nodes: tuple[Node, ...]) -> None:

@@ -1,4 +1,4 @@
-"""One attempt at a time: who comes while it is under way waits for it and takes what came of it."""
+"""One attempt at a time: threads that come while it is under way wait for its result."""
 
 import threading
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from concurrent.futures import Future
 
 
 class SharedAttempt:
-    """Work that many threads want done, and that one of them does for all.
+    """Work that many threads need, and that one of them does for all.
 
     Args:
-        work: what is done; its error is raised in every thread that waits for it.
+        work: the function; its error is raised in every thread that waits for it.
 
     """
 
@@ -19,7 +19,7 @@ class SharedAttempt:
         self._running: tuple[int, Future[None]] | None = None
 
     def share(self, version: int) -> None:
-        """Do it, or wait for one that began with this ``version`` of what it is based on."""
+        """Do the work, or wait for an attempt on this ``version`` of its input or a later one."""
         while True:
             with self._lock:
                 running, mine = self._running, Future[None]()

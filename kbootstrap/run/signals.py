@@ -1,8 +1,8 @@
-"""SIGINT and SIGTERM while a plan is carried out: the first lets go, the second ends at once.
+"""SIGINT and SIGTERM while a plan is applied: the first releases the nodes, the second exits.
 
-A handler runs in the main thread between any two of its instructions, perhaps while that thread
-holds a lock which letting go needs. So the handler only puts the signal into a SimpleQueue, whose
-``put`` is reentrant (Python library reference, queue), and a thread does the work.
+A handler runs in the main thread between any two instructions, perhaps while that thread holds a
+lock that the release needs. So the handler only puts the signal into a SimpleQueue, whose ``put``
+is reentrant (Python library reference, queue), and a thread does the work.
 """
 
 import contextlib
@@ -13,18 +13,18 @@ from queue import SimpleQueue
 from types import FrameType
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
-_JOIN_SECONDS = 5  # for letting go that is under way when the run ends
+_JOIN_SECONDS = 5  # for a release that is under way when the run ends
 
 
 @contextlib.contextmanager
-def letting_go(let_go: Callable[[str], None]) -> Iterator[None]:
-    """Call ``let_go`` with the name of the first signal, in a thread; main thread only.
+def on_signal(release: Callable[[str], None]) -> Iterator[None]:
+    """Call ``release`` with the name of the first signal, in a thread; main thread only.
 
     Raises:
         KeyboardInterrupt: in the main thread, at a second signal.
 
     """
-    told: SimpleQueue[int] = SimpleQueue()
+    signals: SimpleQueue[int] = SimpleQueue()
     caught: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -32,20 +32,20 @@ def letting_go(let_go: Callable[[str], None]) -> Iterator[None]:
         if caught:
             raise KeyboardInterrupt
         caught.append(number)
-        told.put(number)
+        signals.put(number)
 
     def wait() -> None:
-        if number := told.get():
-            let_go(signal.Signals(number).name)
+        if number := signals.get():
+            release(signal.Signals(number).name)
 
     thread = threading.Thread(target=wait, daemon=True, name="kb-signal")
     thread.start()
     old = {number: signal.signal(number, stop) for number in CAUGHT}
     try:
         yield
-        told.put(0)
+        signals.put(0)
         thread.join(_JOIN_SECONDS)
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
-        told.put(0)
+        signals.put(0)

@@ -1,6 +1,6 @@
 """A plan made again after a part of it was done, or after a reboot, wants nothing new.
 
-Only actions whose keys were printed are run (`kbootstrap.engine.drift`), so an action that
+Only actions whose keys were printed are run (`kbootstrap.engine.printed`), so an action that
 makes several changes at once has to say so.
 """
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kbootstrap.engine.drift import unprinted
 from kbootstrap.engine.phase import AnyPhase, View, forward
+from kbootstrap.engine.printed import unprinted
 from kbootstrap.model.observed import Observed
 from kbootstrap.options import RunOptions
 from phases import host, join, reset_clean, upgrade, upgrade_facts, upgrade_repair

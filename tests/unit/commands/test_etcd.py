@@ -39,11 +39,11 @@ def test_a_copy_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     path, part = tmp_path / "x.db", tmp_path / "x.db.part"
     part.write_bytes(WHOLE[:-1])
     with pytest.raises(RefusedError):
-        snapshots.keep(path)
+        snapshots.complete(path)
     assert not path.exists()
 
     part.write_bytes(WHOLE)
-    kept = snapshots.keep(path)
+    kept = snapshots.complete(path)
     assert kept == snapshots.read(path)
     assert not part.exists()
 

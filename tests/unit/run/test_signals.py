@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from kbootstrap.run.signals import letting_go
+from kbootstrap.run.signals import on_signal
 
 DEADLINE = 60  # seconds for all rounds; the usual is 5
 
@@ -19,7 +19,7 @@ import os, random, signal, sys, threading
 from pathlib import Path
 from kbootstrap.options import RunOptions
 from kbootstrap.run.run import Run
-from kbootstrap.run.signals import letting_go
+from kbootstrap.run.signals import on_signal
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.model.cluster import Node
 from tests.laws.clusters import cluster
@@ -35,7 +35,7 @@ def shoot(after):
 for _ in range(rounds):
     run = Run(options, known, (), Bus(lambda event: None))
     first = run.connections.to(known.first)
-    with letting_go(run.interrupt):
+    with on_signal(run.interrupt):
         threading.Thread(target=shoot, args=(chance.random() / 100,), daemon=True).start()
         while not run.stopping():
             run.bus(Event(kind="note", text="x"))
@@ -68,13 +68,13 @@ def test_the_first_signal_lets_go_in_a_thread_of_its_own(number: int) -> None:
         told.append((name, threading.current_thread() is threading.main_thread()))
         done.set()
 
-    with letting_go(let_go):
+    with on_signal(let_go):
         signal.raise_signal(number)
         assert done.wait(5)
     assert told == [(signal.Signals(number).name, False)]
 
 
-def test_the_second_signal_ends_at_once_even_if_letting_go_hangs() -> None:
+def test_the_second_signal_ends_at_once_even_if_on_signal_hangs() -> None:
     stuck, begun = threading.Event(), threading.Event()
 
     def let_go(name: str) -> None:
@@ -83,7 +83,7 @@ def test_the_second_signal_ends_at_once_even_if_letting_go_hangs() -> None:
         stuck.wait(30)
 
     def twice() -> None:
-        with letting_go(let_go):
+        with on_signal(let_go):
             signal.raise_signal(signal.SIGINT)
             assert begun.wait(5)
             signal.raise_signal(signal.SIGTERM)
@@ -98,7 +98,7 @@ def test_the_second_signal_ends_at_once_even_if_letting_go_hangs() -> None:
 def test_without_a_signal_nothing_happens_and_the_handlers_are_put_back() -> None:
     told: list[str] = []
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with letting_go(told.append):
+    with on_signal(told.append):
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert told == []

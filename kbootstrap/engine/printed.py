@@ -1,4 +1,4 @@
-"""What a plan that is made again wants beyond what was printed.
+"""Compares a plan that is made again with what was printed, and refuses anything more.
 
 Called by `kbootstrap.engine.step` before each round of actions. An action that only waits
 changes nothing, so it need not be printed.
@@ -12,7 +12,7 @@ from kbootstrap.errors import RefusedError
 
 
 def unprinted(actions: Iterable[Action], printed: frozenset[str]) -> tuple[Action, ...]:
-    """The actions that change something and are not, or not only, what was printed."""
+    """The actions that change something and do more than was printed."""
     return tuple(a for a in actions if not a.waits and not a.keys <= printed)
 
 
@@ -22,8 +22,8 @@ def refuse_unprinted(
     """Stop before an action that was not printed.
 
     Args:
-        actions: what the step wants to do now.
-        printed: the keys of what the plan said of this step.
+        actions: what the step would do now.
+        printed: the keys of the step's actions in the printed plan.
         resumed: the step has run actions already.
 
     Raises:
@@ -41,6 +41,6 @@ def refuse_unprinted(
 
 
 def changes(actions: tuple[Action, ...], left: tuple[Action, ...]) -> int:
-    """How many of the actions changed something; those ``left`` are still to be done."""
+    """How many of the actions changed something; those ``left`` are not done yet."""
     keys = {key for action in left for key in action.keys}
     return sum(not action.waits and action.keys.isdisjoint(keys) for action in actions)
