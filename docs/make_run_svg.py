@@ -1,6 +1,6 @@
-"""docs/run.svg from docs/run.txt: what `tests/demo` printed on three fresh machines.
+"""docs/run.svg from docs/run.txt: what `tests/demo` printed on three fresh nodes.
 
-To record anew: ``tests/demo --down; tests/demo >OUT``, keep the part from ``$ kbootstrap up``
+To record it again: ``tests/demo --down; tests/demo >OUT``, keep the part from ``$ kbootstrap up``
 to the nodes in docs/run.txt, then ``python docs/make_run_svg.py``.
 """
 # ruff: noqa: INP001 - a script, in no package

@@ -1,3 +1,3 @@
-"""kbootstrap: a file of machines goes in, a Kubernetes cluster comes out."""
+"""kbootstrap makes a Kubernetes cluster from a file of nodes."""
 
 __version__ = "0.1.0"

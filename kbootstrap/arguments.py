@@ -7,8 +7,8 @@ from pathlib import Path
 INVENTORY = "inventory.yaml"
 INVENTORY_VARIABLE = "KBOOTSTRAP_INVENTORY"
 EXITS = """exit status: 0 done; 2 usage or inventory; 3 nothing to do and 4 changes pending
-(both only with --exit-code); 5 host unreachable; 6 a phase failed; 7 refused; 8 a key,
-hash or checksum is wrong; 9 the live cluster differs from the inventory; 70 a bug;
+(both only with --exit-code); 5 node unreachable; 6 a phase failed; 7 refused; 8 a key,
+hash or checksum does not match; 9 the live cluster differs from the inventory; 70 a bug;
 130 interrupted. See docs/errors.md."""
 
 
@@ -16,11 +16,11 @@ def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
         prog="kbootstrap",
-        description="A file of machines goes in, a Kubernetes cluster comes out.",
+        description="Makes a Kubernetes cluster from a file of nodes, over SSH.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
     _cluster_verbs(verbs)
     _file_verbs(verbs)
     return top
@@ -31,54 +31,56 @@ Verbs = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name
 
 def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     run, flags = _run_flags(), _common_flags()
-    up = verbs.add_parser("up", parents=[flags, run], help="make the cluster, or go on with it")
+    up = verbs.add_parser("up", parents=[flags, run], help="make the cluster, or resume making it")
     up.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
     up.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
     plan = verbs.add_parser("plan", parents=[flags, run], help="the same as up --dry-run")
     plan.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
-    join = verbs.add_parser("join", parents=[flags, run], help="join nodes; touch no others")
+    join = verbs.add_parser("join", parents=[flags, run], help="join nodes; change no others")
     join.add_argument("nodes", nargs="+", metavar="NODE")
     join.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    reset = verbs.add_parser("reset", parents=[flags], help="take nodes, or the cluster, down")
+    reset = verbs.add_parser("reset", parents=[flags], help="remove nodes, or the whole cluster")
     reset.add_argument("nodes", nargs="*", metavar="NODE")
     reset.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
     _reset_flags(reset)
     _upgrade(verbs, flags)
     _etcd_verbs(verbs, flags)
-    verbs.add_parser("status", parents=[flags], help="what the nodes and the API say")
-    verbs.add_parser("unlock", parents=[flags], help="who holds the lock; free it")
+    verbs.add_parser("status", parents=[flags], help="the state of nodes and API")
+    verbs.add_parser("unlock", parents=[flags], help="show who holds the lock, and free it")
     config = verbs.add_parser("kubeconfig", parents=[flags], help="print the admin kubeconfig")
-    config.add_argument("--write", type=Path, metavar="FILE", help="write it there, 0600")
+    config.add_argument("--write", type=Path, metavar="FILE", help="write it to this file, 0600")
 
 
 def _reset_flags(reset: argparse.ArgumentParser) -> None:
     for name, words in (
-        ("--force-drain", "also lose pods that nobody makes anew"),
-        ("--delete-emptydir-data", "also lose the data in emptyDir volumes of pods"),
-        ("--restore-host", "also put back running values: sysctls, modules, swap"),
-        ("--unreachable", "the machine is gone: have only the cluster forget it"),
-        ("--without-api", "the cluster is gone: clean the machine without it"),
-        ("--wipe-external-etcd", "with the whole cluster: its keys in `etcd.external` too"),
-        ("--destroy-cluster", "with --yes: the cluster itself, or its quorum, may go"),
+        ("--force-drain", "also delete pods that no controller recreates"),
+        ("--delete-emptydir-data", "also delete the data of pods in emptyDir volumes"),
+        ("--restore-host", "also restore running values: sysctls, modules, swap"),
+        ("--unreachable", "the node is lost: remove its member and Node object only"),
+        ("--without-api", "the cluster is lost: clean the node without its API"),
+        ("--wipe-external-etcd", "with the whole cluster: also its keys in `etcd.external`"),
+        ("--destroy-cluster", "with --yes: allow the loss of the cluster or its quorum"),
     ):
         reset.add_argument(name, action="store_true", help=words)
 
 
 def _etcd_verbs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
-    etcd = verbs.add_parser("etcd", help="keep etcd's data, or bring it back")
+    etcd = verbs.add_parser("etcd", help="take or restore a snapshot of etcd")
     subs = etcd.add_subparsers(dest="sub", metavar="WHAT", required=True)
-    take = subs.add_parser("snapshot", parents=[flags], help="take a snapshot and copy it here")
+    take = subs.add_parser("snapshot", parents=[flags], help="take a snapshot and download it")
     take.add_argument(
-        "--to", type=Path, metavar="FILE", help="the copy; default CLUSTER-etcd-TIME.db"
+        "--to", type=Path, metavar="FILE", help="the local file; default CLUSTER-etcd-TIME.db"
     )
     take.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
-    back = subs.add_parser("restore", parents=[flags], help="all of etcd from a snapshot")
+    back = subs.add_parser("restore", parents=[flags], help="restore etcd from a snapshot")
     back.add_argument("file", type=Path, metavar="FILE")
     back.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
 
 
 def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
-    upgrade = verbs.add_parser("upgrade", parents=[flags], help="to another Kubernetes version")
+    upgrade = verbs.add_parser(
+        "upgrade", parents=[flags], help="upgrade to another Kubernetes version"
+    )
     add = upgrade.add_argument
     add("--to", dest="version", required=True, type=_version, metavar="VERSION", help="v1.35.1")
     add(
@@ -87,7 +89,7 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
         default=[],
         type=_version,
         metavar="VERSION",
-        help="the release of a minor on the way; default: the newest one that is to be had",
+        help="the release of a minor in between; default: the newest one that is available",
     )
     add("--dry-run", action="store_true", help="print the plan and change nothing")
     add("--exit-code", action="store_true", help="3: nothing to do, 4: changes pending")
@@ -101,16 +103,16 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
         type=_batch,
         default="10%",
         metavar="N|N%",
-        help="workers away at once (10%%, rounded up); the first one goes alone",
+        help="unavailable workers at once (10%%, rounded up); the first one is upgraded alone",
     )
-    add("--no-drain", action="store_true", help="leave pods where they are")
-    add("--force-drain", action="store_true", help="also lose loose pods")
-    add("--delete-emptydir-data", action="store_true", help="also lose data in emptyDir volumes")
+    add("--no-drain", action="store_true", help="do not drain nodes")
+    add("--force-drain", action="store_true", help="also delete pods that no controller recreates")
+    add("--delete-emptydir-data", action="store_true", help="also delete data in emptyDir volumes")
     add(
         "--programs",
         type=Path,
-        metavar="FOLDER",
-        help="the new programs, instead of `programs` in the inventory; {version} stands for each",
+        metavar="DIRECTORY",
+        help="the new binaries, instead of `programs` in the inventory; {version} is replaced",
     )
 
 
@@ -118,10 +120,12 @@ def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     flags = _common_flags()
     check = verbs.add_parser("validate", parents=[flags], help="check an inventory, offline")
     check.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
-    render = verbs.add_parser("render", parents=[flags], help="every file up would write")
+    render = verbs.add_parser(
+        "render", parents=[flags], help="print every file that up would write"
+    )
     render.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
     render.add_argument("nodes", nargs="*", metavar="NODE")
-    render.add_argument("--to", type=Path, metavar="FOLDER", help="write them there")
+    render.add_argument("--to", type=Path, metavar="DIRECTORY", help="write them there")
     phases = verbs.add_parser("phases", help="list the phases, or draw their order")
     phases.add_argument("--graph", action="store_true", help="as a Mermaid graph")
     verbs.add_parser("schema", help="JSON Schema of the inventory, for editors")
@@ -145,17 +149,17 @@ def _common_flags() -> argparse.ArgumentParser:
         help=f"the inventory; default ${INVENTORY_VARIABLE} or ./{INVENTORY}",
     )
     add("--limit", action="append", default=[], metavar="NODE|ROLE", help="only these nodes")
-    add("--forks", type=_count, default=64, metavar="N", help="nodes at work at once (64)")
-    add("--yes", action="store_true", help="do not ask")
+    add("--forks", type=_count, default=64, metavar="N", help="nodes in parallel (64)")
+    add("--yes", action="store_true", help="do not ask for confirmations")
     add("--output", choices=("text", "json"), default="text", help="json: one event per line")
     add("-v", "--verbose", action="count", default=0, help="reasons and figures; -vv: output too")
-    add("--log-file", type=Path, metavar="FILE", help="keep everything shown, and more, there")
+    add("--log-file", type=Path, metavar="FILE", help="write everything to this file, with details")
     add("--known-hosts", type=Path, metavar="FILE", help="instead of ~/.ssh/known_hosts")
     add(
         "--accept-new-host-keys",
         dest="accept_new",
         action="store_true",
-        help="learn keys of hosts never seen before; a changed key is refused all the same",
+        help="record the keys of unknown hosts; a changed key is still refused",
     )
     return flags
 

@@ -44,7 +44,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     arguments = vars(parser().parse_args(argv))
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # it ends as Ctrl-C does
+    before = signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # ends the run as Ctrl-C does
     try:
         return _main(arguments)
     except KeyboardInterrupt:

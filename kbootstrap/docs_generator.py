@@ -1,7 +1,7 @@
-"""Lists made from the code, so that the documents cannot differ from it.
+"""Generates pages of docs/ from the code, so that they cannot differ from it.
 
 ``python -m kbootstrap.docs_generator errors`` prints docs/errors.md, ``... phases`` the tables of
-docs/phases.md; docs/generate.py writes them, and tests/unit/docs compares them.
+docs/phases.md. docs/generate.py writes both, and tests/unit/docs compares them.
 """
 
 import sys
@@ -13,12 +13,12 @@ from kbootstrap.errors import Code, ExitCode
 from kbootstrap.model.example import example
 from phases import upgrade_repair, workflows
 
-# The longest prefix of a code decides; a test compares this with what is raised where.
+# The longest prefix of a code is used; a test compares it with the raised classes.
 _EXITS = {
     "KB1": ExitCode.USAGE,
     "KB2": ExitCode.UNREACHABLE,
-    "KB212": ExitCode.FAILED,  # a file of ours changed under our hands
-    "KB213": ExitCode.USAGE,  # the inventory refers to a secret that is not there
+    "KB212": ExitCode.FAILED,  # a local file changed while it was sent
+    "KB213": ExitCode.USAGE,  # the inventory refers to a secret that does not exist
     "KB3": ExitCode.FAILED,
     "KB4": ExitCode.REFUSED,
     "KB5": ExitCode.TRUST,
@@ -28,14 +28,14 @@ _EXITS = {
 _WARNINGS = ("KB15", "KB16", "KB318")
 
 _MEANINGS = {
-    ExitCode.DONE: "done; or the question was answered",
+    ExitCode.DONE: "done, or the requested information was printed",
     ExitCode.USAGE: "the inventory or a flag is wrong; no node was contacted",
     ExitCode.NOTHING_TO_DO: "nothing to do (only with `--exit-code`)",
     ExitCode.CHANGES_PENDING: "a dry run found changes (only with `--exit-code`)",
     ExitCode.UNREACHABLE: "a node cannot be reached, or refuses the login",
     ExitCode.FAILED: "a phase failed, or a node is not fit",
-    ExitCode.REFUSED: "refused: it could harm what must not be touched",
-    ExitCode.TRUST: "a hash, certificate or checksum is not what it must be",
+    ExitCode.REFUSED: "refused, because the command could do damage",
+    ExitCode.TRUST: "a hash, certificate or checksum does not match",
     ExitCode.DIFFERS: "the live cluster differs from the inventory in settings that `up` does not "
     "change yet; they are listed",
     ExitCode.INTERNAL: "a bug in kbootstrap",
@@ -70,7 +70,7 @@ def errors_markdown() -> str:
 
 def _errors() -> Iterator[str]:
     yield from _head("Errors", "errors")
-    yield "Every error has a code that never changes its meaning, and says what to do next."
+    yield "Every error has a code that never changes its meaning, and a next step."
     yield "An error on a node names the node and the phase."
     yield from ("", "## Exit status", "", "| status | meaning |", "|---|---|")
     yield from (f"| {int(status)} | {meaning} |" for status, meaning in _MEANINGS.items())
@@ -106,18 +106,18 @@ _WAITS = {
 
 
 def phases_markdown() -> str:
-    """docs/phases.md: what each verb goes through, in order."""
+    """docs/phases.md: the phases of each command, in order."""
     return "".join(f"{line}\n" for line in _phases())
 
 
 def _phases() -> Iterator[str]:
     yield from _head("Phases", "phases")
-    yield "On each node the phases of a verb run in this order; nodes do not wait for each other"
-    yield "except where the last column says so. A phase that finds its work done does nothing."
+    yield "On each node the phases of a command run in this order. Nodes do not wait for each other"
+    yield "except as the last column shows. A phase whose work is already done does nothing."
     cluster = example()
     for title, phases in (
         ("up, join", workflows.up(cluster)),
-        ("upgrade, for each minor on the way", (upgrade_repair.PHASE, *workflows.upgrade(cluster))),
+        ("upgrade, for each minor", (upgrade_repair.PHASE, *workflows.upgrade(cluster))),
         ("reset of nodes", workflows.reset(cluster)),
         ("reset --unreachable", workflows.reset_unreachable(cluster)),
         ("reset of the whole cluster, reset --without-api", workflows.reset_all(cluster)),
@@ -142,9 +142,9 @@ def _head(title: str, name: str) -> tuple[str, ...]:
 _PAGES = {"errors": errors_markdown, "phases": phases_markdown}
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Print a page."""
-    page = _PAGES.get(words[0] if words else "errors")
+    page = _PAGES.get(arguments[0] if arguments else "errors")
     if page is None:
         sys.stderr.write(f"usage: python -m kbootstrap.docs_generator [{'|'.join(_PAGES)}]\n")
         return int(ExitCode.USAGE)

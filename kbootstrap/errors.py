@@ -1,23 +1,22 @@
-"""Every error a user can see: one tree, one code each, and always a next step.
+"""The errors that users see: one class tree, and a code with a next step for each error.
 
 ::
 
-    KbError                      code, node, phase, detail (the failing command's words), hint
-    +-- InventoryError    KB1xx  the file is wrong; nothing was contacted
-    +-- UnreachableError  KB2xx  a host cannot be reached, or is not the host it should be
-    |   +-- HostKeyError         its key is unknown or has changed
+    KbError                      code, node, phase, detail (the failing command's output), hint
+    +-- InventoryError    KB1xx  the inventory is wrong; no node was contacted
+    +-- UnreachableError  KB2xx  a node cannot be reached
+    |   +-- HostKeyError         its host key is unknown or has changed
     |   +-- LoginError           it refuses the user, or sudo refuses
-    |   +-- LostError            the connection broke; what ran there may still run
-    +-- PhaseError        KB3xx  a step ran and failed, or a host is not fit for it
-    +-- RefusedError      KB4xx  we will not: foreign cluster, lock, data at risk, plan drift
-    +-- TrustError        KB5xx  a hash, certificate or checksum is not what it must be
-    +-- NoticeError       KB318  worth knowing; the run goes on
-    +-- InterruptedRunError KB6xx  Ctrl-C or a signal ended this run; nothing is lost
-    +-- InternalError     KB9xx  a bug of ours
+    |   +-- LostError            the connection broke; its commands may still run
+    +-- PhaseError        KB3xx  a step failed, or a node is not fit for it
+    +-- RefusedError      KB4xx  refused: foreign cluster, lock, data at risk, changed plan
+    +-- TrustError        KB5xx  a hash, certificate or checksum does not match
+    +-- NoticeError       KB318  a warning; the run continues
+    +-- InterruptedRunError KB6xx  Ctrl-C or a signal ended this run
+    +-- InternalError     KB9xx  a bug in kbootstrap
 
-Raised everywhere below ``cli``; the engine stamps ``node`` and ``phase`` at its border.
-The codes are in kbootstrap/codes; `kbootstrap.docs_generator` lists them with the exit status
-of each and makes docs/errors.md.
+Raised everywhere below ``cli``; the engine adds ``node`` and ``phase``. The codes are in
+kbootstrap/codes; `kbootstrap.docs_generator` generates docs/errors.md from them.
 """
 
 from dataclasses import dataclass, replace
@@ -26,24 +25,24 @@ from typing import Self
 
 
 class ExitCode(IntEnum):
-    """Exit status of the command; distinct so that scripts can tell them apart."""
+    """Exit status of the command; distinct, so that scripts can distinguish them."""
 
-    DONE = 0  # the work was done, or a read-only verb answered
-    USAGE = 2  # wrong flags or a wrong inventory; nothing was contacted
-    NOTHING_TO_DO = 3  # only with --exit-code: the cluster is already as the inventory says
+    DONE = 0  # done, or a read-only command printed its result
+    USAGE = 2  # wrong flags or a wrong inventory; no node was contacted
+    NOTHING_TO_DO = 3  # only with --exit-code: the cluster already matches the inventory
     CHANGES_PENDING = 4  # only with --exit-code: a dry run found changes
     UNREACHABLE = 5
     FAILED = 6  # a phase failed
-    REFUSED = 7  # foreign cluster, lock, would destroy
+    REFUSED = 7  # foreign cluster, lock, data at risk
     TRUST = 8  # a hash, certificate or checksum did not match
-    DIFFERS = 9  # the live cluster has other settings than the inventory, which stay as they are
+    DIFFERS = 9  # the live cluster has settings that differ from the inventory and are retained
     INTERNAL = 70  # EX_SOFTWARE of sysexits.h
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One documented error: its number, meaning and what to do next."""
+    """One documented error: number, title and next step."""
 
     id: str  # "KB301"
     title: str
@@ -52,7 +51,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where an error happened; empty strings when it is about no node or phase."""
+    """Node and phase of an error; empty strings if it concerns none."""
 
     node: str = ""
     phase: str = ""
@@ -61,7 +60,7 @@ class Where:
 class KbError(Exception):
     """Base of all errors shown to users.
 
-    ``str(error)`` is one line; ``detail`` holds the failing command's own last words.
+    ``str(error)`` is one line; ``detail`` holds the last output of the failing command.
     """
 
     exit_code: ExitCode = ExitCode.INTERNAL
@@ -76,7 +75,7 @@ class KbError(Exception):
         self.where = where or Where()
 
     def at(self, node: str, phase: str = "") -> Self:
-        """The same error, stamped with the place unless it already has one."""
+        """The same error with node and phase, unless it already has them."""
         self.where = replace(
             self.where, node=self.where.node or node, phase=self.where.phase or phase
         )
@@ -84,56 +83,56 @@ class KbError(Exception):
 
     @property
     def hint(self) -> str:
-        """What the user should do next, with the names of this case filled in."""
+        """The next step, with node and phase filled in."""
         return self.code.hint.format(
             node=self.where.node or "NODE", phase=self.where.phase or "PHASE"
         )
 
 
 class InventoryError(KbError):
-    """The inventory, or a flag, is wrong; no host was contacted."""
+    """The inventory or a flag is wrong; no node was contacted."""
 
     exit_code = ExitCode.USAGE
 
 
 class UnreachableError(KbError):
-    """A host does not answer, or a name cannot be resolved."""
+    """A node does not answer, or a name cannot be resolved."""
 
     exit_code = ExitCode.UNREACHABLE
 
 
 class HostKeyError(UnreachableError):
-    """The host's key is unknown, or not the one we know; nothing secret was sent."""
+    """The host key is unknown or has changed; no credentials were sent."""
 
 
 class LoginError(UnreachableError):
-    """The host refuses our user or key, or sudo refuses."""
+    """The node refuses the user or key, or sudo refuses."""
 
 
 class LostError(UnreachableError):
-    """The connection broke while a script ran; its outcome is unknown, not failed."""
+    """The connection broke while a script ran; its outcome is unknown."""
 
 
 class PhaseError(KbError):
-    """A step ran and failed, or the host is not fit for it."""
+    """A step failed, or the node is not fit for it."""
 
     exit_code = ExitCode.FAILED
 
 
 class RefusedError(KbError):
-    """The command could harm something it must not touch."""
+    """The command was refused, because it could do damage."""
 
     exit_code = ExitCode.REFUSED
 
 
 class TrustError(KbError):
-    """A CA hash, certificate or checksum is not what it must be."""
+    """A CA hash, certificate or checksum does not match."""
 
     exit_code = ExitCode.TRUST
 
 
 class NoticeError(KbError):
-    """Worth knowing before anything changes; the run goes on."""
+    """A warning before anything changes; the run continues."""
 
     exit_code = ExitCode.DONE
 
@@ -145,6 +144,6 @@ class InterruptedRunError(KbError):
 
 
 class InternalError(KbError):
-    """A promise of our own code does not hold."""
+    """An invariant of kbootstrap's code does not hold."""
 
     exit_code = ExitCode.INTERNAL

@@ -1,8 +1,8 @@
-"""kubeadm's configuration documents, built from the cluster (contract, section 1.2).
+"""kubeadm's configuration documents, built from the cluster; deterministic.
 
-v1beta4 for Kubernetes 1.31 and later, v1beta3 before. Everything silent in kubeadm is
-said explicitly: version, endpoint, advertise address, CRI socket, pod CIDR (section 11).
-Bytes are deterministic: same cluster, same text.
+https://kubernetes.io/docs/reference/config-api/kubeadm-config.v1beta4/ for Kubernetes 1.31 and
+later, v1beta3 before. Values that kubeadm would guess are always set: version, endpoint,
+advertise address, CRI socket, pod CIDR.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ CONFIG = f"{STATE_DIR}/kubeadm.yaml"
 PKI = "/etc/kubernetes/pki"
 
 Doc = dict[str, Any]
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # 0.4 ms a file, not 1.5
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # 0.4 ms per file instead of 1.5
 
-# `kubeadm join` takes only these names in skipPhases (contract, section 3).
+# `kubeadm join` accepts only these in skipPhases (cmd/kubeadm/app/cmd/join.go).
 _JOIN_PHASES = (
     "preflight",
     "control-plane-prepare",
@@ -48,7 +48,7 @@ def dump(documents: list[Doc]) -> str:
 def init_config(cluster: Cluster, node: Node, certificate_key: str | None = None) -> str:
     """The file for ``kubeadm init --config`` on ``node``.
 
-    ``certificate_key`` may be a slot mark, for ``init phase upload-certs``.
+    ``certificate_key`` may be a placeholder, for ``init phase upload-certs``.
     """
     init = _head(cluster, "InitConfiguration")
     init["bootstrapTokens"] = [{"ttl": _init_ttl(cluster), "description": INIT_TOKEN}]
@@ -65,13 +65,13 @@ def init_config(cluster: Cluster, node: Node, certificate_key: str | None = None
 
 
 def _init_ttl(cluster: Cluster) -> str:
-    """Nobody joins with the token kubeadm init always makes; the phase cleanup deletes it."""
+    """The lifetime of kubeadm init's own token, which is not used and deleted by phase cleanup."""
     minutes, seconds = divmod(min(cluster.token_ttl, _INIT_SECONDS), 60)
     return f"{minutes}m{seconds}s"
 
 
 def join_config(cluster: Cluster, node: Node) -> str:
-    """The file for ``kubeadm join --config``; slots token, ca_hash and certificate_key."""
+    """The file for ``kubeadm join --config``, with the placeholders of `join_placeholders`."""
     join = _head(cluster, "JoinConfiguration")
     join["discovery"] = {
         "bootstrapToken": {
@@ -95,14 +95,14 @@ def join_config(cluster: Cluster, node: Node) -> str:
     return dump([join])
 
 
-def join_slots(node: Node) -> tuple[str, ...]:
-    """The slots `join_config` leaves open."""
-    slots = ("token", "ca_hash")
-    return (*slots, "certificate_key") if node.is_control_plane else slots
+def join_placeholders(node: Node) -> tuple[str, ...]:
+    """The placeholders in `join_config`."""
+    names = ("token", "ca_hash")
+    return (*names, "certificate_key") if node.is_control_plane else names
 
 
 def cluster_configuration(cluster: Cluster) -> Doc:
-    """The ClusterConfiguration, the one document kubeadm keeps in the cluster."""
+    """The ClusterConfiguration, which kubeadm stores in the cluster."""
     doc = _head(cluster, "ClusterConfiguration")
     doc["clusterName"] = cluster.name
     doc["kubernetesVersion"] = str(cluster.version)
@@ -197,10 +197,10 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
 
 
 def _kubelet_args(cluster: Cluster, node: Node) -> tuple[Arg, ...]:
-    """The user's arguments, and the addresses to announce: of both families with dual stack.
+    """The user's arguments, and --node-ip with an address per family.
 
-    https://kubernetes.io/docs/concepts/services-networking/dual-stack/: on machines without a
-    cloud provider the kubelet must be given both.
+    https://kubernetes.io/docs/concepts/services-networking/dual-stack/: without a cloud provider
+    the kubelet needs both addresses.
     """
     if any(arg.name == "node-ip" for arg in node.kubelet_args):
         return node.kubelet_args
@@ -210,7 +210,7 @@ def _kubelet_args(cluster: Cluster, node: Node) -> tuple[Arg, ...]:
 
 
 def _taints(node: Node) -> list[Doc] | None:
-    """Absent means kubeadm's default; an empty list means none (section 1.2)."""
+    """None means kubeadm's default; an empty list means no taints."""
     if node.taints is not None:
         return [
             {"key": t.key, "effect": t.effect, **({"value": t.value} if t.value else {})}
@@ -225,7 +225,7 @@ def _local_endpoint(cluster: Cluster, node: Node) -> Doc:
 
 
 def _init_skips(cluster: Cluster) -> list[str]:
-    """The join command is never printed: it holds a token."""
+    """Phases to skip; the join command is never printed, since it contains a token."""
     skips = ["show-join-command", *cluster.kubeadm.skip_phases]
     if cluster.version.kubeadm_api == "v1beta3":
         skips += [] if cluster.addons.dns else ["addon/coredns"]

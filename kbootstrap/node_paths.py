@@ -13,7 +13,7 @@ BEFORE = f"{STATE_DIR}/before"  # what was there before kbootstrap, in directori
 RUNS = f"{STATE_DIR}/run"  # one directory for each detached run
 BINARY_SUMS = f"{STATE_DIR}/programs"  # sha256 of each binary, with its size and times
 MANIFESTS_BACKUP = f"{STATE_DIR}/backup"  # copies of /etc/kubernetes, one for each version
-ETCD_RESTORE = f"{STATE_DIR}/etcd-restore"  # what a restore of etcd works with
+ETCD_RESTORE = f"{STATE_DIR}/etcd-restore"  # the files of an etcd restore
 
 CNI_CONFIG_DIR = "/etc/cni/net.d"
 CNI_BINARY_DIR = "/opt/cni/bin"

@@ -1,4 +1,4 @@
-"""Certificates: the CA hash, and what a kubeconfig trusts. The only user of `cryptography`."""
+"""Certificates: CA hash, validity, signed tokens. The only module that uses `cryptography`."""
 
 import base64
 import hashlib
@@ -28,12 +28,11 @@ def ca_hash(pem: str) -> str:
 
 
 def validity(encoded: str) -> tuple[int, int]:
-    """From when and until when a certificate is valid, seconds since 1970.
+    """The times at which a certificate becomes valid and expires, in seconds since 1970.
 
-    ``encoded`` is base64 of its DER or of its PEM. What is no certificate is never valid:
-    (0, 0).
+    ``encoded`` is base64 of its DER or PEM. The result is (0, 0) if it is not a certificate.
     """
-    from cryptography import x509  # noqa: PLC0415 - slow to import; most verbs read none
+    from cryptography import x509  # noqa: PLC0415 - slow to import; most commands read none
 
     try:
         data = base64.b64decode(encoded)
@@ -45,18 +44,18 @@ def validity(encoded: str) -> tuple[int, int]:
 
 
 def stamp(at: int) -> str:
-    """A moment, seconds since 1970, as RFC 3339 in UTC."""
+    """A time in seconds since 1970 as RFC 3339 in UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _certificate(pem: str) -> "x509.Certificate":
-    from cryptography import x509  # noqa: PLC0415 - slow to import; most verbs read none
+    from cryptography import x509  # noqa: PLC0415 - slow to import; most commands read none
 
     return x509.load_pem_x509_certificate(pem.encode())
 
 
 def token_signs(kubeconfig: str, jws: str, token_id: str, token_secret: str) -> bool:
-    """Whether a detached JWS (RFC 7515, HS256) of cluster-info was made with our token."""
+    """Whether a detached JWS (RFC 7515, HS256) of cluster-info was signed with this token."""
     header, _, rest = jws.partition(".")
     body, _, signature = rest.partition(".")
     if body or not _names_key(header, token_id):

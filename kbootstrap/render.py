@@ -1,4 +1,4 @@
-"""Text from templates: strict, quoted, deterministic.
+"""Renders templates: strict, quoted, deterministic.
 
 The only module that imports jinja2. Undefined names are errors, ``| sh`` quotes for the
 shell, and a `Secret` cannot be rendered at all.
@@ -19,7 +19,7 @@ from kbootstrap.secret import Secret
 
 def _finalize(value: object) -> object:
     if isinstance(value, Secret):
-        raise TypeError("a secret must not be rendered; use a slot")
+        raise TypeError("a secret must not be rendered; use a placeholder")
     return value
 
 
@@ -49,7 +49,7 @@ def render(template: str, **values: Any) -> str:
     """The text of ``templates/<template>`` with ``values`` filled in.
 
     Raises:
-        jinja2.UndefinedError: the template names something not given.
+        jinja2.UndefinedError: the template uses a name that is not in ``values``.
         TypeError: a value is a `Secret`.
 
     """
@@ -57,5 +57,5 @@ def render(template: str, **values: Any) -> str:
 
 
 def sha256(text: str) -> str:
-    """Hex SHA-256 of a text, as ``sha256sum`` prints it for the file."""
+    """Hex SHA-256 of a text, as ``sha256sum`` prints it."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Where the data files are: beside the package in a checkout, inside it in a wheel."""
+"""Finds the data files: beside the package in a checkout, inside it in a wheel."""
 
 from pathlib import Path
 from typing import Literal
@@ -7,6 +7,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_path(kind: Literal["templates", "inventory"]) -> Path:
-    """The folder of templates or starter inventories."""
+    """The directory of templates or starter inventories."""
     packed = _PACKAGE / "data" / kind
     return packed if packed.is_dir() else _PACKAGE.parent / kind

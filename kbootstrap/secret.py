@@ -1,4 +1,4 @@
-"""A secret that cannot be printed by accident, and where to find one.
+"""A secret that cannot be printed by accident, and a reference to one.
 
 `Secret` is not a ``str``: formatting, logging, JSON and pickling show ``***`` or fail.
 Only ``kbootstrap.remote`` calls `Secret.reveal`, which an architecture test checks.
@@ -9,7 +9,7 @@ from typing import Literal, NoReturn
 
 
 class Secret:
-    """Some bytes nobody may see."""
+    """A secret value."""
 
     __slots__ = ("_value",)
 
@@ -17,7 +17,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself; only for the wire and for 0600 files."""
+        """The value itself; only for SSH channels and files with mode 0600."""
         return self._value
 
     def __repr__(self) -> str:
@@ -35,7 +35,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where the user keeps a secret; the inventory never holds the value itself."""
+    """Where the user stores a secret; the inventory never holds the value itself."""
 
     kind: Literal["env", "file", "prompt"]
-    name: str  # variable, path, or the words of the prompt
+    name: str  # variable, path, or the text of the prompt

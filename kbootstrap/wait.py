@@ -1,4 +1,4 @@
-"""Waiting: poll with a deadline, retry only what is known to pass. The only tenacity user."""
+"""Polls with a deadline, and retries transient errors. The only module that uses tenacity."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,9 +9,9 @@ T = TypeVar("T")
 
 
 def until(probe: Callable[[], T | None], seconds: float) -> T | None:
-    """Call ``probe`` until it answers something true, at most for ``seconds``.
+    """Call ``probe`` until its result is true, for at most ``seconds``.
 
-    Polls after 0.1 s, then slower up to 1.5 s. Returns None when the time is over.
+    The interval grows from 0.1 s to 1.5 s. Returns None after the deadline.
     """
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_delay(seconds),
@@ -23,10 +23,10 @@ def until(probe: Callable[[], T | None], seconds: float) -> T | None:
 
 
 def retry(action: Callable[[], T], seconds: float, transient: Callable[[BaseException], bool]) -> T:
-    """Call ``action`` again while its error is transient, at most for ``seconds``.
+    """Call ``action`` again while its error is transient, for at most ``seconds``.
 
     Raises:
-        BaseException: the last error, as it was.
+        BaseException: the last error, unchanged.
 
     """
     retrying = tenacity.Retrying(

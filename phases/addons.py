@@ -1,7 +1,7 @@
-"""kubeadm's addons on a finished cluster: one that is missing is installed by its own phase.
+"""Installs kubeadm's addons that are missing in a finished cluster, by kubeadm's addon phases.
 
-``kubeadm init`` installs them first; this phase repairs one that was deleted, and installs
-one that the inventory switches on later.
+``kubeadm init`` installs them first; this phase repairs one that was deleted, and installs one
+that the inventory enables later.
 """
 
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ PROXY = Addon("kube-proxy", "kube-proxy", "proxy")
 
 
 def wanted(cluster: Cluster) -> tuple[Addon, ...]:
-    """The addons the inventory asks for."""
+    """The addons that the inventory enables."""
     asked = ((DNS, cluster.addons.dns), (PROXY, cluster.addons.kube_proxy))
     return tuple(addon for addon, on in asked if on)
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
-    """Nothing before init, which installs them all."""
+    """Nothing before kubeadm init, which installs them all."""
     if not view.api.config_maps >= init.STORED:
         return
     for addon in wanted(view.cluster):
@@ -52,7 +52,7 @@ def _enable(view: View[NoFacts], addon: Addon) -> Iterator[Action]:
     if (stored.get(addon.key) or {}).get("disabled"):
         enabled = {**stored, addon.key: {**stored[addon.key], "disabled": False}}
         yield EnableAddon(
-            why="kubeadm would leave it out at the next upgrade",
+            why="kubeadm would skip it at the next upgrade",
             addon=addon.name,
             key=addon.key,
             effect={"api": {"kubeadm_config": Document.of(enabled)}},

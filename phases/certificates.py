@@ -17,10 +17,10 @@ from kbootstrap.errors import KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 
-NEAR_SECONDS = 30 * 24 * 3600  # a certificate that ends within this is reported
+NEAR_SECONDS = 30 * 24 * 3600  # a certificate that expires within this time is reported
 ETCD_PKI = "/etc/kubernetes/pki/etcd/"
 ADMIN = "/etc/kubernetes/admin.conf"
-# File -> kubeadm's name of the certificate, and the static pod that has to be restarted.
+# File -> kubeadm's name of the certificate, and the static pod to restart.
 _RENEWED = {
     "/etc/kubernetes/pki/apiserver.crt": ("apiserver", API_SERVER),
     "/etc/kubernetes/pki/apiserver-kubelet-client.crt": ("apiserver-kubelet-client", API_SERVER),
@@ -44,7 +44,7 @@ _KUBELET = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 class Facts:
     """What templates/certificates/probe.sh.j2 prints: "path base64" of each certificate.
 
-    The base64 text is that of the DER, or of the whole PEM as a kubeconfig has it.
+    The base64 text encodes DER, or the PEM as in a kubeconfig.
     """
 
     certificate: tuple[str, ...] = ()
@@ -52,12 +52,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A certificate that is not valid now, or not for long.
+    """A certificate that is not valid, or not for long.
 
     Attributes:
         path: the file.
-        state: such as "ended at 2026-11-29T10:00:00Z".
-        valid: it can still be used.
+        state: such as "expired at 2026-11-29T10:00:00Z".
+        valid: it is still valid.
 
     """
 
@@ -67,16 +67,16 @@ class Ending:
 
     @property
     def renewed(self) -> bool:
-        """Whether kubeadm renews it, in an upgrade too."""
+        """Whether kubeadm renews it, also in an upgrade."""
         return self.path in _RENEWED
 
     @property
     def remedy(self) -> str:
-        """What to run on the node."""
+        """The command to run on the node."""
         if self.path == _KUBELET:
             return "the kubelet renews it while it runs and reaches the API; see docs/upgrade.md"
         if not self.renewed:
-            return "kubeadm does not renew it: renew it by the way it was made"
+            return "kubeadm does not renew it: renew it with the tool that made it"
         name, pod = _RENEWED[self.path]
         restart = f", then restart the static pod {pod}" if pod else ""
         return f"kubeadm certs renew {name}{restart}"
@@ -88,13 +88,13 @@ class Ending:
 
 
 def probe(cluster: Cluster, node: Node) -> str:
-    """Read-only; one process, which prints no keys."""
+    """Read-only; one process; prints no private keys."""
     del cluster
     return render("certificates/probe.sh.j2", control_plane=node.is_control_plane)
 
 
 def endings(facts: Facts, now: int) -> tuple[Ending, ...]:
-    """The certificates that are not valid at ``now`` (seconds since 1970), or end soon after."""
+    """The certificates that are not valid at ``now`` (seconds since 1970), or expire soon."""
     return tuple(ending for line in facts.certificate if (ending := _ending(line, now)))
 
 
@@ -104,14 +104,14 @@ def _ending(line: str, now: int) -> Ending | None:
     if now < begins:
         return Ending(path, f"is not valid before {pki.stamp(begins)}", valid=False)
     if now >= ends:
-        return Ending(path, f"ended at {pki.stamp(ends)}", valid=False)
+        return Ending(path, f"expired at {pki.stamp(ends)}", valid=False)
     if ends - now < NEAR_SECONDS:
-        return Ending(path, f"ends in {(ends - now) // 86400} days", valid=True)
+        return Ending(path, f"expires in {(ends - now) // 86400} days", valid=True)
     return None
 
 
 def ended(facts: Facts, now: int, below: str = "/") -> Iterator[KbError]:
-    """An error for each certificate that cannot be used, of those whose path begins so."""
+    """An error for each invalid certificate whose path begins with ``below``."""
     for ending in endings(facts, now):
         if not ending.valid and ending.path.startswith(below):
             message = f"{ending.path} {ending.state}"
@@ -119,13 +119,13 @@ def ended(facts: Facts, now: int, below: str = "/") -> Iterator[KbError]:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Nothing: who renews a certificate decides when what uses it restarts."""
+    """Nothing, since the administrator decides when a component restarts."""
     del view
     yield from ()
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """An ended certificate fails somewhere else later, with other words."""
+    """Refuse expired certificates, which would fail a later step with an unclear message."""
     yield from ended(view.facts, view.now)
 
 

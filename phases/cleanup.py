@@ -1,4 +1,4 @@
-"""No bootstrap token and no uploaded certificate of ours stays behind."""
+"""Deletes bootstrap tokens and uploaded certificates that kbootstrap made."""
 
 from collections.abc import Iterator
 
@@ -7,16 +7,16 @@ from kbootstrap.engine.phase import Phase, View, Wait
 from kbootstrap.model.cluster import Cluster, Node
 from phases.init import Progress, Standing, finished, holds, progress, standing
 
-INIT = "init"  # the owner noted in the token kubeadm init makes
+INIT = "init"  # the owner recorded in the token of kubeadm init
 
 
 def probe(cluster: Cluster, node: Node) -> str:
-    """Read-only; how far init is, on the node that runs it."""
+    """Read-only; the progress of init, on the node that runs it."""
     return progress(cluster, node) if node == cluster.first else ""
 
 
 def plan(view: View[Progress]) -> Iterator[Action]:
-    """Delete what an interrupted run left, and the token kubeadm init always makes."""
+    """Delete leftovers of an interrupted run, and the token that kubeadm init always makes."""
     api, name = view.api, view.node.name
     owners = api.token_owners
     if name in owners:
@@ -34,12 +34,12 @@ def plan(view: View[Progress]) -> Iterator[Action]:
 
 
 def _init_is_due(view: View[Progress]) -> bool:
-    """Whether an init of this run is to make its token yet."""
-    due = {Standing.FRESH, Standing.RUNNING, Standing.CUT_SHORT}
+    """Whether an init in this run will still make its token."""
+    due = {Standing.FRESH, Standing.RUNNING, Standing.INTERRUPTED}
     return holds(view) and standing(view) in due
 
 
-# A join under way needs its certificates, so this comes after all of them.
+# A running join needs its certificates, so this phase waits for all joins.
 PHASE = Phase(
     id="cleanup",
     title="Tokens and certificates removed",

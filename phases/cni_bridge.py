@@ -1,10 +1,8 @@
 """The built-in pod network for small flat networks: a bridge per node, no image, no agent.
 
-Each node gets one conflist for its pod CIDR and one oneshot unit. The unit routes the
-whole pod range onto the node's own link and lets the node answer ARP for its pods (proxy
-ARP), so the machine that has a pod answers for it. Routes to each other node would do the
-same, but then every join would have to touch every node; this way ``join node3`` touches
-node3 only. IPv4, one layer-2 network.
+Each node gets a conflist for its pod CIDR and a oneshot unit. The unit routes the pod range to
+the node's own link and enables proxy ARP, so that each node answers ARP for its pods. Unlike
+routes to every node, this lets ``join node3`` change node3 only. IPv4, one layer-2 network.
 """
 
 from collections.abc import Iterator
@@ -33,16 +31,16 @@ class Facts:
     script: str = ""  # sha256
     unit: str = ""  # sha256
     enabled: bool = False
-    up: bool = False  # the route and proxy ARP are in force now
+    up: bool = False  # route and proxy ARP are active
 
 
 def conflist_text(pod_cidr: str) -> str:
-    """The CNI configuration for a node's range; a slot mark will do."""
+    """The CNI configuration for a node's range, which may be a placeholder."""
     return render("cni/bridge.conflist.j2", pod_cidr=pod_cidr, bridge=BRIDGE, addresses=ADDRESSES)
 
 
 def script_text(cluster: Cluster, node: Node) -> str:
-    """What the unit runs."""
+    """The script that the unit runs."""
     return render(
         "cni/pod-network.sh.j2",
         address=node.advertise_address,
@@ -68,14 +66,14 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """The unit first, then the conflist, which makes the node Ready."""
+    """Install the unit first, then the conflist, which makes the node Ready."""
     yield from _unit(view)
     facts = view.facts
     node = view.api.node(view.node.name)
     cidr = node.pod_cidrs[0] if node and node.pod_cidrs else ""
     if facts.conflist and (not cidr or facts.conflist == sha256(conflist_text(cidr))):
         return
-    yield AwaitPodCidr(why="the conflist hands out addresses of it", node=view.node.name)
+    yield AwaitPodCidr(why="the conflist assigns its addresses", node=view.node.name)
     yield PutTemplate(
         why="the runtime has no network configuration",
         path=CONFLIST,
@@ -108,12 +106,12 @@ def _unit(view: View[Facts]) -> Iterator[Action]:
         )
     if new_unit or not facts.enabled:
         yield Unit(
-            why="not started at boot", verb="enable", name=UNIT_NAME, effect={"enabled": True}
+            why="not started at boot", command="enable", name=UNIT_NAME, effect={"enabled": True}
         )
     if new_script or new_unit or not facts.up:
         yield Unit(
             why="the pod range is not routed",
-            verb="restart",
+            command="restart",
             name=UNIT_NAME,
             effect={"up": True},
         )

@@ -1,4 +1,4 @@
-"""A pod network from manifests: applied server-side on what is missing, then waited for."""
+"""A pod network from manifests: applies what is missing, then waits for the rollout."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _HEX = "[0-9a-f]" * 5  # lxcbr0, for one, is not Cilium's
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
-    """Apply each object the API lacks or holds in another form."""
+    """Apply each object that is missing or differs."""
     applied, up = view.api.applied, view.api.rolled_out
     for source, manifest in view.inputs.manifests:
         ref = manifest_ref(manifest)

@@ -1,7 +1,7 @@
-"""In a dual-stack cluster each node announces an address of either family; part of `identity`.
+"""Checks that each node of a dual-stack cluster has an address of both families.
 
-Without the second one its Node has one InternalIP, and services and host-network pods of the
-second family do not work there.
+Part of `identity`. Without the second address, Services and host-network pods of the second
+family do not work on the node.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from kbootstrap.model.cluster import Cluster, Node
 
 
 def asks(cluster: Cluster, node: Node) -> bool:
-    """Whether the node needs a second address; not if the user says what its kubelet announces."""
+    """Whether the node needs a second address; not if the user sets the kubelet's node-ip."""
     return cluster.network.dual_stack and all(arg.name != "node-ip" for arg in node.kubelet_args)
 
 
@@ -21,8 +21,8 @@ def check(cluster: Cluster, node: Node, addresses: tuple[str, ...]) -> Iterator[
     if not asks(cluster, node) or (node.second_address and node.second_address in addresses):
         return
     if node.second_address:
-        message = f"it does not have its second_address {node.second_address}"
+        message = f"the node does not have its second_address {node.second_address}"
     else:
-        message = "the inventory gives it no second_address"
+        message = "the node has no second_address in the inventory"
     found = ", ".join(addresses) or "none"
     yield PhaseError(codes.NO_SECOND_ADDRESS, message, detail=f"its addresses: {found}")

@@ -1,9 +1,9 @@
-"""All of etcd from one snapshot, on every control plane: stop, restore, start, wait.
+"""Restores etcd from one snapshot, on every control plane: stop, restore, start, wait.
 
-The control plane's static pods are moved aside everywhere before any data is touched, and come
-back when every member is restored: so no member ever meets one with other data. The old data
-stays beside the new. What marks a member as restored is a file inside its data, put in place with
-it by one rename; it holds the snapshot's sha256.
+All static pods of the control plane are moved aside before any data is changed, and moved back
+when every member is restored, so that members with different data never connect. The old data is
+retained. A file inside the new data with the snapshot's sha256 marks a member as restored; data
+and mark are placed by one rename.
 """
 
 from collections.abc import Iterator
@@ -22,47 +22,47 @@ RUN = "etcd-restore"
 FOLDER = node_paths.ETCD_RESTORE
 SNAPSHOT = f"{FOLDER}/snapshot.db"
 MARK = "kbootstrap-restored"
-BUMP = 1_000_000_000  # revisions nobody has seen: watchers must not find time going back
+BUMP = 1_000_000_000  # added to the revision, so that watchers never see it decrease
 SECONDS = 20 * 60
 READY_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Before: what templates/etcd/restore_probe.sh.j2 prints."""
+    """Facts before the stop, from templates/etcd/restore_probe.sh.j2."""
 
-    restored: str = ""  # sha256 of the snapshot that the data here was made from
-    marker: str = ""  # the cluster's name, as we left it
-    peer: str = ""  # the member's URL by etcd's own manifest
-    running: tuple[str, ...] = ()  # static pods whose manifest is in place, or that still run
+    restored: str = ""  # sha256 of the snapshot from which the data was restored
+    marker: str = ""  # the cluster's name in kbootstrap's marker
+    peer: str = ""  # the member's URL in etcd's manifest
+    running: tuple[str, ...] = ()  # static pods that have a manifest or are still running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """The data folder."""
+    """Facts about the data directory."""
 
     restored: str = ""
-    run: str = "none"  # the detached run's own state
-    placed: str = ""  # sha256 of the snapshot on this machine
-    image: str = ""  # by etcd's own manifest
+    run: str = "none"  # the state of the detached run
+    placed: str = ""  # sha256 of the snapshot on the node
+    image: str = ""  # in etcd's manifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aside:
-    """After."""
+    """Facts after the restore."""
 
     restored: str = ""
-    aside: tuple[str, ...] = ()  # static pods whose manifest we hold
-    kubelet: bool = False  # it runs
+    aside: tuple[str, ...] = ()  # static pods whose manifest is moved aside
+    kubelet: bool = False  # the kubelet runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """At the end."""
+    """Facts after the start."""
 
     restored: str = ""
     aside: tuple[str, ...] = ()
-    ready: bool = False  # /readyz of this machine's API server
+    ready: bool = False  # /readyz of the node's API server
 
 
 def _values(cluster: Cluster, node: Node) -> dict[str, object]:
@@ -90,7 +90,7 @@ def _host(node: Node) -> str:
 
 
 def peer_url(node: Node) -> str:
-    """Where the node's member answers the others, as kubeadm writes it."""
+    """The peer URL of the node's member, as kubeadm writes it."""
     return f"https://{_host(node)}:2380"
 
 
@@ -119,14 +119,14 @@ def _probe(cluster: Cluster, node: Node, *wants: str) -> str:
 
 
 def check_running(view: View[Running]) -> Iterator[KbError]:
-    """Only a control plane of this cluster, whose member is where the inventory says."""
+    """Refuse a node of another cluster, or one whose member has another peer URL."""
     facts, wanted = view.facts, peer_url(view.node)
     if facts.marker and facts.marker != view.cluster.name:
         words = f"the node belongs to cluster {facts.marker!r}"
         yield RefusedError(codes.FOREIGN_CLUSTER, words)
     elif facts.peer != wanted:
-        found = facts.peer or "there is no etcd.yaml"
-        yield RefusedError(codes.NOT_A_MEMBER, f"etcd should be {wanted} here: {found}")
+        found = facts.peer or "no etcd.yaml"
+        yield RefusedError(codes.NOT_A_MEMBER, f"etcd should be {wanted} on the node: {found}")
 
 
 def plan_stop(view: View[Running]) -> Iterator[Action]:
@@ -134,7 +134,7 @@ def plan_stop(view: View[Running]) -> Iterator[Action]:
     if view.facts.running and view.facts.restored != view.local.snapshot.sha256:
         yield Run(
             why="running: " + ", ".join(view.facts.running),
-            title=f"stop {', '.join(STATIC_PODS)} (their manifests wait in {FOLDER}/manifests)",
+            title=f"stop {', '.join(STATIC_PODS)} (manifests are moved to {FOLDER}/manifests)",
             body=render("etcd/stop.sh.j2", **_values(view.cluster, view.node)),
             risk=Risk.DISRUPT,
             effect={"running": ()},
@@ -142,7 +142,7 @@ def plan_stop(view: View[Running]) -> Iterator[Action]:
 
 
 def plan_restore(view: View[Data]) -> Iterator[Action]:
-    """New data from the snapshot; the old data moves aside."""
+    """Restore the data from the snapshot; the old data is moved aside."""
     facts, snapshot = view.facts, view.local.snapshot
     if facts.restored == snapshot.sha256 and facts.run != "running":
         if facts.placed:
@@ -150,7 +150,7 @@ def plan_restore(view: View[Data]) -> Iterator[Action]:
         return
     if facts.placed != snapshot.sha256:
         yield PutSnapshot(
-            why="etcd's tool reads it here",
+            why="etcdutl reads it there",
             path=SNAPSHOT,
             source=snapshot.path,
             size=snapshot.size,
@@ -158,9 +158,11 @@ def plan_restore(view: View[Data]) -> Iterator[Action]:
             effect={"placed": snapshot.sha256},
         )
     yield Detached(
-        why="it still runs" if facts.run == "running" else "the data is not from this snapshot",
+        why="it is still running"
+        if facts.run == "running"
+        else "the data is not from this snapshot",
         name=RUN,
-        title=f"restore {view.cluster.etcd.data_dir} from the snapshot; the old data moves aside",
+        title=f"restore {view.cluster.etcd.data_dir} from the snapshot; move the old data aside",
         body=render(
             "etcd/restore.sh.j2",
             commands=_commands(view),
@@ -177,7 +179,7 @@ def plan_restore(view: View[Data]) -> Iterator[Action]:
 
 
 def _commands(view: View[Data]) -> tuple[tuple[str, ...], ...]:
-    """The restore as etcd's newest tool does it, and as older ones can."""
+    """The commands of a restore: with the newest etcdutl first, then for older ones."""
     members = (f"{node.name}={peer_url(node)}" for node in view.cluster.control_planes)
     words = (
         *("snapshot", "restore", SNAPSHOT),
@@ -192,7 +194,7 @@ def _commands(view: View[Data]) -> tuple[tuple[str, ...], ...]:
 
 
 def plan_start(view: View[Aside]) -> Iterator[Action]:
-    """Bring the manifests back."""
+    """Move the manifests back."""
     facts, wanted = view.facts, view.local.snapshot.sha256
     if facts.aside or not facts.kubelet or facts.restored != wanted:
         yield Run(
@@ -205,11 +207,11 @@ def plan_start(view: View[Aside]) -> Iterator[Action]:
 
 
 def plan_ready(view: View[Serving]) -> Iterator[Action]:
-    """Wait for this machine's API server, and so for etcd."""
+    """Wait for the node's API server, which needs etcd."""
     facts, wanted = view.facts, view.local.snapshot.sha256
     if facts.aside or not facts.ready or facts.restored != wanted:
         yield Run(
-            why="it was started anew",
+            why="it was restarted",
             title="wait until etcd and the API server are ready",
             body=render("etcd/ready.sh.j2", **_values(view.cluster, view.node)),
             waits=True,

@@ -1,8 +1,8 @@
-"""A snapshot of etcd on a control plane, taken once for each purpose, and a copy of it here.
+"""Takes a snapshot of etcd on a control plane, and copies it to the workstation.
 
-etcd itself writes the snapshot into its data folder; it is checked there (etcd's own tool, its
-revision, the sha256 at its end) and moved to `FOLDER`. The label says what it is for: a run that
-was cut short finds the snapshot of that label and takes none twice, unless it is too old.
+etcd writes the snapshot into its data directory; it is checked there (etcdutl, its revision, the
+sha256 at its end) and moved to `FOLDER`. The label is the purpose: a resumed run uses the
+snapshot of its label, unless it is too old.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from kbootstrap.render import render
 
 FOLDER = f"{STATE_DIR}/snapshots"
 RUN = "etcd-snapshot"
-KEEP = 3  # the newest ones stay on the machine
-FRESH = 6 * 60 * 60  # seconds after which a snapshot is too old for what it was taken for
+KEEP = 3  # the newest snapshots are retained on the node
+FRESH = 6 * 60 * 60  # seconds after which a snapshot is taken again
 SECONDS = 30 * 60
 
 On = Callable[[Cluster, Node], bool]
@@ -29,43 +29,43 @@ On = Callable[[Cluster, Node], bool]
 class Facts:
     """What templates/etcd/snapshot_probe.sh.j2 prints of the snapshot of one label."""
 
-    run: str = "none"  # the detached run's own state
-    serves: bool = False  # a member answers clients on this machine
-    taken: int = 0  # seconds since 1970; 0 when there is none that is whole
+    run: str = "none"  # the state of the detached run
+    serves: bool = False  # a member answers clients on the node
+    taken: int = 0  # seconds since 1970; 0 if there is no complete one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Likewise, for who copies it."""
+    """The facts for the copy."""
 
     sha256: str = ""
 
 
 def check_take(view: View[Facts]) -> Iterator[KbError]:
-    """Only an etcd that serves can be asked."""
+    """Refuse if etcd does not answer."""
     if not view.facts.serves and view.facts.run != "running":
-        yield PhaseError(codes.ETCD_DOWN, "nobody answers on port 2379")
+        yield PhaseError(codes.ETCD_DOWN, "etcd does not answer on port 2379")
 
 
 def stacked(cluster: Cluster, node: Node) -> bool:
-    """Run where a member of the cluster's own etcd is."""
+    """Whether the node has a member of the cluster's own etcd."""
     return node.is_control_plane and cluster.etcd.external is None
 
 
 def file_of(label: str) -> str:
-    """Where the snapshot of a label is, on the machine."""
+    """The path of a label's snapshot on the node."""
     return f"{FOLDER}/{label}.db"
 
 
 def plan_take(view: View[Facts], label: str) -> Iterator[Action]:
-    """A snapshot, if there is no fresh one of this label."""
+    """Take a snapshot if there is no recent one of this label."""
     facts = view.facts
     if facts.taken and view.now - facts.taken <= FRESH and facts.run != "running":
         return
     yield Detached(
-        why="it is being taken" if facts.run == "running" else "there is no fresh one",
+        why="it is being taken" if facts.run == "running" else "there is no recent one",
         name=RUN,
-        title=f"take a snapshot of etcd, check it and keep it as {file_of(label)}",
+        title=f"take a snapshot of etcd, check it and store it as {file_of(label)}",
         body=render(
             "etcd/snapshot.sh.j2",
             socket=view.cluster.runtime.socket,
@@ -81,13 +81,13 @@ def plan_take(view: View[Facts], label: str) -> Iterator[Action]:
 
 
 def plan_copy(view: View[Kept], label: str) -> Iterator[Action]:
-    """The same bytes here."""
+    """Download the snapshot."""
     here = view.local.snapshot
     if here.sha256 and here.sha256 == view.facts.sha256:
         return
     part = f"{here.path}.part"
-    yield FetchFile(why="the copy is to outlive the machine", path=file_of(label), into=part)
-    yield StoreSnapshot(why="only a whole snapshot is worth its name", path=here.path)
+    yield FetchFile(why="the copy must outlive the node", path=file_of(label), into=part)
+    yield StoreSnapshot(why="only a complete snapshot gets its name", path=here.path)
 
 
 def take(label: str, on: On = stacked) -> Phase[Facts]:
@@ -109,7 +109,7 @@ def take(label: str, on: On = stacked) -> Phase[Facts]:
 
 
 def copy(label: str, on: On = stacked) -> Phase[Kept]:
-    """The phase that copies it here."""
+    """The phase that downloads it."""
 
     def probe(cluster: Cluster, node: Node) -> str:
         del cluster, node

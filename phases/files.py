@@ -1,7 +1,7 @@
-"""The user's own files, put where the inventory says; one taken out of it goes back.
+"""Places the user's files on nodes, and reverts those that are no longer in the inventory.
 
-The node records which paths are the inventory's, so that a file that is no longer wanted is
-put back as it was before: removed, or the original restored.
+The node records the paths of placed files, so that a file that is removed from the inventory is
+reverted: it is removed, or the original restored.
 """
 
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ RECORD = f"{STATE_DIR}/files"
 class Facts:
     """What the probe prints."""
 
-    file: tuple[str, ...] = ()  # "sha256 octal-mode user:group path" of each that is there
-    recorded: tuple[str, ...] = ()  # paths that an inventory put there
+    file: tuple[str, ...] = ()  # "sha256 octal-mode user:group path" of each existing file
+    recorded: tuple[str, ...] = ()  # paths of files that kbootstrap placed
 
 
 def wanted(cluster: Cluster, node: Node) -> tuple[ExtraFile, ...]:
-    """The files meant for this node."""
+    """The files of this node."""
     return tuple(f for f in cluster.files if not f.on or node.name in f.on)
 
 
@@ -36,7 +36,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Put back what is no longer wanted, write what is missing or differs, record it."""
+    """Revert what is no longer wanted, write what is missing or differs, record it."""
     to_write = wanted(view.cluster, view.node)
     paths = tuple(file.path for file in to_write)
     recorded = view.facts.recorded
@@ -44,7 +44,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         recorded = tuple(path for path in recorded if path != old)
         yield Run(
             why="the inventory no longer has it",
-            title=f"put {old} back as it was before",
+            title=f"restore {old} as it was before",
             body=render("host/put_back.sh.j2", path=old, record=RECORD, recorded=recorded),
             effect={"recorded": recorded},
         )
@@ -60,7 +60,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
     if set(recorded) != set(paths):
         yield PutFile(
-            why="so that a file taken out of the inventory is put back",
+            why="so that a file removed from the inventory is reverted",
             path=RECORD,
             body="".join(f"{path}\n" for path in paths),
             mode=0o600,

@@ -1,7 +1,7 @@
-"""Would pods run on this node, and does it reach the cluster? Found before anything changes.
+"""Checks before any change that pods can run on the node and that it reaches the cluster.
 
-What cannot work is refused with a code of its own. Other pod networks' configurations are moved
-aside before the join, through the ledger, because a runtime takes the first one by name.
+Each problem is refused with its own code. Configurations of other pod networks are moved aside
+before the join, through the ledger, because a runtime uses the first one by name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,26 +19,26 @@ from phases.cni_bridge import CONFLIST
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 MEMBER = "/etc/kubernetes/kubelet.conf"
 RESOLVED = "/run/systemd/resolve/resolv.conf"
-OTHERS = 0o005  # what containers of other users need of a service's files: to read and to enter
+OTHERS = 0o005  # containers of other users need to read and enter a service's files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What templates/fitness/probe.sh.j2 prints."""
 
-    lost_resolver: str = ""  # the kubelet's resolv.conf, if there is no such file
-    member: bool = False  # kubelet.conf is there
-    network: tuple[str, ...] = ()  # CNI configurations that are not ours; only with cni.type bridge
-    range: str = ""  # the pod CIDR in our own CNI configuration
+    lost_resolver: str = ""  # the kubelet's resolv.conf, if the file does not exist
+    member: bool = False  # kubelet.conf exists
+    network: tuple[str, ...] = ()  # CNI configurations of others; only with cni.type bridge
+    range: str = ""  # the pod CIDR in kbootstrap's CNI configuration
     bridge: tuple[str, ...] = ()  # IPv4 addresses of cni0, such as 10.244.1.1/24
     address: bool = False  # an interface has the advertise_address
     machine_id: str = ""
     boot_id: str = ""
-    blocked: tuple[str, ...] = ()  # "HOST PORT why"; only asked on a node that is no member
+    blocked: tuple[str, ...] = ()  # "HOST PORT reason"; only probed on a node that is no member
 
 
 def probe(cluster: Cluster, node: Node) -> str:
-    """Read-only; on a node that is no member up to 5 s, where a firewall drops a port."""
+    """Read-only; up to 5 s on a node that is no member, if a firewall drops packets."""
     return render(
         "fitness/probe.sh.j2",
         resolver=_resolver(cluster, node),
@@ -61,7 +61,7 @@ def _bridges(cluster: Cluster) -> bool:
 
 
 def _targets(cluster: Cluster, node: Node) -> Iterator[tuple[str, int]]:
-    """What a join needs: the endpoint, and every other etcd member of a control plane."""
+    """What a join must reach: the endpoint, and for a control plane every etcd member."""
     yield _endpoint(cluster)
     if node.is_control_plane and cluster.etcd.external is None:
         for other in cluster.control_planes:
@@ -75,10 +75,10 @@ def _endpoint(cluster: Cluster) -> tuple[str, int]:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Move other networks' configurations aside, as long as no pod uses them."""
+    """Move the configurations of other networks aside, unless pods use them."""
     if view.facts.network and not view.facts.member:
         yield Run(
-            why="the runtime takes the first configuration by name, and until ours is there any",
+            why="the runtime would use the first configuration by name",
             title=f"move aside, until reset: {', '.join(view.facts.network)}",
             body=render("fitness/aside.sh.j2", paths=view.facts.network),
             effect={"network": ()},
@@ -86,10 +86,10 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Everything that would leave a node on which pods cannot run."""
+    """Everything that would prevent pods on the node from running."""
     facts, node = view.facts, view.node
     if facts.lost_resolver:
-        yield PhaseError(codes.NO_RESOLVER, f"there is no file {facts.lost_resolver}")
+        yield PhaseError(codes.NO_RESOLVER, f"{facts.lost_resolver} does not exist")
     if not facts.address:
         yield PhaseError(
             codes.NO_ADDRESS, f"no interface has the advertise_address {node.advertise_address}"
@@ -101,26 +101,24 @@ def check(view: View[Facts]) -> Iterator[KbError]:
 def _other_network(facts: Facts) -> Iterator[KbError]:
     first = [path for path in facts.network if path < CONFLIST]
     if facts.member and first:
-        yield PhaseError(
-            codes.OTHER_NETWORK, f"the runtime takes {first[0]} in place of {CONFLIST}"
-        )
+        yield PhaseError(codes.OTHER_NETWORK, f"the runtime uses {first[0]} instead of {CONFLIST}")
     for address in facts.bridge:
         if str(ip_interface(address).network) != facts.range:
-            ours = f"not of {facts.range}" if facts.range else "and is not ours"
+            ours = f"which is not in {facts.range}" if facts.range else "and is not kbootstrap's"
             yield PhaseError(
                 codes.OTHER_NETWORK,
                 f"the bridge cni0 has address {address}, {ours}",
-                detail="where nothing uses it: ip link delete cni0",
+                detail="if nothing uses it: ip link delete cni0",
             )
 
 
 def closes(umask: str) -> bool:
-    """Whether files made with it, as `systemctl show` prints it, are closed to other users."""
+    """Whether files made with this umask (of `systemctl show`) are unreadable for others."""
     return bool(umask) and set(umask) <= set("01234567") and bool(int(umask, 8) & OTHERS)
 
 
 def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
-    """What only several nodes together show: one machine twice, and ports that are dropped."""
+    """Checks of several nodes: the same host twice, and ports that are dropped."""
     first: dict[str, str] = {}  # machine-id -> the first node that has it
     for name, found in facts.items():
         if found.machine_id:
@@ -130,7 +128,7 @@ def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
                 yield _twins(one, name, same_boot=same_boot).at(name)
     alive = {cluster.node(name).advertise_address for name in facts}
     if any(facts[node.name].member for node in cluster.control_planes if node.name in facts):
-        alive.add(_endpoint(cluster)[0])  # before init nobody may have that address yet
+        alive.add(_endpoint(cluster)[0])  # before init no host may have that address yet
     for name, found in facts.items():
         for line in found.blocked:
             host, port, why = line.split(" ", 2)
@@ -140,9 +138,9 @@ def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
 
 
 def _twins(one: str, other: str, *, same_boot: bool) -> KbError:
-    """Two nodes with one machine-id; containers on one kernel differ in the machine-id."""
+    """The error for two nodes with the same machine-id."""
     if same_boot:
-        text = f"{one} and {other} lead to the same machine (machine-id and boot-id are equal)"
+        text = f"{one} and {other} are the same host (machine-id and boot-id are equal)"
         return PhaseError(codes.SAME_MACHINE, text)
     return NoticeError(codes.CLONED, f"{one} and {other} have the same /etc/machine-id")
 

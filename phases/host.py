@@ -1,4 +1,4 @@
-"""The host minimum for kubeadm: no swap, modules, sysctls, a name that resolves."""
+"""Prepares the host for kubeadm: swap off, modules, sysctls, the node's name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ class Facts:
     """What templates/host/probe.sh.j2 prints."""
 
     swap: bool = False  # a device is in /proc/swaps
-    swap_fstab: bool = False  # an active line in /etc/fstab brings it back at boot
+    swap_fstab: bool = False  # an active line in /etc/fstab enables it at boot
     modules_sha: str = ""
     missing_module: tuple[str, ...] = ()
     sysctl_sha: str = ""
-    wrong_sysctl: tuple[str, ...] = ()  # keys whose running value is not ours
-    resolves: bool = False  # the node's own name, to an address it has
+    wrong_sysctl: tuple[str, ...] = ()  # keys whose running value differs
+    resolves: bool = False  # the node's name, to one of its addresses
 
 
 def sysctls(cluster: Cluster) -> tuple[tuple[str, str], ...]:
-    """The keys kubeadm and kube-proxy cannot do without, in the order they are written."""
+    """The sysctls that kubeadm and kube-proxy need, in the order of the file."""
     keys = ["net.ipv4.ip_forward"]
     if any(cidr.version == 6 for cidr in cluster.network.pod_cidrs):  # noqa: PLR2004
         keys += ["net.ipv6.conf.all.forwarding", "net.ipv6.conf.default.forwarding"]
@@ -60,7 +60,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Swap off, modules, sysctls, hosts; each only where it is not so already."""
+    """Swap off, modules, sysctls, hosts; each only if needed."""
     yield from _swap(view.facts)
     yield from _modules(view.facts)
     yield from _sysctl(view)
@@ -78,7 +78,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 def _swap(facts: Facts) -> Iterator[Action]:
     if facts.swap:
         yield Run(
-            why="swap is on; the kubelet refuses to start with it",
+            why="swap is on, and the kubelet does not start with it",
             title="turn swap off",
             body=render("host/swapoff.sh.j2"),
             effect={"swap": False},
@@ -86,7 +86,7 @@ def _swap(facts: Facts) -> Iterator[Action]:
     if facts.swap_fstab:
         yield Run(
             why="/etc/fstab turns swap on at boot",
-            title="comment the swap lines of /etc/fstab out",
+            title="comment out the swap lines of /etc/fstab",
             body=render("host/fstab.sh.j2"),
             effect={"swap_fstab": False},
         )
@@ -140,7 +140,7 @@ def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:
 
 PHASE = Phase(
     id="host",
-    title="Host minimum for kubeadm",
+    title="Host preparation",
     facts=Facts,
     probe=probe,
     plan=plan,

@@ -1,4 +1,4 @@
-"""Is this the machine it should be, and is it fit? Marks it as ours; refuses a foreign one."""
+"""Checks that a node is fit and not part of another cluster, and marks it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kbootstrap.render import render
 from phases import dual_stack, tools
 from phases.install import leftovers
 
-MAX_SKEW = 60  # seconds; beyond it certificates and tokens fail
+MAX_SKEW = 60  # seconds; with more skew certificates and tokens fail
 MIN_VAR_KIB, MIN_ETC_KIB = 1024 * 1024, 4 * 1024
 MIN_CONTROL_PLANE_MIB = 1700  # kubeadm's Mem check
 ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -29,34 +29,34 @@ class Facts:
     systemd: bool = False
     uid: int = -1
     clock: int = 0
-    marker: str = ""  # the cluster name we left here
+    marker: str = ""  # the cluster name in kbootstrap's marker
     folder: tuple[str, ...] = ()  # those of `Leftovers.shared` that are there
     older: tuple[str, ...] = ()  # files and links there, while they are still to be recorded
-    noted: bool = False  # it was recorded what was there before us
-    orphan: tuple[str, ...] = ()  # detached runs of ours whose record is gone
+    noted: bool = False  # the files that existed before are recorded
+    orphan: tuple[str, ...] = ()  # detached runs of kbootstrap whose record is missing
     ca: tuple[str, ...] = ()  # lines of /etc/kubernetes/pki/ca.crt
-    member: bool = False  # kubelet.conf is there
-    control_plane: bool = False  # the API server's static pod is there
-    serves_address: str = ""  # that it announces, by its own manifest
-    port: int = 0  # that it listens on, likewise
+    member: bool = False  # kubelet.conf exists
+    control_plane: bool = False  # the API server's static pod exists
+    serves_address: str = ""  # the advertise address in its manifest
+    port: int = 0  # the port in its manifest
     etcd_data: bool = False
     var_kib: int = 0
     etc_kib: int = 0
     mem_mib: int = 0
-    runtime: bool = False  # its program is installed
-    restoring: bool = False  # a restore of etcd holds the control plane's manifests
+    runtime: bool = False  # its binary is installed
+    restoring: bool = False  # the static pod manifests are moved aside for an etcd restore
     lacks: tuple[str, ...] = ()  # tools of `phases.tools` that are not in PATH
-    address: tuple[str, ...] = ()  # its own; only asked if it needs a second one, as `taken` is
-    taken: tuple[str, ...] = ()  # ports in use; only asked on a node without Kubernetes
+    address: tuple[str, ...] = ()  # of the node; only probed if it needs a second one
+    taken: tuple[str, ...] = ()  # ports in use; only probed on a node without Kubernetes
 
     @property
     def ca_pem(self) -> str:
-        """The cluster CA on this machine, empty if there is none."""
+        """The cluster CA on the node; empty if there is none."""
         return "".join(f"{line}\n" for line in self.ca)
 
     @property
     def holds_cluster(self) -> bool:
-        """Whether a cluster's data is here."""
+        """Whether the node holds data of a cluster."""
         return self.member or self.control_plane or self.etcd_data
 
 
@@ -88,10 +88,9 @@ def _ports(cluster: Cluster, node: Node) -> tuple[int, ...]:
 
 
 def is_ours(view: View[Any]) -> bool:
-    """Whether our marker, or else the cluster's CA, says that the machine is a node of ours.
+    """Whether the marker, or else the cluster's CA, shows that the node is the cluster's.
 
-    The CA is the one that the cluster has, or had when the operator's kubeconfig was written.
-    ``view.facts`` holds both, as the node has them.
+    The CA is that of the live cluster, or of the operator's kubeconfig. ``view.facts`` has both.
     """
     facts = view.facts
     if facts.marker:
@@ -101,10 +100,10 @@ def is_ours(view: View[Any]) -> bool:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Leave the cluster's name on the node, so that a later run knows its own."""
+    """Record the cluster's name on the node, by which later runs identify it."""
     if view.facts.marker != view.cluster.name:
         yield PutFile(
-            why="the node is not marked as ours yet",
+            why="the node is not marked yet",
             path=node_paths.CLUSTER_NAME,
             body=f"{view.cluster.name}\n",
             mode=0o600,
@@ -112,7 +111,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
     if not view.facts.noted:
         yield PutFile(
-            why="reset leaves what was there before",
+            why="reset retains what existed before",
             path=node_paths.BEFORE,
             body="".join(f"{line}\n" for line in (*view.facts.folder, *view.facts.older)),
             mode=0o600,
@@ -121,14 +120,14 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Everything that makes the node unfit, all at once."""
+    """All reasons why the node is not fit."""
     if view.facts.restoring:
-        words = f"the control plane's manifests wait in {node_paths.ETCD_RESTORE}/manifests"
+        words = f"the control plane's manifests are in {node_paths.ETCD_RESTORE}/manifests"
         yield RefusedError(codes.RESTORE_BEGUN, words)
     for name in view.facts.orphan:
         yield RefusedError(
             codes.ORPHAN_RUN,
-            f"kbootstrap-{name}.service runs, and its record {node_paths.RUNS}/{name} is gone",
+            f"kbootstrap-{name}.service is running without its record {node_paths.RUNS}/{name}",
             detail=f"systemctl stop kbootstrap-{name}.service",
         )
     yield from _foreign(view)
@@ -170,11 +169,11 @@ def _held(facts: Facts) -> str:
 def _unfit(view: View[Facts]) -> Iterator[KbError]:
     facts = view.facts
     if facts.uid != 0:
-        yield PhaseError(codes.NOT_ROOT, f"scripts run as uid {facts.uid}, not as root")
+        yield PhaseError(codes.NOT_ROOT, f"scripts run as uid {facts.uid}, not root")
     if not facts.systemd or facts.arch not in ARCHES:
         yield PhaseError(
             codes.UNSUPPORTED_HOST,
-            f"machine is {facts.arch}, {'with' if facts.systemd else 'without'} systemd",
+            f"the host is {facts.arch}, {'with' if facts.systemd else 'without'} systemd",
         )
     if not facts.runtime:
         yield PhaseError(codes.RUNTIME_MISSING, f"{view.cluster.runtime.type} is not installed")
@@ -182,12 +181,13 @@ def _unfit(view: View[Facts]) -> Iterator[KbError]:
         yield PhaseError(codes.TOOLS_MISSING, f"not installed: {', '.join(lacks)}")
     if abs(facts.clock - view.now) > MAX_SKEW:
         yield PhaseError(
-            codes.CLOCK_SKEW, f"its clock is {facts.clock - view.now:+d} s off the operator's"
+            codes.CLOCK_SKEW,
+            f"its clock differs from the workstation's by {facts.clock - view.now:+d} s",
         )
 
 
 def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
-    """What matters only while there is something to install."""
+    """Requirements of nodes on which Kubernetes is yet to be installed."""
     facts, node = view.facts, view.node
     if facts.member:
         return
@@ -197,7 +197,7 @@ def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
     ):
         if free < least:
             yield PhaseError(
-                codes.DISK_FULL, f"{path} has {free // 1024} MiB free, {least // 1024} are needed"
+                codes.DISK_FULL, f"{path} has {free // 1024} MiB free, {least // 1024} are required"
             )
     if facts.taken:
         yield PhaseError(codes.PORT_TAKEN, f"in use: port {', '.join(facts.taken)}")
@@ -205,12 +205,12 @@ def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
     ignored = {*node.ignore_preflight, *view.cluster.kubeadm.ignore_preflight}
     if node.is_control_plane and facts.mem_mib < MIN_CONTROL_PLANE_MIB and "Mem" not in ignored:
         yield PhaseError(
-            codes.TOO_SMALL, f"{facts.mem_mib} MiB of memory, {MIN_CONTROL_PLANE_MIB} are needed"
+            codes.TOO_SMALL, f"{facts.mem_mib} MiB of memory, {MIN_CONTROL_PLANE_MIB} are required"
         )
 
 
 def drift(view: View[Facts]) -> Iterator[Difference]:
-    """Where the API server is, which everything that joined holds for its address."""
+    """Address and port of the API server, which the joined nodes use."""
     facts = view.facts
     return serving(view.cluster, view.node, facts.serves_address, facts.port)
 

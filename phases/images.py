@@ -1,4 +1,4 @@
-"""Pull the images before anything waits for them; kubeadm itself names them."""
+"""Pulls the images that kubeadm lists, before a step waits for them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Facts:
     """What the probe prints.
 
     Attributes:
-        joined: the node is a member; what it runs it has, and its kubelet manages the rest.
-        present: every image kubeadm names for this node is in the runtime's store.
+        joined: the node is a member; its kubelet pulls its images.
+        present: the runtime has every image that kubeadm lists for this node.
 
     """
 
@@ -27,12 +27,12 @@ class Facts:
 
 
 def _only(node: Node) -> str:
-    """What a node needs of kubeadm's list, as a ``case`` pattern."""
+    """The images of kubeadm's list that a node needs, as a ``case`` pattern."""
     return "*" if node.is_control_plane else "*/kube-proxy:*|*/pause:*|*/coredns:*"
 
 
 def probe(cluster: Cluster, node: Node, beyond: str = "") -> str:
-    """Read-only; asks kubeadm and crictl only on a node that has not joined.
+    """Read-only; runs kubeadm and crictl only on a node that has not joined.
 
     With ``beyond`` also on members, until their kubelet is that version.
     """
@@ -43,7 +43,7 @@ def probe(cluster: Cluster, node: Node, beyond: str = "") -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Pull what is missing; runs detached, since a slow registry outlives connections."""
+    """Pull what is missing; detached, since a slow pull may outlive the connection."""
     if view.facts.joined or view.facts.present:
         return
     what = "all images" if view.node.is_control_plane else "kube-proxy, pause and coredns"

@@ -1,9 +1,8 @@
-"""``kubeadm init`` on the first control plane: once, detached, and finished if cut short.
+"""Runs ``kubeadm init`` on the first control plane: once, detached, and resumed if interrupted.
 
-A cluster that is finished is never initialised again: what is missing there is repaired by a
-phase of its own, or named. An init that was cut short is finished by running it again with
-the errors of its own leftovers ignored by name: kubeadm reuses certificates, kubeconfigs and
-etcd data it finds, so nothing is removed.
+A finished cluster is never initialised again; missing parts are repaired by other phases or
+reported. An interrupted init is resumed by running it again, with the preflight errors of its own
+leftovers ignored by name: kubeadm reuses existing certificates, kubeconfigs and etcd data.
 """
 
 from collections.abc import Iterator
@@ -25,11 +24,11 @@ from kbootstrap.model.versions import Version
 from kbootstrap.render import render
 
 RUN = "init"
-UPGRADES = "upgrade-"  # begins the names of detached upgrades; the release follows
+UPGRADES = "upgrade-"  # prefix of the names of detached upgrades; the release follows
 STORED = frozenset({"kubeadm-config", "kubelet-config"})  # ConfigMaps every join reads
 
 
-# What a finished init leaves; the first alone may also be the work of an early phase.
+# Files of a finished init; the first alone may be from an early phase of it.
 LEFT = (
     "/etc/kubernetes/admin.conf",
     "/etc/kubernetes/kubelet.conf",
@@ -38,13 +37,13 @@ LEFT = (
 
 
 class Standing(Enum):
-    """How far the init of this cluster has come."""
+    """The progress of this cluster's init."""
 
-    FRESH = "there is no cluster yet"
-    RUNNING = "it still runs on the node"
-    CUT_SHORT = "the last kubeadm init did not come to its end"
+    FRESH = "the cluster does not exist yet"
+    RUNNING = "it is still running on the node"
+    INTERRUPTED = "the last kubeadm init did not finish"
     DONE = "the cluster is initialised"
-    DAMAGED = "the cluster was initialised, but something of it is missing"
+    DAMAGED = "the cluster was initialised, but parts of it are missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +51,10 @@ class Progress:
     """What templates/kubeadm/progress_probe.sh.j2 prints.
 
     Attributes:
-        run: none, running, ok, failed or lost: the detached init's own state.
-        here: those of `LEFT` that are on the node, and etcd's data.
-        finalized: the kubelet uses a certificate that it renews itself, which only the last
-            phase before the addons sees to.
+        run: state of the detached init: none, running, ok, failed or lost.
+        here: existing ones of `LEFT`, and etcd's data.
+        finalized: the kubelet uses a certificate that it rotates itself, which the last phase
+            before the addons sets up.
 
     """
 
@@ -68,9 +67,9 @@ class Progress:
 class Facts(Progress):
     """What the probe prints."""
 
-    begun: bool = False  # /etc/kubernetes holds something of an init
-    restoring: bool = False  # a restore of etcd holds the manifests, which `identity` reports
-    upgrading: tuple[str, ...] = ()  # releases to which a kubeadm upgrade runs, or was cut short
+    begun: bool = False  # /etc/kubernetes has files of an init
+    restoring: bool = False  # the manifests are moved aside for an etcd restore, see `identity`
+    upgrading: tuple[str, ...] = ()  # target releases of running or interrupted upgrades
 
 
 def progress(cluster: Cluster, node: Node) -> str:
@@ -88,7 +87,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def standing(view: View[Any]) -> Standing:
-    """How far init has come, by what the API shows and what is on the node.
+    """The progress of init, from the API and the node's facts.
 
     Args:
         view: of a phase whose facts are a `Progress`.
@@ -102,7 +101,7 @@ def standing(view: View[Any]) -> Standing:
     if facts.run == "none" and not set(facts.here) - {LEFT[0]}:
         return Standing.FRESH
     if facts.run in {"failed", "lost"} and not _has_others(view):
-        return Standing.CUT_SHORT
+        return Standing.INTERRUPTED
     return Standing.DAMAGED
 
 
@@ -111,27 +110,27 @@ def _stored(view: View[Any]) -> bool:
 
 
 def _complete(view: View[Any]) -> bool:
-    """Whether all phases of init before the addons have ended, whatever its record says."""
+    """Whether all phases of init before the addons have finished, whatever its record is."""
     node = view.api.node(view.node.name)
     return view.facts.finalized and node is not None and CONTROL_PLANE_LABEL in dict(node.labels)
 
 
 def _has_others(view: View[Any]) -> bool:
-    """Whether nodes have joined, which is possible only after a whole init."""
+    """Whether nodes have joined, which is possible only after a complete init."""
     return any(node.name != view.node.name for node in view.api.nodes)
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Run init, or finish one that was begun."""
+    """Run init, or resume an interrupted one."""
     facts, now = view.facts, standing(view)
     if not holds(view) or now in {Standing.DONE, Standing.DAMAGED}:
         return
-    resume = facts.begun and now is Standing.CUT_SHORT
+    resume = facts.begun and now is Standing.INTERRUPTED
     if now is Standing.FRESH:
         yield from _empty_etcd(view)
-    title = "finish the kubeadm init that was cut short" if resume else "kubeadm init"
+    title = "resume the interrupted kubeadm init" if resume else "kubeadm init"
     yield Detached(
-        why=now.value if now is not Standing.CUT_SHORT else f"the last kubeadm init {facts.run}",
+        why=now.value if now is not Standing.INTERRUPTED else f"the last kubeadm init {facts.run}",
         name=RUN,
         title=f"{title} ({view.cluster.version}, endpoint {view.cluster.api.endpoint})",
         body=render(
@@ -147,18 +146,18 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 
 def _empty_etcd(view: View[Facts]) -> Iterator[Action]:
-    """Also looked at before anything changes, if the certificate for it is there by then."""
+    """Also checked before any change, if the client certificate is available by then."""
     external = view.cluster.etcd.external
     if external is not None:
         yield CheckEtcdEmpty(
-            why="kubeadm init would take another cluster's objects over",
+            why="kubeadm init would reuse another cluster's objects",
             prefix=prefix(view.cluster),
             endpoint=external.endpoints[0],
         )
 
 
 def finished(view: View[Any]) -> Effects:
-    """What the API shows once init has ended."""
+    """The API's state once init has finished."""
     addons = {"coredns"} if view.cluster.addons.dns else set()
     addons |= {"kube-proxy"} if view.cluster.addons.kube_proxy else set()
     return {
@@ -169,7 +168,7 @@ def finished(view: View[Any]) -> Effects:
 
 
 def holds(view: View[Any]) -> bool:
-    """Or else another control plane holds the cluster, and this one joins it."""
+    """Whether this node runs init; if not, another control plane has the cluster."""
     return view.control_plane in {"", view.node.name}
 
 
@@ -179,7 +178,7 @@ def _deadline(cluster: Cluster) -> int:
 
 
 def _own_leftovers(cluster: Cluster) -> tuple[str, ...]:
-    """The preflight errors an interrupted init of our own causes (contract, section 4.2)."""
+    """The preflight errors that files of an interrupted init cause (preflight/checks.go)."""
     pods = (*CONTROL_PLANE, ETCD)
     names = [f"FileAvailable--etc-kubernetes-manifests-{pod}.yaml" for pod in pods]
     ports = (cluster.api.bind_port, 10250, 10257, 10259, 2379, 2380)
@@ -188,16 +187,16 @@ def _own_leftovers(cluster: Cluster) -> tuple[str, ...]:
 
 
 def same_version(view: View[Any]) -> Iterator[KbError]:
-    """Neither ``up`` nor ``join`` mixes versions: kubeadm join would not notice (section 11.23).
+    """Refuse to mix versions in ``up`` and ``join``, which kubeadm join does not check.
 
-    Nor does either place another kubelet under a running node: that is an upgrade's to do.
+    Nor does either replace the kubelet of a running node, which is done by an upgrade.
     """
     wanted = str(view.cluster.version)
     running = view.api.kubeadm_config.data.get("kubernetesVersion", "")
     if running and running != wanted:
         yield RefusedError(
             OTHER_VERSION,
-            f"the cluster runs {running}, the inventory says {wanted}",
+            f"the cluster runs {running}, the inventory has {wanted}",
             detail=f"set kubernetes.version to {running}"
             f" or, to change the cluster, run: kbootstrap upgrade --to {wanted}",
         )
@@ -209,7 +208,7 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
         if node.kubelet_version not in {"", wanted}:
             yield RefusedError(
                 OTHER_VERSION,
-                f"an upgrade to {wanted} is half done: the kubelet of {node.name} is"
+                f"an upgrade to {wanted} is not finished: the kubelet of {node.name} is"
                 f" {node.kubelet_version}",
                 detail=f"run: kbootstrap upgrade --to {wanted}",
             )
@@ -217,16 +216,16 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
         if FOR_UPGRADE in {node.cordoned_by, node.drained_by}:
             yield RefusedError(
                 OTHER_VERSION,
-                f"an upgrade has not ended: {node.name} is out of service for it",
+                f"an upgrade is not finished: {node.name} is cordoned for it",
                 detail="run the same kbootstrap upgrade --to again",
             )
             return
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Nothing is initialised twice, and no version is mixed.
+    """Refuse a damaged cluster, and mixed versions.
 
-    A version also before kubeadm upgrade has stored it, and where no node is drained.
+    Versions are checked also before kubeadm upgrade has stored the new one.
     """
     if holds(view) and standing(view) is Standing.DAMAGED and not view.facts.restoring:
         yield _damaged(view)
@@ -234,7 +233,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
         if Version.parse(release) > view.cluster.version:
             yield RefusedError(
                 OTHER_VERSION,
-                f"an upgrade to {release} was begun and has not ended",
+                f"an upgrade to {release} was started and is not finished",
                 detail=f"run: kbootstrap upgrade --to {release}",
             )
             return
@@ -242,7 +241,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
 
 
 def _damaged(view: View[Facts]) -> KbError:
-    """What is missing, and the part of kubeadm init that makes it."""
+    """The error with what is missing, and the phase of kubeadm init that recreates it."""
     found = ", ".join(view.facts.here) or "its record of kubeadm init"
     if view.api.reachable:
         lacks = sorted(STORED - view.api.config_maps)
@@ -254,8 +253,8 @@ def _damaged(view: View[Facts]) -> KbError:
         what = "kubeconfig all, or control-plane all"
     return RefusedError(
         codes.DAMAGED,
-        f"this cluster was initialised before; {words}",
-        detail=f"found here: {found}\nkubeadm makes it again, on {view.node.name}:"
+        f"this cluster is already initialised; {words}",
+        detail=f"found: {found}\nto recreate it, run on {view.node.name}:"
         f" kubeadm init phase {what} --config {kubeadm.CONFIG}",
     )
 

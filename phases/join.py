@@ -1,9 +1,9 @@
-"""``kubeadm join``: control planes one at a time, workers all at once.
+"""Runs ``kubeadm join``: control planes one at a time, workers in parallel.
 
-Each join has a token of its own, valid for minutes and deleted afterwards also when the
-join fails, and the CA's hash; both stand in a 0600 file on a tmpfs that the detached
-script removes when kubeadm ends. A join that is proven half done is cleared and repeated; a
-finished member is never cleared: what is missing on it, or a role that differs, is refused.
+Each join has its own token, valid for minutes and deleted also if the join fails. Token and CA
+hash are in a 0600 file on a tmpfs, which the detached script removes when kubeadm ends. A join
+that is proven half done is cleared and repeated; a finished member is never cleared: missing
+files or another role are refused.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class Facts:
     """What the probe prints."""
 
     run: str = "none"  # none, running, ok, failed or lost
-    joined: bool = False  # kubelet.conf, and for a control plane its static pods
+    joined: bool = False  # has kubelet.conf, and a control plane its static pods
     begun: bool = False  # leftovers of a join that did not finish
     plane: bool = False  # files that only a control plane has
 
@@ -61,15 +61,17 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def _member(view: View[Facts]) -> bool:
-    """Whether the join came to its end.
+    """Whether the join has finished.
 
-    The kubelet registers the Node a moment after kubeadm is done, so the API is asked only
-    about a join of which kubeadm's own end is not known.
+    The kubelet registers the Node shortly after kubeadm ends, so the API is used only if the
+    result of kubeadm is not known.
     """
     if not view.facts.joined or view.facts.run in {"ok", "none"}:
         return view.facts.joined
     node = view.api.node(view.node.name)
-    plane = view.node.is_control_plane or view.facts.plane  # begun as one, whatever it is to be
+    plane = (
+        view.node.is_control_plane or view.facts.plane
+    )  # it was started as a control plane, whatever its role is now
     return node is not None and (not plane or _labelled(view))
 
 
@@ -79,10 +81,10 @@ def _labelled(view: View[Facts]) -> bool:
 
 
 def half_done(view: View[Facts]) -> bool:
-    """Whether what is on the node is proven to be left by a join that did not end.
+    """Whether the files on the node are proven to be those of an unfinished join.
 
-    A Node that was never registered proves it. So does our own record of a join that failed,
-    unless the Node is Ready; of a control plane, a Ready node without its label.
+    Proofs are a Node that was never registered; kbootstrap's record of a failed join, unless the
+    Node is Ready; for a control plane, a Ready node without its label.
     """
     node = view.api.node(view.node.name)
     if node is None:
@@ -93,12 +95,12 @@ def half_done(view: View[Facts]) -> bool:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Nothing for a member; else clear what a failed try left, and join."""
+    """Nothing for a member; else clear an unfinished join, and join."""
     facts, name = view.facts, view.node.name
     if _member(view) or _is_made_by_init(view):
         return
     if facts.run == "running":
-        yield _kubeadm_join(view, "it still runs on the node")
+        yield _kubeadm_join(view, "it is still running on the node")
         yield from _drop(view)
         return
     if facts.begun or facts.joined:
@@ -107,7 +109,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield _clear(view)
     if view.node.is_control_plane and view.cluster.etcd.external is None:
         yield AwaitVoters(
-            why="etcd takes one learner at a time",
+            why="etcd allows one learner at a time",
             but=view.node.advertise_address,
             nodes=tuple((n.advertise_address, n.name) for n in view.cluster.control_planes),
         )
@@ -115,32 +117,32 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if view.node.is_control_plane:
         yield from _upload_certs(view)
     yield PutTemplate(
-        why="kubeadm join reads it; a tmpfs, removed when the join ends",
+        why="kubeadm join reads it; on a tmpfs, removed when the join ends",
         path=CONFIG,
         body=kubeadm.join_config(view.cluster, view.node),
-        needs=kubeadm.join_slots(view.node),
+        needs=kubeadm.join_placeholders(view.node),
     )
     yield _kubeadm_join(view, "the node is not a member")
     yield from _drop(view)
 
 
 def _is_made_by_init(view: View[Facts]) -> bool:
-    """The first control plane joins only when another one has kept the cluster without it."""
+    """Whether init makes this node; it joins only if another control plane has the cluster."""
     return view.node == view.cluster.first and view.control_plane in {"", view.node.name}
 
 
 def _drop(view: View[Facts]) -> Iterator[Action]:
     yield Remove(why="it holds the token", path=CONFIG, always=True)
-    yield DeleteTokens(why="a token serves one join", node=view.node.name, always=True)
+    yield DeleteTokens(why="a token is for one join", node=view.node.name, always=True)
     if view.node.is_control_plane:
-        yield DeleteCerts(why="certificates serve one join", always=True)
+        yield DeleteCerts(why="uploaded certificates are for one join", always=True)
 
 
 def _upload_certs(view: View[Facts]) -> Iterator[Action]:
     seed = view.cluster.node(view.control_plane or view.cluster.first.name)
-    yield MakeCertificateKey(why="certificates travel encrypted")
+    yield MakeCertificateKey(why="the uploaded certificates are encrypted")
     yield PutTemplate(
-        why="kubeadm reads the certificate key from it; a tmpfs, removed at once",
+        why="kubeadm reads the certificate key from it; on a tmpfs, removed at once",
         path=UPLOAD,
         body=kubeadm.init_config(view.cluster, seed, certificate_key="@@certificate_key@@"),
         needs=("certificate_key",),
@@ -149,11 +151,11 @@ def _upload_certs(view: View[Facts]) -> Iterator[Action]:
     yield Run(
         why="the new control plane needs the cluster's CAs",
         title=f"kubeadm init phase upload-certs, on {seed.name}",
-        covers=("kubeadm init phase upload-certs",),  # whichever control plane is in use then
+        covers=("kubeadm init phase upload-certs",),  # on whichever control plane is in use
         body=render("kubeadm/upload_certs.sh.j2", config=UPLOAD),
         host=seed.name,
     )
-    yield ExpireCerts(why="a run that is killed leaves them behind", ttl=view.cluster.token_ttl)
+    yield ExpireCerts(why="a killed run does not delete them", ttl=view.cluster.token_ttl)
 
 
 def _kubeadm_join(view: View[Facts], why: str) -> Action:
@@ -175,11 +177,11 @@ def _kubeadm_join(view: View[Facts], why: str) -> Action:
 
 
 def _clear(view: View[Facts]) -> Action:
-    """Leaves nothing of either role."""
+    """Clear the files of both roles."""
     return Run(
-        why=f"an earlier join did not come to its end ({view.facts.run})",
+        why=f"an earlier join did not finish ({view.facts.run})",
         title="clear the half-done join (kubeadm reset"
-        + ("; its etcd member leaves)" if view.node.is_control_plane else ")"),
+        + ("; removes its etcd member)" if view.node.is_control_plane else ")"),
         body=render(
             "kubeadm/clear_join.sh.j2",
             socket=view.cluster.runtime.socket,
@@ -191,7 +193,7 @@ def _clear(view: View[Facts]) -> Action:
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """A member keeps its files, and brings the cluster's own version."""
+    """Refuse a member with missing files, and another version than the cluster's."""
     if _is_damaged(view):
         name = view.node.name
         yield RefusedError(
@@ -199,13 +201,13 @@ def check(view: View[Facts]) -> Iterator[KbError]:
             "the node is a member of the cluster, but files of its join are missing",
             detail="needed: /etc/kubernetes/kubelet.conf"
             + (", the manifests of the control plane" if view.node.is_control_plane else "")
-            + f"\nto join it anew: kbootstrap reset {name}, then kbootstrap join {name}",
+            + f"\nto join it again: kbootstrap reset {name}, then kbootstrap join {name}",
         )
     yield from init.same_version(view)
 
 
 def drift(view: View[Facts]) -> Iterator[Difference]:
-    """A live worker that the inventory calls a control plane; not one that is half made."""
+    """A worker that is a control plane in the inventory, unless its join is unfinished."""
     node = view.api.node(view.node.name)
     if node is None or _labelled(view) or view.facts.plane or view.facts.run == "running":
         return

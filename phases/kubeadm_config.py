@@ -1,8 +1,8 @@
-"""kubeadm's configuration and patches on the node, accepted by kubeadm's own strict check.
+"""Writes kubeadm's configuration and patches, and validates them with kubeadm.
 
-Unknown fields are only warnings to ``init`` and ``join``, so the file passes ``kubeadm config
-validate`` before anything uses it. A patch goes to a node with the kubeadm command that applies
-it, init, join or upgrade: on a settled member one that differs is reported, not written.
+``init`` and ``join`` only warn of unknown fields, so ``kubeadm config validate`` checks the file
+before it is used. Patches are applied by init, join and upgrade only: on a member, one that
+differs is reported and not written.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Facts:
     """What the probe prints."""
 
     file: tuple[str, ...] = ()  # "sha256 path"
-    validated: str = ""  # sha256 of the configuration kubeadm accepted last, and its version
+    validated: str = ""  # sha256 of the last configuration that kubeadm accepted, and the version
 
 
 def probe(cluster: Cluster, node: Node) -> str:
@@ -40,13 +40,13 @@ def _patches(view: View[Facts]) -> dict[str, str]:
 
 
 def _settled(view: View[Facts]) -> bool:
-    """Whether kubeadm has done all it has to do on this node for this version."""
+    """Whether kubeadm has nothing left to do on this node for this version."""
     node = view.api.node(view.node.name)
     return node is not None and node.kubelet_version == str(view.cluster.version)
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Write what differs, remove patches no longer wanted, and have kubeadm judge it."""
+    """Write what differs, remove patches that are no longer wanted, and validate."""
     have, settled = view.facts.file, _settled(view)
     bodies = dict(files(view.cluster, view.node))
     bodies |= {} if settled else _patches(view)
@@ -65,7 +65,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     wanted = f"{sha256(bodies[kubeadm.CONFIG])} {view.cluster.version}"
     if view.facts.validated != wanted:
         yield Run(
-            why="kubeadm has not judged this configuration yet",
+            why="kubeadm has not validated this configuration yet",
             title=f"kubeadm config validate ({view.cluster.version})",
             body=render(
                 "kubeadm/validate.sh.j2",
@@ -78,24 +78,24 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 
 def drift(view: View[Facts]) -> Iterator[Difference]:
-    """The patches that the next upgrade of this node will apply, or leave out."""
+    """The patches that the next upgrade of this node will add, change or remove."""
     if not _settled(view):
         return
     patches, have = _patches(view), view.facts.file
     lines = ((sha256(body), path, path) for path, body in patches.items())
     held = {line.partition(" ")[2] for line in have}
     surplus = (path for path, _ in file_diff.unwanted(have, patches))
-    gone = {path: "taken out" for path in surplus if path != kubeadm.CONFIG}
+    gone = {path: "removed" for path in surplus if path != kubeadm.CONFIG}
     absent = (path for path, _ in file_diff.missing(have, lines))
     new = {path: "changed" if path in held else "added" for path in absent}
     for path, what in (new | gone).items():
         name = PurePosixPath(path).name
         yield Difference(
             key=f"kubeadm.patches.{name}",
-            live="unset" if what == "added" else "as kubeadm applied it last",
+            live="unset" if what == "added" else "as kubeadm last applied it",
             wanted=what,
             node=view.node.name,
-            message=f"kubeadm.patches: {name} was {what} since kubeadm used the patches",
+            message=f"kubeadm.patches: {name} was {what} after kubeadm last applied the patches",
             remedy="the next `kbootstrap upgrade` applies them",
         )
 

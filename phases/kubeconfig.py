@@ -1,4 +1,4 @@
-"""The admin kubeconfig, written for the operator beside the inventory."""
+"""Writes the admin kubeconfig beside the inventory."""
 
 from collections.abc import Iterator
 
@@ -7,12 +7,12 @@ from kbootstrap.engine.phase import NoFacts, Phase, View, on_first
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
-    """Write it when there is none, or one of another CA."""
+    """Write it if it is missing or has another CA."""
     if not view.inputs.kubeconfig:
         return
     if not view.ca or view.local.kubeconfig_ca != view.ca:
         yield WriteKubeconfig(
-            why="there is none of this cluster here",
+            why="there is none of this cluster",
             path=view.inputs.kubeconfig,
         )
 

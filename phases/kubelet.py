@@ -16,7 +16,7 @@ from phases import fitness
 
 UNIT = "/etc/systemd/system/kubelet.service"
 DROP_IN = "/etc/systemd/system/kubelet.service.d/10-kubeadm.conf"
-LAST = "/etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf"  # after those for all services
+LAST = "/etc/systemd/system/kubelet.service.d/zz-kbootstrap.conf"  # after drop-ins for all services
 CRICTL = "/etc/crictl.yaml"
 
 
@@ -27,8 +27,8 @@ class Facts:
     file: tuple[str, ...] = ()  # "sha256 path"
     packaged: bool = False  # the unit that systemd runs is a package's
     enabled: bool = False
-    umask: str = ""  # the unit's, as drop-ins leave it
-    reload: bool = False  # systemd runs an older unit than the one on disk
+    umask: str = ""  # of the unit, with all drop-ins
+    reload: bool = False  # systemd has loaded an older unit than the one on disk
 
 
 def texts(cluster: Cluster, *, packaged: bool) -> tuple[tuple[str, str], ...]:
@@ -53,7 +53,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Write what differs, have systemd read it, start the kubelet at boot."""
+    """Write what differs, reload systemd, enable the kubelet."""
     facts = view.facts
     reload = facts.reload
     # A package left over from before does not decide which kubelet runs.
@@ -72,25 +72,25 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
     if reload:
         yield Unit(
-            why="systemd has to read the changed unit",
-            verb="daemon-reload",
+            why="the unit has changed",
+            command="daemon-reload",
             effect={"reload": False},
         )
     if not facts.enabled:
         yield Unit(
             why="not started at boot",
-            verb="enable",
+            command="enable",
             name="kubelet.service",
             effect={"enabled": True},
         )
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """A drop-in that sorts even after ours decides the umask."""
+    """Refuse a umask from a drop-in that sorts after kbootstrap's."""
     facts = view.facts
     placed = any(line.endswith(f" {LAST}") for line in facts.file)
     if placed and not facts.reload and fitness.closes(facts.umask):
-        yield PhaseError(UMASK, f"kubelet.service has UMask={facts.umask}, in spite of {LAST}")
+        yield PhaseError(UMASK, f"kubelet.service has UMask={facts.umask} despite {LAST}")
 
 
 def files(cluster: Cluster, node: Node) -> tuple[tuple[str, str], ...]:

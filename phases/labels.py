@@ -1,7 +1,7 @@
-"""Labels and taints the inventory asks for; those others set stay.
+"""Sets the inventory's labels and taints; those set by others are retained.
 
-The Node records which of them are the inventory's (annotations), so that one taken out of
-the file is taken back from the node.
+Annotations of the Node record which of them are the inventory's, so that one that is removed
+from the inventory is removed from the node.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ CONTROL_PLANE_TAINT = Taint(CONTROL_PLANE_LABEL, "", "NoSchedule")  # kubeadm's 
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
-    """Set what is missing, take back what the inventory no longer says."""
+    """Set what is missing, remove what is no longer in the inventory."""
     node, name = view.node, view.node.name
     seen = view.api.node(name) or ObservedNode(name=name, ready=False, taints=node.taints or ())
     labels, taints = _to_set(node, seen)
@@ -33,7 +33,7 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
         "our_taints": our_taints,
     }
     yield SetNodeMeta(
-        why="the node does not have them as the inventory says",
+        why="they differ from the inventory",
         node=name,
         labels=labels,
         taints=taints,
@@ -48,7 +48,7 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
 def _to_set(
     node: Node, seen: ObservedNode
 ) -> tuple[tuple[tuple[str, str], ...], tuple[Taint, ...]]:
-    """Kubeadm sets the taints of a node that has yet to join."""
+    """Labels and taints to set; kubeadm sets the taints of a node that has yet to join."""
     have = dict(seen.labels)
     labels = tuple((key, value) for key, value in node.labels if have.get(key) != value)
     return labels, tuple(t for t in node.taints or () if t not in seen.taints)

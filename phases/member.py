@@ -1,7 +1,6 @@
-"""A member as it runs: the files kubeadm made on it, and the kubelet's settings.
+"""Compares a member's files of kubeadm and its kubelet with the inventory; changes nothing.
 
-It changes nothing: what differs from the inventory, or is missing, is reported with the
-command that repairs it.
+Differences and missing files are reported with the command that repairs them.
 """
 
 from collections.abc import Iterator
@@ -43,11 +42,11 @@ class Facts:
     """What templates/member/probe.sh.j2 prints on a member.
 
     Attributes:
-        damaged: files that are missing, or do not hold what their name says.
-        arg: the command line of the kubelet that runs.
+        damaged: files that are missing or have unexpected content.
+        arg: the command line of the running kubelet.
         flags: the line of kubeadm-flags.env.
         config: the lines of the kubelet's config.yaml.
-        bridge: the built-in pod network is set up here.
+        bridge: the built-in pod network is configured.
 
     """
 
@@ -59,7 +58,7 @@ class Facts:
 
 
 def files(cluster: Cluster, node: Node) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The files a member of this role must have, by what each must contain."""
+    """The files that a member of this role must have, by the text each must contain."""
     confs, pems, pods = ["kubelet"], ["ca.crt"], []
     if node.is_control_plane:
         stacked = cluster.etcd.external is None
@@ -85,13 +84,13 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Nothing: see `drift`."""
+    """Nothing; see `drift`."""
     del view
     yield from ()
 
 
 def drift(view: View[Facts]) -> Iterator[Difference]:
-    """Of a node that is in the cluster; one that is still to join has none of it."""
+    """Differences of a node that is in the cluster."""
     if view.api.node(view.node.name) is None:
         return
     yield from _damaged(view)
@@ -114,7 +113,7 @@ def _damaged(view: View[Facts]) -> Iterator[Difference]:
 
 
 def _repair(node: Node, path: str) -> str:
-    """The command that makes one file of kubeadm's again."""
+    """The command that recreates a file of kubeadm."""
     name = path.removeprefix(f"{ETC}/").removeprefix("pki/").rpartition(".")[0]
     kind = name.rpartition("/")[2]
     if path.startswith(f"{ETC}/pki/"):
@@ -151,7 +150,7 @@ def _argument(node: Node, name: str, live: str, wanted: str) -> Difference:
 
 
 def _kubelet_config(view: View[Facts]) -> Iterator[Difference]:
-    """What the inventory sets; a patch of the inventory's may well say otherwise on a node."""
+    """Settings of the inventory, except those that a patch may change on a node."""
     if any(name.startswith("kubeletconfiguration") for name in view.inputs.patches):
         return
     live = config_of("\n".join(view.facts.config)).data
@@ -164,7 +163,7 @@ def _kubelet_config(view: View[Facts]) -> Iterator[Difference]:
 
 
 def _kubelet_path(view: View[Facts]) -> Iterator[Difference]:
-    """The kubelet that runs is the one in `programs.bin_dir`; a package brings its own."""
+    """The path of the running kubelet; a packaged one has its own."""
     programs = view.cluster.programs
     wanted = f"{programs.bin_dir}/kubelet"
     live = next((word for word in view.facts.arg if word.endswith("/kubelet")), wanted)

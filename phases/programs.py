@@ -23,7 +23,7 @@ class Facts:
         arch: ``amd64`` or ``arm64``.
         have: "identity place" of each artifact on the node. A file's identity is its sha256,
             which is read again only if its size, times or inode are not those recorded.
-        version: "name version" of kubeadm and kubelet, if somebody else places them.
+        version: "name version" of kubeadm and kubelet, if kbootstrap does not place them.
 
     """
 
@@ -50,7 +50,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Binaries that somebody else placed must be of the inventory's version."""
+    """Refuse binaries that kbootstrap did not place and that have another version."""
     if source_of(view.cluster).places:
         return
     found = dict(line.split(" ", 1) for line in view.facts.version)
@@ -61,7 +61,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
         elif version != str(view.cluster.version):
             yield PhaseError(
                 codes.WRONG_VERSION,
-                f"{name} is {version}, the inventory wants {view.cluster.version}",
+                f"{name} is {version}, the inventory has {view.cluster.version}",
             )
 
 
@@ -73,7 +73,7 @@ def leaves(cluster: Cluster, node: Node) -> Leftovers:
 
 PHASE = Phase(
     id="programs",
-    title="Kubernetes programs",
+    title="Kubernetes binaries",
     facts=Facts,
     probe=probe,
     plan=plan,

@@ -1,4 +1,4 @@
-"""The node is Ready, the API server's /readyz answers, and the pods kubeadm makes run."""
+"""Waits until the node is Ready, /readyz answers, and the pods of kubeadm run."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from kbootstrap.model.observed import Observed, ObservedPod
 
 
 def plan(view: View[NoFacts]) -> Iterator[Action]:
-    """Wait, if it is not so; without a pod network only for the node's registration."""
+    """Wait if needed; without a pod network only for the node's registration."""
     cluster, node = view.cluster, view.node
     seen = view.api.node(node.name)
     network = cluster.cni.type != "none"
     settled = seen is not None and (seen.ready or (not network and "cni" in seen.reason.lower()))
     if not settled or not view.api.ready:
         yield AwaitReady(
-            why="workloads can run only then",
+            why="workloads need a Ready node",
             node=node.name,
             network=network,
             effect={"api": {"ready": True, "nodes": view.api.with_node(node.name, ready=True)}},
@@ -26,7 +26,7 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
     if down:
         names = _wanted(cluster, node)
         yield AwaitPods(
-            why="without them the node does not do its work",
+            why="the node does not work without them",
             node=node.name,
             pods=names,
             also=_also(cluster),
@@ -36,7 +36,7 @@ def plan(view: View[NoFacts]) -> Iterator[Action]:
 
 
 def pods_down(cluster: Cluster, node: Node, api: Observed) -> tuple[ObservedPod, ...]:
-    """The pods of kubeadm's that should run on the node and do not."""
+    """The pods of kubeadm that should run on the node but do not."""
     return api.pods_down(node.name, _wanted(cluster, node), _also(cluster))
 
 
@@ -47,7 +47,7 @@ def _wanted(cluster: Cluster, node: Node) -> tuple[str, ...]:
 
 
 def _also(cluster: Cluster) -> tuple[str, ...]:
-    """CoreDNS is the cluster's, and waits for a pod network."""
+    """CoreDNS, which belongs to the cluster and needs a pod network."""
     return ("coredns",) if cluster.addons.dns and cluster.cni.type != "none" else ()
 
 

@@ -1,8 +1,8 @@
-"""Take a node out of its cluster, or the whole cluster down.
+"""Removes a node from its cluster, or the whole cluster.
 
-One node: drained, its etcd member removed, ``kubeadm reset``, its Node object deleted, then
-the machine cleaned up (phases/reset_clean.py). Whole cluster: the same without the API.
-A machine that nothing shows to be ours is refused.
+A node is drained, its etcd member removed, ``kubeadm reset`` run, its Node object deleted, then
+its files are cleaned up (phases/reset_clean.py). The whole cluster is reset in the same way
+without the API. A node that is not known to belong to the cluster is refused.
 """
 
 from collections.abc import Iterator
@@ -28,30 +28,30 @@ from kbootstrap.render import render
 from phases import identity
 
 RUN = "reset"
-ASIDE = f"{node_paths.STATE_DIR}/aside"  # files from before us, while kubeadm empties their folders
+ASIDE = f"{node_paths.STATE_DIR}/aside"  # earlier files, while kubeadm empties their directories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
     """What templates/reset/leave_probe.sh.j2 prints."""
 
-    run: str = "none"  # the detached kubeadm reset's own state
-    unit: tuple[str, ...] = ()  # other detached runs of ours that have not ended
-    kubernetes: bool = False  # static pods, a kubeconfig, or a kubelet that runs
-    kubeadm: bool = False  # the program is there
-    found: tuple[str, ...] = ()  # what may be somebody else's, if nothing says that it is ours
-    marker: str = ""  # the cluster name we left
+    run: str = "none"  # state of the detached kubeadm reset
+    unit: tuple[str, ...] = ()  # other detached runs that have not ended
+    kubernetes: bool = False  # static pods, a kubeconfig, or a running kubelet
+    kubeadm: bool = False  # the binary exists
+    found: tuple[str, ...] = ()  # what may belong to others, unless the node is known
+    marker: str = ""  # the cluster name in kbootstrap's marker
     ca: tuple[str, ...] = ()
 
 
 def plan_drain(view: View[NoFacts]) -> Iterator[Action]:
-    """Move the workload away, if the cluster stays and knows the node."""
+    """Drain the node, if the cluster remains and has the node."""
     node = view.api.node(view.node.name)
     if node is None:
         return
     if not node.unschedulable:
         yield Cordon(
-            why="nothing new may start there",
+            why="no new pods may start there",
             node=node.name,
             effect={"api": {"nodes": view.api.with_node(node.name, unschedulable=True)}},
         )
@@ -80,19 +80,19 @@ def probe_leave(cluster: Cluster, node: Node) -> str:
 
 
 def plan_leave(view: View[Present]) -> Iterator[Action]:
-    """``kubeadm reset``, if kubeadm is there; the clean-up does without it."""
+    """``kubeadm reset``, if kubeadm is installed; the clean-up does not need it."""
     facts = view.facts
     if facts.unit:
         yield Run(
-            why="they would go on in a machine that is cleaned",
-            title="stop what an earlier run began: " + ", ".join(facts.unit),
+            why="they would continue after the clean-up",
+            title="stop commands of an earlier run: " + ", ".join(facts.unit),
             body=render("reset/stop_units.sh.j2", run=RUN),
             risk=Risk.DISRUPT,
-            effect={"unit": (), "kubernetes": True},  # whatever they have left by then
+            effect={"unit": (), "kubernetes": True},  # they may have created files
         )
     if facts.marker != view.cluster.name and identity.is_ours(view):
         yield PutFile(
-            why="kubeadm reset removes the CA, by which this node is known",
+            why="kubeadm reset removes the CA that identifies this node",
             path=node_paths.CLUSTER_NAME,
             body=f"{view.cluster.name}\n",
             mode=0o600,
@@ -118,24 +118,24 @@ def plan_leave(view: View[Present]) -> Iterator[Action]:
 
 
 def check_leave(view: View[Present]) -> Iterator[KbError]:
-    """Never reset a node of another cluster, nor what nobody knows the origin of."""
+    """Refuse a node of another cluster, and files of unknown origin."""
     facts = view.facts
     if facts.marker and facts.marker != view.cluster.name:
         yield RefusedError(codes.FOREIGN_CLUSTER, f"the node belongs to cluster {facts.marker!r}")
     elif (facts.kubernetes or facts.found) and not identity.is_ours(view):
         yield RefusedError(
             codes.FOREIGN_CLUSTER,
-            f"the node holds what is not of {view.cluster.name!r}, or nothing says that it is",
+            f"the node has files that are not known to belong to {view.cluster.name!r}",
             detail="found: " + ", ".join(facts.found),
         )
 
 
 def plan_member(view: View[NoFacts]) -> Iterator[Action]:
-    """Have its etcd member leave: kubeadm goes on silently where it cannot (section 5.2)."""
+    """Remove the node's etcd member, since kubeadm reset ignores failures of that."""
     for member in _members(view):
         others = tuple(m for m in view.api.etcd or () if m != member)
         yield RemoveMember(
-            why="a member that is down counts against the quorum",
+            why="a stopped member counts against the quorum",
             member=member.id,
             name=member.label,
             risk=Risk.DISRUPT,
@@ -144,7 +144,7 @@ def plan_member(view: View[NoFacts]) -> Iterator[Action]:
 
 
 def check_member(view: View[NoFacts]) -> Iterator[KbError]:
-    """Never take the quorum away, unless the user lets the cluster go."""
+    """Refuse to break quorum, unless the user gives up the cluster."""
     for member in _members(view):
         if not can_leave(view.api.etcd or (), member.id) and not view.options.destroy_cluster:
             yield RefusedError(
@@ -159,11 +159,11 @@ def _members(view: View[NoFacts]) -> tuple[EtcdMember, ...]:
 
 
 def plan_node(view: View[NoFacts]) -> Iterator[Action]:
-    """Kubeadm leaves the Node object behind (contract, section 11.15)."""
+    """Delete the Node object, which kubeadm reset does not."""
     if view.api.node(view.node.name) is not None:
         nodes = tuple(n for n in view.api.nodes if n.name != view.node.name)
         yield DeleteNode(
-            why="kubeadm reset leaves it",
+            why="kubeadm reset does not delete it",
             node=view.node.name,
             risk=Risk.DISRUPT,
             effect={"api": {"nodes": nodes}},
@@ -172,7 +172,7 @@ def plan_node(view: View[NoFacts]) -> Iterator[Action]:
 
 DRAIN = Phase(id="drain", title="Drain", facts=NoFacts, plan=plan_drain, api=True)
 
-# One etcd member at a time, so that the others can agree.
+# One etcd member at a time, so that the others retain quorum.
 MEMBER = Phase(
     id="etcd-member",
     title="Leave etcd",

@@ -22,16 +22,16 @@ class Left:
     """What templates/reset/clean_probe.sh.j2 prints: everything there is to remove."""
 
     left: tuple[str, ...] = ()  # such as "files in /etc/kubernetes" or "link cni0"
-    changed: tuple[str, ...] = ()  # such as "replaced PATH": by somebody else since we wrote it
-    unrecorded: tuple[str, ...] = ()  # folders of which nothing says what was there before us
-    was: tuple[str, ...] = ()  # such as "sysctl net.ipv4.ip_forward 0", from before us
-    marker: str = ""  # the cluster name we left
+    changed: tuple[str, ...] = ()  # such as "replaced PATH": changed after kbootstrap wrote it
+    unrecorded: tuple[str, ...] = ()  # directories without a record of earlier files
+    was: tuple[str, ...] = ()  # earlier values, such as "sysctl net.ipv4.ip_forward 0"
+    marker: str = ""  # the cluster name in kbootstrap's marker
     ca: tuple[str, ...] = ()
 
 
 TOOLS = tuple(f"{family}{kind}" for family in ("iptables", "ip6tables") for kind in ("", "-legacy"))
 
-# What is ours on any machine: its name says so.
+# Names that belong to kbootstrap on any node.
 _OURS = ("unit ", f"path {node_paths.STATE_DIR}", f"path {node_paths.RUNTIME_DIR}")
 
 
@@ -56,15 +56,15 @@ def probe_clean(cluster: Cluster, node: Node) -> str:
 
 
 def plan_clean(view: View[Left]) -> Iterator[Action]:
-    """Remove what is left and put back what was there before us.
+    """Remove what is left and restore what was there before.
 
-    On a machine that nothing shows to be a node of ours, only what the ledger says is undone.
+    On a node that is not known to be the cluster's, only the ledger is undone.
     """
     if view.facts.was and view.options.restore_host:
         yield Run(
             why="--restore-host",
-            title="put the running values back: " + ", ".join(_old(view.facts)),
-            covers=tuple(f"put back {old}" for old in _old(view.facts)),
+            title="restore the running values: " + ", ".join(_old(view.facts)),
+            covers=tuple(f"restore {old}" for old in _old(view.facts)),
             body=render("reset/restore_host.sh.j2"),
             risk=Risk.DISRUPT,
             effect={"was": ()},
@@ -83,10 +83,10 @@ def plan_clean(view: View[Left]) -> Iterator[Action]:
 
 def _title(facts: Left, *, known: bool) -> str:
     if not known:
-        words = ["undo what kbootstrap's ledger on the node says"]
+        words = ["undo the changes in kbootstrap's ledger on the node"]
     else:
         words = [
-            "remove what Kubernetes and kbootstrap made, put back what was there before",
+            "remove what Kubernetes and kbootstrap made, restore what was there before",
             *(f"remove {path} (no record of what was there before)" for path in facts.unrecorded),
         ]
     kept = [line.split(" ", 1) for line in facts.changed]
@@ -94,8 +94,10 @@ def _title(facts: Left, *, known: bool) -> str:
 
 
 def _kept(kind: str, path: str) -> str:
-    beside = f"; its original goes to {path}.kbootstrap-original" if kind == "replaced" else ""
-    return f"keep {path}, changed since kbootstrap wrote it{beside}"
+    beside = (
+        f"; the original is restored as {path}.kbootstrap-original" if kind == "replaced" else ""
+    )
+    return f"retain {path}, changed after kbootstrap wrote it{beside}"
 
 
 def _old(facts: Left) -> Iterator[str]:
@@ -105,13 +107,13 @@ def _old(facts: Left) -> Iterator[str]:
 
 
 def kept(cluster: Cluster, facts: Left, *, restore_host: bool) -> Iterator[str]:
-    """What a reset leaves on the machine, and why."""
+    """What a reset retains on the node, and why."""
     for line in facts.changed:
         yield _kept(*line.split(" ", 1))
-    yield f"images and packages of {cluster.runtime.type} (they may serve others)"
+    yield f"images and packages of {cluster.runtime.type} (others may use them)"
     if facts.was and not restore_host:
         old = ", ".join(_old(facts))
-        yield f"running values, before us: {old} (others may need them; see --restore-host)"
+        yield f"running values, earlier {old} (others may need them; see --restore-host)"
 
 
 CLEAN = Phase(

@@ -1,7 +1,7 @@
-"""Remove a cluster's keys from an etcd that somebody else runs, when the user says so.
+"""Removes a cluster's keys from an external etcd, with `--wipe-external-etcd` only.
 
-Once every API server has stopped, or they would be written again. The way to log in was read
-before, since ``kubeadm reset`` may remove it.
+Runs after every API server has stopped, which would write them again. The client certificate is
+read earlier, since ``kubeadm reset`` may remove it.
 """
 
 from collections.abc import Iterator

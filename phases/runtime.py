@@ -1,8 +1,8 @@
-"""Configure containerd or cri-o: pause image, cgroups, registries; restart only for that.
+"""Configures containerd or cri-o: pause image, cgroups, registries; restarts it only if needed.
 
-Before a file is written, the process that runs with the old one is recorded: `stale` says
-that it still runs. So a connection that dies between write and restart loses nothing, and
-a daemon that somebody else has restarted meanwhile is left alone; no clock is compared.
+Before a file is written, the process with the old configuration is recorded; `stale` is true
+while it still runs. A connection lost between write and restart is thus repaired by the next run,
+and a daemon that was restarted by others is not restarted again.
 """
 
 from collections.abc import Iterator
@@ -29,28 +29,27 @@ class Facts:
     """What templates/runtime/probe.sh.j2 prints.
 
     Attributes:
-        version: such as "1.6.20"; the program is asked again unless its size, times and inode
-            are those noted when it was last asked.
+        version: such as "1.6.20"; cached until size, times or inode of the binary change.
 
     """
 
     version: str = ""
-    file: tuple[str, ...] = ()  # "sha256 path" of each configuration file of ours that is there
+    file: tuple[str, ...] = ()  # "sha256 path" of each existing configuration file of kbootstrap
     active: bool = False
     enabled: bool = False
     answers: bool = False  # its CRI socket accepts connections
-    umask: str = ""  # the unit's, as drop-ins leave it
+    umask: str = ""  # of the unit, with all drop-ins
     stale: bool = False  # the process recorded in OUTDATED still runs
 
     @property
     def major(self) -> int:
-        """Major version; 1 when it cannot be read, as on Debian 12."""
+        """Major version; 1 if it cannot be read, as on Debian 12."""
         head = self.version.lstrip("v").split(".")[0]
         return int(head) if head.isdigit() else 1
 
 
 def binary(cluster: Cluster) -> str:
-    """The runtime's own program."""
+    """The runtime's binary."""
     return cluster.runtime.unit.removesuffix(".service")
 
 
@@ -71,7 +70,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Write what differs; restart when what runs has not seen it."""
+    """Write what differs; restart if the running process has an older configuration."""
     facts, unit = view.facts, view.cluster.runtime.unit
     wanted = config_files(view.cluster, facts.major)
     sums = ((sha256(file.body), file.path, file) for file in wanted)
@@ -79,7 +78,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     outdated = any(file.restart for file, _ in missing)
     if outdated and not facts.stale:
         yield Run(
-            why="it has to be restarted, even if this run is cut short",
+            why="it has to be restarted, even if this run is interrupted",
             title=f"record which process of {unit} has the old configuration",
             body=render("runtime/outdated.sh.j2", outdated=OUTDATED, unit=unit),
             effect={"stale": True},
@@ -92,27 +91,27 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     for path, left in file_diff.unwanted(have, {file.path for file in wanted}):
         yield Remove(why="this registry is no longer mirrored", path=path, effect={"file": left})
     if not facts.enabled:
-        yield Unit(why="not started at boot", verb="enable", name=unit, effect={"enabled": True})
+        yield Unit(why="not started at boot", command="enable", name=unit, effect={"enabled": True})
     yield from _running(view, restart=outdated or facts.stale or not facts.active)
 
 
 def _running(view: View[Facts], *, restart: bool) -> Iterator[Action]:
-    """Restart it if that is needed, and wait until it answers."""
+    """Restart the runtime if needed, and wait until it answers."""
     runtime = view.cluster.runtime
     unit = runtime.unit
     if restart:
         yield Unit(
             why="not running with this configuration",
-            verb="restart",
+            command="restart",
             name=unit,
             risk=Risk.RESTART,
             effect={"stale": False, "active": True, "answers": False},
         )
     if restart or not view.facts.answers:
         yield Run(
-            why="the runtime has to answer before anything else",
+            why="the next steps need the runtime",
             waits=True,
-            title=f"wait until {runtime.type} answers, and note its version",
+            title=f"wait until {runtime.type} answers, and record its version",
             body=render(
                 "runtime/wait.sh.j2",
                 binary=binary(view.cluster),
@@ -125,7 +124,7 @@ def _running(view: View[Facts], *, restart: bool) -> Iterator[Action]:
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """The runtime makes the root directories of containers."""
+    """Refuse a umask with which containers cannot read their root directory."""
     if fitness.closes(view.facts.umask):
         yield PhaseError(UMASK, f"{view.cluster.runtime.unit} has UMask={view.facts.umask}")
 

@@ -11,7 +11,7 @@ from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 
 _SCRIPTS = (
     "awk,cat,chmod,chown,cmp,cp,date,dd,df,du,env,find,flock,getent,grep,head,journalctl,ls,mkdir,"
-    "mv,od,readlink,rm,rmdir,sed,sha256sum,sleep,sort,stat,swapoff,sync,sysctl,systemctl,systemd-run,"
+    "mountpoint,mv,od,readlink,rm,rmdir,sed,sha256sum,sleep,sort,stat,swapoff,sync,sysctl,systemctl,systemd-run,"
     "tail,timeout,tr,umount,uname,wc"
 )
 # What the scripts of templates/ call on every node; tests/test_architecture.py looks for more.

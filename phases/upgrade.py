@@ -1,9 +1,9 @@
-"""One node's whole upgrade, in one drain window; control planes one by one, then workers.
+"""Upgrades one node: control planes one after the other, then workers.
 
-Cordon and drain, the runtime's new settings, ``kubeadm upgrade``, kubelet and kubectl, a
-restart, Ready with the new version, uncordon. Each decision looks at what is, so a run cut
-short goes on behind what was done: the marks on the Node say that it is drained, and by
-whom it was cordoned, so that a node cordoned by somebody else stays so.
+Cordon and drain, the runtime's new settings, ``kubeadm upgrade``, kubelet and kubectl, a restart,
+Ready with the new version, uncordon. Each decision depends on facts, so an interrupted run
+resumes. Annotations record that the node is drained and who cordoned it, so that a node that was
+cordoned by others stays cordoned.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ SECONDS = 3600
 
 
 def plan(view: View[Any]) -> Iterator[Action]:
-    """Each decision on what is true after the ones before it."""
+    """Plan each action on the state after the actions before it."""
     for decide in (
         _cordon,
         _drain,
@@ -54,7 +54,7 @@ def plan(view: View[Any]) -> Iterator[Action]:
 
 
 def _due(view: View[Facts]) -> bool:
-    """Whether anything is left that moves what runs here."""
+    """Whether anything is left to do that disrupts workloads."""
     facts = view.facts
     versions = {facts.kubelet, running(view)}
     return (
@@ -66,12 +66,12 @@ def _due(view: View[Facts]) -> bool:
 
 
 def _runtime(view: View[Any]) -> Iterator[Action]:
-    """What the phase of that name would do; its facts are among ours."""
+    """The actions of phase `runtime`, whose facts are part of these."""
     yield from runtime.plan(view)
 
 
 def _upgraded(view: View[Facts]) -> bool:
-    """Whether kubeadm's part is proven done; a run that failed or vanished is run again."""
+    """Whether kubeadm has finished; a failed or lost run is repeated."""
     facts = view.facts
     if facts.run not in {"ok", "none"}:
         return False
@@ -85,7 +85,7 @@ def _pods(view: View[Facts]) -> set[str]:
 
 
 def _applies(view: View[Facts]) -> bool:
-    """The first control plane changes the cluster's own configuration, the others follow it."""
+    """Whether it is the first control plane, which upgrades the cluster's configuration."""
     return view.node == view.cluster.first
 
 
@@ -94,16 +94,16 @@ def _stored(view: View[Facts]) -> bool:
 
 
 def _moves(view: View[Facts]) -> bool:
-    """Whether pods are moved away: not when nowhere is left for them."""
+    """Whether the node is drained; not if no other node could run its pods."""
     return not view.options.no_drain and len(view.cluster.nodes) > 1 and _due(view)
 
 
 def _etcd(view: View[Facts]) -> Iterator[Action]:
-    """The next member goes down only when all are up; before the first, kubeadm itself asks."""
+    """Wait for all etcd members; before the first node kubeadm checks them itself."""
     if view.node.is_control_plane and unsettled(view.api.etcd or ()):
         healthy = (replace(m, healthy=True, learner=False) for m in view.api.etcd or ())
         yield AwaitEtcd(
-            why="a quorum must outlive the next step", effect={"api": {"etcd": tuple(healthy)}}
+            why="etcd must retain quorum in the next step", effect={"api": {"etcd": tuple(healthy)}}
         )
 
 
@@ -112,7 +112,7 @@ def _cordon(view: View[Facts]) -> Iterator[Action]:
     if node and not node.unschedulable and _moves(view):
         changes = {"unschedulable": True, "cordoned_by": FOR_UPGRADE, "drained_by": ""}
         yield Cordon(
-            why="nothing new may start there",
+            why="no new pods may start there",
             node=node.name,
             mark=FOR_UPGRADE,
             effect={"api": {"nodes": view.api.with_node(node.name, **changes)}},
@@ -124,7 +124,7 @@ def _drain(view: View[Facts]) -> Iterator[Action]:
     if node and node.drained_by != FOR_UPGRADE and _moves(view):
         nodes = view.api.with_node(node.name, drained_by=FOR_UPGRADE)
         yield Drain(
-            why="its kubelet changes",
+            why="its kubelet is replaced",
             node=node.name,
             mark=FOR_UPGRADE,
             force=view.options.force_drain,
@@ -144,8 +144,8 @@ def _kubeadm(view: View[Facts]) -> Iterator[Action]:
         effect["pod"] = tuple(sorted(_pods(view)))
     yield Detached(
         why={
-            "running": "it still runs on the node",
-            "none": "the node has the release before",
+            "running": "it is still running on the node",
+            "none": "the node has the previous release",
         }.get(facts.run, f"the last kubeadm upgrade {facts.run}"),
         name=name,
         title=f"kubeadm upgrade {'apply' if apply else 'node'} ({wanted})",
@@ -164,7 +164,7 @@ def _kubeadm(view: View[Facts]) -> Iterator[Action]:
 
 
 def _after_kubeadm(view: View[Facts]) -> dict[str, object]:
-    """The API's view then: the new version is stored, and this member of etcd has restarted."""
+    """The API's state after it: the new version is stored, and this etcd member has restarted."""
     seen: dict[str, object] = {}
     if _applies(view):
         stored = view.api.kubeadm_config.data | {"kubernetesVersion": version(view)}
@@ -178,7 +178,7 @@ def _after_kubeadm(view: View[Facts]) -> dict[str, object]:
 
 
 def _ignored(view: View[Facts]) -> list[str]:
-    """The inventory's; and without CoreDNS, kubeadm's questions about it (section 8)."""
+    """Ignored preflight checks: the inventory's, and without CoreDNS those about it."""
     names = {*view.cluster.kubeadm.ignore_preflight, *view.node.ignore_preflight}
     if _applies(view) and not view.cluster.addons.dns:
         names |= {"CoreDNSUnsupportedPlugins", "CoreDNSMigration"}
@@ -188,7 +188,7 @@ def _ignored(view: View[Facts]) -> list[str]:
 def _programs(view: View[Facts]) -> Iterator[Action]:
     if view.facts.kubelet != version(view):
         yield Run(
-            why=f"the kubelet there is {view.facts.kubelet or 'missing'}",
+            why=f"its kubelet is {view.facts.kubelet or 'missing'}",
             title=f"place kubelet and kubectl {version(view)}",
             body=source_of(view.cluster).activate_kubelet(),
             effect={"kubelet": version(view)},
@@ -213,7 +213,7 @@ def _restart(view: View[Facts]) -> Iterator[Action]:
         own = view.node.is_control_plane
         changes = {"kubelet_version": version(view), "ready": False}
         yield Run(
-            why=f"the kubelet that runs is {running(view) or 'unknown'}",
+            why=f"the running kubelet is {running(view) or 'unknown'}",
             title="restart the kubelet" + (", wait for this API server's /readyz" if own else ""),
             body=render(
                 "upgrade/restart.sh.j2",
@@ -226,7 +226,7 @@ def _restart(view: View[Facts]) -> Iterator[Action]:
 
 
 def _ready(view: View[Any]) -> Iterator[Action]:
-    """As at the end of ``up``, but with the new kubelet."""
+    """Wait as in phase `ready`, but for the new kubelet."""
     for action in ready.plan(view):
         if isinstance(action, AwaitReady):
             yield replace(action, version=version(view))
@@ -239,7 +239,10 @@ def _uncordon(view: View[Facts]) -> Iterator[Action]:
         schedulable = {"unschedulable": False} if ours else {}
         nodes = view.api.with_node(node.name, cordoned_by="", drained_by="", **schedulable)
         yield Uncordon(
-            why="the node is done", node=node.name, keep=not ours, effect={"api": {"nodes": nodes}}
+            why="the node is upgraded",
+            node=node.name,
+            keep=not ours,
+            effect={"api": {"nodes": nodes}},
         )
 
 

@@ -1,4 +1,4 @@
-"""What an upgrade finds on a node, and whether it may begin there."""
+"""Facts of a node for its upgrade, and whether it may start."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases import init, runtime
 
-# Where a kubelet's flags may stand; the last is a pattern.
+# Files that may hold a kubelet's flags; the last is a pattern.
 FLAG_FILES = (
     "/var/lib/kubelet/kubeadm-flags.env",
     "/etc/default/kubelet",
@@ -27,10 +27,10 @@ class Facts(runtime.Facts):
     """What the probes of the runtime and templates/upgrade/probe.sh.j2 print.
 
     Attributes:
-        run: state of this version's detached kubeadm upgrade.
-        kubelet: version of the program in its place.
-        flag: "flag path" of those that the new kubelet would not start with.
-        cgroup_v1: this machine has no cgroup v2.
+        run: state of the detached kubeadm upgrade to this version.
+        kubelet: version of the installed binary.
+        flag: "flag path" of flags with which the new kubelet does not start.
+        cgroup_v1: the node has no cgroup v2.
 
     """
 
@@ -42,7 +42,7 @@ class Facts(runtime.Facts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaneFacts(Facts):
-    """Of a control plane also "version name" of each static pod's manifest."""
+    """For a control plane also "version name" of each static pod's manifest."""
 
     pod: tuple[str, ...] = ()
 
@@ -64,31 +64,31 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def version(view: View[Facts]) -> str:
-    """The release this step is for."""
+    """The target release."""
     return str(view.cluster.version)
 
 
 def running(view: View[Facts]) -> str:
-    """The version of the kubelet that runs, as the API knows it."""
+    """The version of the running kubelet, from the API."""
     node = view.api.node(view.node.name)
     return node.kubelet_version if node else ""
 
 
 def check(view: View[Any]) -> Iterator[KbError]:
-    """The node is the cluster's, and the new kubelet would start on it."""
+    """Refuse a node that is not in the cluster, or on which the new kubelet would not start."""
     node, wanted = view.node, view.cluster.version
     yield from runtime.check(view)
     if view.api.reachable and view.api.node(node.name) is None:
-        yield RefusedError(codes.NOT_MEMBER, f"the API knows no node {node.name}")
+        yield RefusedError(codes.NOT_MEMBER, f"there is no Node {node.name} in the API")
     refused = view.facts.cgroup_v1 and wanted.minor >= skew.CGROUP_V2_ONLY
     if refused and not _keeps_cgroup_v1(view):
         yield RefusedError(
-            codes.NO_CGROUP_V2, f"it has cgroup v1, which the kubelet of {wanted} refuses"
+            codes.NO_CGROUP_V2, f"the node has cgroup v1, which the kubelet of {wanted} refuses"
         )
 
 
 def _keeps_cgroup_v1(view: View[Any]) -> bool:
-    """The live configuration says so, or a patch of ours does."""
+    """Whether the live configuration or a patch sets failCgroupV1 to false."""
     if view.api.kubelet_config.data.get("failCgroupV1") is False:
         return True
     return any("failCgroupV1" in text for text in view.inputs.patches.values())

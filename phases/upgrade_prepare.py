@@ -29,10 +29,10 @@ class Facts:
         have: "identity place" of each artifact on the node, staged ones among them.
         kubeadm: version of the installed one.
         serves: version of the API server's manifest; control planes only.
-        backup: /etc/kubernetes as it was for `serves` is kept already.
-        free_kib: in /var/lib.
-        etcd_kib: etcd's data; control planes with an etcd of their own only.
-        etc_free_kib: in /etc/kubernetes, where kubeadm copies etcd's data; likewise.
+        backup: there is a backup of /etc/kubernetes for `serves`.
+        free_kib: free space in /var/lib.
+        etcd_kib: size of etcd's data; only on control planes with local etcd.
+        etc_free_kib: free space in /etc/kubernetes, where kubeadm copies etcd's data to.
 
     """
 
@@ -64,8 +64,8 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     if facts.serves not in {"", version} and not facts.backup:
         target = f"{node_paths.MANIFESTS_BACKUP}/{facts.serves}"
         yield Run(
-            why="to go back to by hand",
-            title=f"copy /etc/kubernetes to {target}",
+            why="for a manual rollback",
+            title=f"back up /etc/kubernetes to {target}",
             body=render("upgrade/backup.sh.j2", target=target),
             effect={"backup": True},
         )
@@ -80,33 +80,33 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     activated = source.kubeadm_activated(have)
     if facts.kubeadm != version or activated != have:
         yield Run(
-            why="kubeadm makes each release's own files",
-            title=f"ask the programs whether they are {version}, and place kubeadm",
+            why="each release needs its own kubeadm",
+            title=f"check that the new binaries are {version}, and install kubeadm",
             body=source.activate_kubeadm(),
             effect={"kubeadm": version, "have": activated},
         )
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """There is room for it all."""
+    """Refuse if there is not enough disk space."""
     facts = view.facts
     needed = 2 * facts.etcd_kib + SPARE_KIB
     if facts.free_kib < needed:
         yield PhaseError(
             codes.DISK_FULL,
-            f"/var/lib has {facts.free_kib // 1024} MiB free, {needed // 1024} are needed"
-            " for the new programs and copies of etcd's data",
+            f"/var/lib has {facts.free_kib // 1024} MiB free, {needed // 1024} are required"
+            " for the new binaries and copies of etcd's data",
         )
     if facts.etc_free_kib < facts.etcd_kib:
         yield PhaseError(
             codes.DISK_FULL,
             f"/etc/kubernetes has {facts.etc_free_kib // 1024} MiB free,"
-            f" {facts.etcd_kib // 1024 + 1} are needed for kubeadm's copy of etcd's data",
+            f" {facts.etcd_kib // 1024 + 1} are required for kubeadm's copy of etcd's data",
         )
 
 
 def probe_images(cluster: Cluster, node: Node) -> str:
-    """Read-only; a node whose kubelet is the new one already has what it runs."""
+    """Read-only; a node with the new kubelet needs no images."""
     return images.probe(cluster, node, beyond=str(cluster.version))
 
 

@@ -1,9 +1,8 @@
-"""What may keep the API from answering: a manifest that was lost half-way.
+"""Restores a static pod manifest that an interrupted upgrade lost.
 
-``kubeadm upgrade`` moves the old manifest to a folder of its own and the new one to its
-place (contract, section 8). A machine that died between the two has neither: its pod is
-gone, perhaps the API with it, and kubeadm would refuse to start or take it for a worker.
-So it gets the old one back. This comes before anything that needs the API.
+``kubeadm upgrade`` moves the old manifest to a backup directory, then the new one to its place
+(cmd/kubeadm/app/phases/upgrade/staticpods.go). A node that died between the two has neither, and
+kubeadm would treat it as a worker. The old manifest is restored before any step needs the API.
 """
 
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ class Facts:
     """What templates/upgrade/repair_probe.sh.j2 prints.
 
     Attributes:
-        underway: a kubeadm upgrade runs here; what is missing it will bring.
-        missing: "copy name" of each manifest that is not in its place, but kept.
-        lost: names of those of which there is no copy.
+        underway: a kubeadm upgrade is running; it writes what is missing.
+        missing: "copy name" of each missing manifest that has a backup.
+        lost: names of missing manifests without a backup.
 
     """
 
@@ -35,7 +34,7 @@ class Facts:
 
 
 def on_control_planes(cluster: Cluster, node: Node) -> bool:
-    """Where static pods are."""
+    """Control planes, which have static pods."""
     del cluster
     return node.is_control_plane
 
@@ -48,16 +47,16 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
-    """Put back what kubeadm kept, unless it is still at work."""
+    """Restore kubeadm's backups, unless kubeadm is still running."""
     facts = view.facts
     if facts.underway or not facts.missing:
         return
     copies = [(line.rpartition(" ")[2], line.rpartition(" ")[0]) for line in facts.missing]
     yield Run(
-        why="an upgrade was cut off between two moves of a manifest",
-        title="put back from kubeadm's own copies: "
+        why="an upgrade was interrupted between two moves of a manifest",
+        title="restore from kubeadm's backups: "
         + ", ".join(f"{name}.yaml ({copy.split('/')[-2]})" for name, copy in copies),
-        covers=tuple(f"put back {name}.yaml" for name, _ in copies),
+        covers=tuple(f"restore {name}.yaml" for name, _ in copies),
         body=render(
             "upgrade/repair.sh.j2", copies=copies, serving=serving(view.cluster, view.node)
         ),
@@ -67,14 +66,14 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 
 def serving(cluster: Cluster, node: Node) -> str:
-    """Shell that waits until the API server of this very node says that it is ready."""
+    """Shell that waits until the API server of this node is ready."""
     host = node.advertise_address
     address = f"[{host}]" if ":" in host else host
     return render("upgrade/serving.sh.j2", server=f"https://{address}:{cluster.api.bind_port}")
 
 
 def check(view: View[Facts]) -> Iterator[KbError]:
-    """Without a copy nobody can tell what the manifest was."""
+    """Refuse if a manifest is missing and has no backup."""
     facts = view.facts
     if facts.lost and not facts.underway:
         yield PhaseError(codes.MANIFEST_LOST, f"missing: {', '.join(facts.lost)}")
@@ -82,7 +81,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
 
 PHASE = Phase(
     id="upgrade-repair",
-    title="Manifests put back",
+    title="Manifests restored",
     facts=Facts,
     probe=probe,
     plan=plan,

@@ -1,7 +1,7 @@
 """Reads our own shell text far enough to list the commands in it and what they write to.
 
 It knows quotes, substitutions, redirections, ``case`` and the keywords: what our templates
-use. It is no shell; here-documents and functions are beyond it.
+use. It skips here-documents; functions are beyond it.
 """
 
 import re
@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     """
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+_DOCUMENT = re.compile(r"<<'(\w+)'\n.*?\n\1$", re.DOTALL | re.MULTILINE)
 
 
 class Scanner:
@@ -31,7 +32,7 @@ class Scanner:
     """
 
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+        self._text, self._at = _DOCUMENT.sub("", text), 0
         self.commands: list[Command] = []
         self.written: list[str] = []
         self._read("")

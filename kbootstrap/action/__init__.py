@@ -1,9 +1,9 @@
-"""What can be changed, as data: the plan prints these objects and the runner carries them out.
+"""Actions: changes as data, which the plan prints and the runner applies.
 
-A phase's ``plan`` yields actions; nothing else changes a host, the API or a local file.
-The plan line (`Action.text`) and the deed come from the same fields, so they cannot
-disagree. Values that exist only at run time (a join token, a certificate key, a node's
-pod CIDR) travel through named *slots*: the plan names the slot, the runner fills it.
+A phase's ``plan`` yields actions; nothing else changes a node, the API or a local file. The plan
+line (`Action.text`) and the script come from the same fields, so they agree. A value that exists
+only at run time (a join token, a certificate key, a pod CIDR) has a named *placeholder*: the plan
+names it, the runner fills it in.
 """
 
 from kbootstrap.action.api import (

@@ -16,7 +16,7 @@ class ApiAction(Action):
 class MakeToken(ApiAction):
     """Create a bootstrap token for one join and wait until cluster-info is signed with it.
 
-    Fills the slots ``token`` (secret) and ``ca_hash``.
+    Fills the placeholders ``token`` (secret) and ``ca_hash``.
     """
 
     node: str
@@ -49,18 +49,18 @@ class DeleteCerts(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpireCerts(ApiAction):
-    """Let the uploaded certificates end sooner than kubeadm's 2 hours: a killed run leaves them."""
+    """Shorten kubeadm's 2 hours for uploaded certificates, since a killed run leaves them."""
 
     ttl: int  # seconds from now
 
     @property
     def text(self) -> str:
-        return f"let the uploaded certificates end after {self.ttl // 60} min"
+        return f"let the uploaded certificates expire after {self.ttl // 60} min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeCertificateKey(ApiAction):
-    """Make a fresh AES key for the uploaded certificates; slot ``certificate_key``."""
+    """Make an AES key for the uploaded certificates; placeholder ``certificate_key``."""
 
     @property
     def text(self) -> str:
@@ -69,15 +69,15 @@ class MakeCertificateKey(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetNodeMeta(ApiAction):
-    """Set a Node's labels and taints and take old ones back; what others set stays.
+    """Set a Node's labels and taints and remove old ones; those set by others are retained.
 
     Attributes:
         labels: to set.
         taints: to set.
         old_labels: keys to remove.
         old_taints: to remove.
-        our_labels: keys that the inventory has, for the record on the Node.
-        our_taints: likewise, as text.
+        our_labels: keys of the inventory's labels, which are recorded on the Node.
+        our_taints: the inventory's taints as text, also recorded.
 
     """
 
@@ -100,16 +100,16 @@ class SetNodeMeta(ApiAction):
         old = [*self.old_labels, *(f"taint {taint}" for taint in self.old_taints)]
         parts = [f"set on the node: {', '.join(new)}"] if new else []
         parts += [f"remove from the node: {', '.join(old)}"] if old else []
-        return "; ".join(parts) or "record on the node which labels and taints are the inventory's"
+        return "; ".join(parts) or "record on the node which labels and taints the inventory has"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnableAddon(ApiAction):
-    """Take ``disabled: true`` of an addon out of the stored ClusterConfiguration.
+    """Remove ``disabled: true`` of an addon from the stored ClusterConfiguration.
 
     Attributes:
-        addon: for people.
-        key: its field there, ``dns`` or ``proxy``.
+        addon: its name in the plan line.
+        key: its field in ClusterConfiguration, ``dns`` or ``proxy``.
 
     """
 
@@ -126,7 +126,7 @@ class ApplyManifest(ApiAction):
     """Apply one object server-side, as field manager ``kbootstrap``."""
 
     manifest: Document
-    source: str  # the file or URL it stands in
+    source: str  # the file or URL that it comes from
 
     @property
     def text(self) -> str:
@@ -141,7 +141,7 @@ class AwaitRollout(ApiAction):
     """Wait until the workloads of a manifest have rolled out."""
 
     workloads: tuple[tuple[str, str, str], ...]  # kind, namespace, name
-    nodes: int  # that the cluster is to have; until then a pod may lack a place
+    nodes: int  # nodes in the inventory; until they have joined, a pod may be unschedulable
     waits: bool = True
     seconds: int = 600
 
@@ -153,7 +153,7 @@ class AwaitRollout(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitPodCidr(ApiAction):
-    """Wait until the node has its pod CIDR; slot ``pod_cidr``."""
+    """Wait until the node has its pod CIDR; placeholder ``pod_cidr``."""
 
     node: str
     waits: bool = True
@@ -161,15 +161,15 @@ class AwaitPodCidr(ApiAction):
 
     @property
     def text(self) -> str:
-        return "read the pod CIDR the node was given"
+        return "read the node's pod CIDR"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitReady(ApiAction):
     """Wait until a node is Ready and the API server's /readyz answers.
 
-    Without a pod network (``network`` false) a node that lacks only that will do. With a
-    ``version`` its kubelet has to be that one, since an old Ready stays for a while.
+    Without a pod network (``network`` false), a node that lacks only that is accepted. With a
+    ``version``, the kubelet must report it, since the Ready condition of the old kubelet persists.
     """
 
     node: str
@@ -188,9 +188,9 @@ class AwaitPods(ApiAction):
     """Wait until the pods that kubeadm makes run on a node.
 
     Attributes:
-        pods: those that have to be there.
-        also: those that have to run where there are any.
-        down: what is known now of those that do not run, for the plan.
+        pods: names that must exist and run.
+        also: names that must run if they exist.
+        down: those that do not run now, each with the reason, for the plan line.
 
     """
 
@@ -213,7 +213,7 @@ class AwaitPods(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cordon(ApiAction):
-    """Mark a node unschedulable; with ``mark`` say on the Node who did, in the same request."""
+    """Cordon a node; ``mark`` is recorded as annotation of the Node in the same request."""
 
     node: str
     mark: str = ""
@@ -225,13 +225,13 @@ class Cordon(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drain(ApiAction):
-    """Evict a node's pods through the eviction API; budgets are respected.
+    """Evict a node's pods through the eviction API, which respects PodDisruptionBudgets.
 
     Attributes:
         seconds: deadline; the error names the blocking pods and budgets.
-        force: pods without a controller go too, which nobody makes anew.
-        empty_dirs: pods with emptyDir volumes go too, and the data in them is lost.
-        mark: noted on the Node once it is empty, so that nobody drains it again.
+        force: also evict pods without a controller, which are not recreated.
+        empty_dirs: also evict pods with emptyDir volumes, whose data is lost.
+        mark: annotation of the Node once it is drained, so that it is not drained again.
 
     """
 
@@ -248,7 +248,7 @@ class Drain(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uncordon(ApiAction):
-    """Let pods onto a node again and take our marks off; ``keep``: only the marks."""
+    """Uncordon a node and remove kbootstrap's annotations; ``keep``: only the annotations."""
 
     node: str
     keep: bool = False
@@ -256,7 +256,7 @@ class Uncordon(ApiAction):
     @property
     def text(self) -> str:
         if self.keep:
-            return "take our mark off the node, which stays cordoned as it was"
+            return "remove kbootstrap's annotations from the node, which stays cordoned"
         return "uncordon the node"
 
 

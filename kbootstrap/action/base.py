@@ -1,4 +1,4 @@
-"""What every action has, and how bad it can be."""
+"""The base class of actions, and their risks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ Effects = Mapping[str, object]
 
 
 class Risk(IntEnum):
-    """What an action can do to what runs now; the plan's footer shows the worst."""
+    """The effect of an action on running workloads; the plan's footer shows the highest."""
 
     NONE = 0
     RESTART = 1  # a service restarts
@@ -22,10 +22,10 @@ class Action:
 
     Attributes:
         why: the fact that makes it necessary.
-        effect: fields of the phase's facts that hold afterwards.
-        risk: what it can do to what runs now.
+        effect: fields of the phase's facts after the action.
+        risk: its effect on running workloads.
         always: runs even after an earlier action of its step failed (clean-up).
-        waits: it only waits for something; left out when that has come by itself.
+        waits: True if the action only waits for a condition; omitted once the condition holds.
 
     """
 
@@ -42,12 +42,12 @@ class Action:
 
     @property
     def key(self) -> str:
-        """What makes two actions the same one when a plan is compared with what runs."""
+        """Identifies the action when the printed plan is compared with the plan that is applied."""
         return self.text
 
     @property
     def keys(self) -> frozenset[str]:
-        """The keys of all it does; more than one if a later plan may need only a part of it."""
+        """The keys of all its changes; several if a later plan may need only some of them."""
         return frozenset({self.key})
 
 

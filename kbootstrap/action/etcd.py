@@ -1,4 +1,4 @@
-"""Changes made, or awaited, at the cluster's own etcd; and its snapshots, which are files."""
+"""Changes made, or awaited, in etcd, and snapshots of it."""
 
 import shlex
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ class EtcdAction(ApiAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveMember(EtcdAction):
-    """Remove a member, unless those that stay have no quorum; one that is gone will do.
+    """Remove a member unless the others would lose quorum; no error if it is already removed.
 
     Attributes:
         member: its id, decimal.
-        name: for people.
+        name: for the plan line.
 
     """
 
@@ -50,8 +50,8 @@ class AwaitVoters(EtcdAction):
     """Wait until no other member is a learner, for etcd takes one at a time.
 
     Attributes:
-        but: the member that does not count, by the host of its peer URL: the one that joins.
-        nodes: host and name of each node, to say whose a learner is.
+        but: host of the peer URL of the joining member, which is ignored.
+        nodes: host and name of each node, to name the node of a learner.
 
     """
 
@@ -67,11 +67,11 @@ class AwaitVoters(EtcdAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckEtcdEmpty(LocalAction):
-    """See that an external etcd holds no cluster yet.
+    """Check that an external etcd holds no cluster.
 
     Attributes:
         prefix: of kube-apiserver's keys.
-        endpoint: for people.
+        endpoint: for the plan line.
 
     """
 
@@ -81,7 +81,7 @@ class CheckEtcdEmpty(LocalAction):
 
     @property
     def text(self) -> str:
-        return f"see that {self.endpoint} holds nothing below {self.prefix}"
+        return f"check that {self.endpoint} holds nothing below {self.prefix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +90,8 @@ class WipeEtcd(LocalAction):
 
     Attributes:
         prefix: of kube-apiserver's keys.
-        endpoint: for people.
-        found: likewise, what is there.
+        endpoint: for the plan line.
+        found: what it holds, for the plan line.
 
     """
 
@@ -106,11 +106,11 @@ class WipeEtcd(LocalAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchFile(HostAction):
-    """Copy a file of a machine here, streamed; the machine says its sha256 first.
+    """Download a file from a node; the sha256 is sent first.
 
     Attributes:
-        path: the file there; ``PATH.sha256`` beside it holds its sum and a newline.
-        into: the file here, 0600; it is there when all of it is.
+        path: the file on the node; ``PATH.sha256`` beside it holds its sum and a newline.
+        into: the local file, 0600; it exists only once it is complete.
 
     """
 
@@ -119,7 +119,7 @@ class FetchFile(HostAction):
 
     @property
     def text(self) -> str:
-        return f"copy {self.path} to {self.into} here"
+        return f"copy {self.path} to the local file {self.into}"
 
     def script(self) -> str:
         return shlex.join(["cat", f"{self.path}.sha256", self.path])
@@ -127,10 +127,10 @@ class FetchFile(HostAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutSnapshot(HostAction):
-    """Place a snapshot of the operator's; checked by its sha256."""
+    """Upload a local snapshot; its sha256 is checked."""
 
     path: str
-    source: str  # path at the operator
+    source: str  # local path
     size: int
     sha256: str
 
@@ -141,6 +141,6 @@ class PutSnapshot(HostAction):
     def script(self) -> str:
         return put_command(self.path, 0o600, "root:root", self.size, self.sha256)
 
-    def content(self, slots: Mapping[str, str]) -> Path:
-        del slots
+    def content(self, values: Mapping[str, str]) -> Path:
+        del values
         return Path(self.source)

@@ -1,6 +1,6 @@
-"""Changes of a machine: shell fragments, perhaps with bytes to place.
+"""Changes of a node: shell fragments, some with files to place.
 
-The functions ``kb_put``, ``kb_write``, ``kb_ledger``, ``kb_unit`` and ``kb_detach`` they call are
+They call the functions ``kb_put``, ``kb_write``, ``kb_ledger``, ``kb_unit`` and ``kb_detach`` of
 templates/remote/prelude.sh.
 """
 
@@ -21,7 +21,7 @@ LARGE = 64 * 1024  # characters; beyond it a file is not put into a shell script
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostAction(Action):
-    """A change of a machine: a shell fragment, perhaps with bytes to place.
+    """A change of a node: a shell fragment, perhaps with bytes to place.
 
     Attributes:
         host: the node that runs it; empty for the step's own node.
@@ -34,12 +34,12 @@ class HostAction(Action):
         """POSIX shell for one subshell under ``set -eu``; holds no secret."""
         raise NotImplementedError
 
-    def content(self, slots: Mapping[str, str]) -> bytes | Path | None:
+    def content(self, values: Mapping[str, str]) -> bytes | Path | None:
         """The bytes streamed after the script, if it places any.
 
-        ``slots`` maps the names in `needs` to their values.
+        ``values`` maps the placeholders in `needs` to their values.
         """
-        del slots
+        del values
         return None
 
 
@@ -49,10 +49,10 @@ def _octal(mode: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutFile(HostAction):
-    """Write a small file; atomic, the original is kept.
+    """Write a small file atomically; the original is retained.
 
     Attributes:
-        stream: it is secret, so it follows the script instead of standing in it.
+        stream: True if it is secret; it is then sent after the script and not in it.
 
     """
 
@@ -80,19 +80,19 @@ class PutFile(HostAction):
             self.path, self.mode, self.owner, len(data), hashlib.sha256(data).hexdigest()
         )
 
-    def content(self, slots: Mapping[str, str]) -> bytes | None:
-        del slots
+    def content(self, values: Mapping[str, str]) -> bytes | None:
+        del values
         return self.body.encode() if self.follows else None
 
 
 def write_commands(files: Sequence[PutFile]) -> str:
-    """Write files of one mode and owner together: a few processes, however many they are."""
+    """Write files of the same mode and owner with a constant number of processes."""
     lines = [shlex.join(["kb_write", file.path, file.body]) for file in files]
     return "\n".join([*lines, shlex.join(["kb_flush", _octal(files[0].mode), files[0].owner])])
 
 
 def bundles(actions: Iterable[HostAction]) -> Iterator[tuple[HostAction, ...]]:
-    """Actions in order; files next to each other that `write_commands` can take are together."""
+    """Actions in order; adjacent files that `write_commands` can combine are grouped."""
 
     def kind(numbered: tuple[int, HostAction]) -> tuple[object, ...]:
         number, action = numbered
@@ -105,7 +105,7 @@ def bundles(actions: Iterable[HostAction]) -> Iterator[tuple[HostAction, ...]]:
 
 
 def put_command(path: str, mode: int, owner: str, size: int, sha256: str) -> str:
-    """The ``kb_put`` call that takes the next blob of the stream to ``path``."""
+    """The ``kb_put`` call that writes the next blob of the stream to ``path``."""
     return shlex.join(["kb_put", path, _octal(mode), owner, str(size), sha256])
 
 
@@ -114,9 +114,9 @@ class PutTemplate(HostAction):
     """Write a file that needs values known only at run time.
 
     Attributes:
-        body: the text, with ``@@slot@@`` where a value goes.
-        needs: the slots it uses.
-        secret: a slot is secret, so path should be on a tmpfs and mode 0600.
+        body: the text, with placeholders ``@@name@@``.
+        needs: the placeholders in it.
+        secret: a value is secret, so path should be on a tmpfs and mode 0600.
 
     """
 
@@ -132,18 +132,18 @@ class PutTemplate(HostAction):
         return f"write {self.path} ({_octal(self.mode)}, with {', '.join(self.needs)})"
 
     def script(self) -> str:
-        return f"write {self.path} of slots {' '.join(self.needs)}"
+        return f"write {self.path} with placeholders {' '.join(self.needs)}"
 
-    def bound(self, slots: Mapping[str, str]) -> PutFile:
-        """The same action with every slot filled in.
+    def bound(self, values: Mapping[str, str]) -> PutFile:
+        """The same action with every placeholder filled in.
 
         Raises:
-            KeyError: a slot was never filled.
+            KeyError: a placeholder has no value.
 
         """
         body = self.body
         for name in self.needs:
-            body = body.replace(f"@@{name}@@", slots[name])
+            body = body.replace(f"@@{name}@@", values[name])
         return PutFile(
             why=self.why,
             path=self.path,
@@ -157,10 +157,10 @@ class PutTemplate(HostAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutBinary(HostAction):
-    """Place a file of the operator's, such as the kubelet; checked by its sha256."""
+    """Upload a local binary, such as the kubelet; its sha256 is checked."""
 
     path: str
-    source: str  # path at the operator
+    source: str  # local path
     size: int
     sha256: str
     mode: int = 0o755
@@ -173,19 +173,19 @@ class PutBinary(HostAction):
         put = put_command(self.path, self.mode, "root:root", self.size, self.sha256)
         return put + "\n" + _record(self.path, self.sha256)
 
-    def content(self, slots: Mapping[str, str]) -> Path:
-        del slots
+    def content(self, values: Mapping[str, str]) -> Path:
+        del values
         return Path(self.source)
 
 
 def _record(path: str, sha256: str) -> str:
-    """Note a placed program's identity, so that a probe need not sum 60 MB again."""
+    """Record a binary's sha256, so that a probe does not hash 60 MB again."""
     return render("programs/record.sh.j2", record=BINARY_SUMS, path=path, sha256=sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchBinary(HostAction):
-    """Have the node download a program and check it against the published sha256."""
+    """Download a binary on the node and check it against the published sha256."""
 
     path: str
     url: str
@@ -209,7 +209,7 @@ class FetchBinary(HostAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove(HostAction):
-    """Remove a file or folder of ours."""
+    """Remove a file or directory that kbootstrap made."""
 
     path: str
 
@@ -223,28 +223,28 @@ class Remove(HostAction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit(HostAction):
-    """A systemd verb."""
+    """A command of systemctl."""
 
-    verb: Literal["daemon-reload", "enable", "disable", "start", "restart", "stop"]
+    command: Literal["daemon-reload", "enable", "disable", "start", "restart", "stop"]
     name: str = ""
 
     @property
     def text(self) -> str:
-        return f"systemctl {self.verb} {self.name}".strip()
+        return f"systemctl {self.command} {self.name}".strip()
 
     def script(self) -> str:
-        starts = self.verb in {"start", "restart"}
-        words = ["kb_unit"] if starts else ["systemctl", "--quiet"]
-        return shlex.join([*words, self.verb, *([self.name] if self.name else [])])
+        starts = self.command in {"start", "restart"}
+        tool = ["kb_unit"] if starts else ["systemctl", "--quiet"]
+        return shlex.join([*tool, self.command, *([self.name] if self.name else [])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(HostAction):
-    """A short shell fragment with its own plan line; quoted by the template that made it.
+    """A short shell fragment with its own plan line; the template that rendered it quotes.
 
     Attributes:
-        covers: the single changes it makes, when another plan may need only some of them, or
-            the title names what may differ; empty: the title says it all.
+        covers: its single changes, if another plan may need only some of them or if the title
+            may differ; empty: the title identifies it.
 
     """
 
@@ -269,12 +269,12 @@ class Detached(HostAction):
     """A long command that outlives the connection and is never started twice.
 
     Attributes:
-        name: of its run folder and systemd unit on the node.
+        name: of its run directory and systemd unit on the node.
         title: the plan line.
         body: the shell text that runs detached; holds no secret.
         seconds: the deadline enforced on the node.
-        attach: it runs already: follow it to its end and never start it, for it may have
-            ended since it was seen.
+        attach: it is already running: follow it and never start it, since it may have ended
+            after the probe.
 
     """
 

@@ -1,4 +1,4 @@
-"""Changes at the operator's machine."""
+"""Changes on the operator's workstation."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from kbootstrap.action.base import Action
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalAction(Action):
-    """A change at the operator's machine."""
+    """A change on the operator's workstation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +18,15 @@ class WriteKubeconfig(LocalAction):
 
     @property
     def text(self) -> str:
-        return f"write {self.path} here (kubeconfig, 0600)"
+        return f"write the local file {self.path} (kubeconfig, 0600)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSnapshot(LocalAction):
-    """Check a snapshot that came down as ``PATH.part`` and give it its name."""
+    """Check a snapshot that was downloaded as ``PATH.part`` and rename it."""
 
     path: str
 
     @property
     def text(self) -> str:
-        return f"check the copy and name it {self.path} here (0600)"
+        return f"check the copy and rename it to the local file {self.path} (0600)"

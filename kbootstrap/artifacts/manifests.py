@@ -25,7 +25,9 @@ def objects(locations: Iterable[str]) -> Iterator[tuple[str, Document]]:
             if not data:
                 continue
             if not isinstance(data, dict) or not {"kind", "apiVersion", "metadata"} <= data.keys():
-                raise InventoryError(codes.BAD_MANIFEST, f"{location} holds something else")
+                raise InventoryError(
+                    codes.BAD_MANIFEST, f"{location} has a document that is not a Kubernetes object"
+                )
             yield location, Document.of(data)
 
 

@@ -20,7 +20,7 @@ class Source(Protocol):
 
     @property
     def places(self) -> bool:
-        """Whether kbootstrap puts the binaries on the nodes; False: somebody else does."""
+        """Whether kbootstrap puts the binaries on the nodes; False: they are already there."""
 
     @property
     def may_bring_unit(self) -> bool:
@@ -46,7 +46,7 @@ class Source(Protocol):
         """Shell that prints ``have`` lines; ``version`` lines of what kbootstrap does not place."""
 
     def place(self, artifact: Artifact) -> str:
-        """Where an artifact goes on the node, as in a ``have`` line."""
+        """The path of an artifact on the node, as in a ``have`` line."""
 
     def install(self, artifact: Artifact, place: str, have: Have) -> Action:
         """Bring an artifact to a place; ``have`` is what the node has afterwards."""

@@ -5,13 +5,13 @@ from kbootstrap.errors import Code
 UNKNOWN_NODE = Code(
     "KB190",
     "no such node",
-    "Use a name that stands under `nodes` in the inventory (`-i` names another inventory).",
+    "Use a name under `nodes` in the inventory (`-i` names another inventory).",
 )
 UNKNOWN_PHASE = Code("KB191", "no such phase", "`kbootstrap phases` lists them.")
 JOIN_FIRST = Code(
     "KB192",
     "no control plane is left to join through",
-    "Use `kbootstrap up`, which initialises the first control plane and has the others join.",
+    "Use `kbootstrap up`, which initialises the first control plane and joins the others.",
 )
 FILE_EXISTS = Code("KB193", "the file exists", "Name another file with --to, or remove this one.")
 BAD_MANIFEST = Code(
@@ -22,11 +22,11 @@ BAD_MANIFEST = Code(
 )
 NO_FILE = Code(
     "KB195",
-    "a file on this machine cannot be read or written",
-    "Name one that you may use, in a folder that exists, on a disk that has room (`df -h`).",
+    "a local file cannot be read or written",
+    "Name a file that you may use, in an existing directory, on a disk with room (`df -h`).",
 )
 NOT_GONE = Code(
     "KB196",
-    "these nodes cannot all be forgotten",
-    "Name the nodes whose machines are gone; one control plane has to be left to ask.",
+    "these nodes cannot all be removed with --unreachable",
+    "Name the nodes that are lost; at least one control plane must remain.",
 )

@@ -15,7 +15,7 @@ INV_UNREADABLE = Code(
 INV_YAML = Code(
     "KB102",
     "the file is not valid YAML",
-    "Look at the place named and the line above it: indentation, quotes, brackets.",
+    "Check the line named above and the one before it: indentation, quotes, brackets.",
 )
 INV_UNKNOWN_KEY = Code(
     "KB103",
@@ -24,8 +24,8 @@ INV_UNKNOWN_KEY = Code(
 )
 INV_MISSING_KEY = Code(
     "KB104",
-    "a key that must be there is missing",
-    "Add the key; docs/inventory.md says what belongs there.",
+    "a required key is missing",
+    "Add the key; docs/inventory.md describes each.",
 )
 INV_TYPE = Code(
     "KB105",
@@ -40,7 +40,7 @@ INV_DUPLICATE_KEY = Code(
 INV_YAML_TRAP = Code(
     "KB107",
     "YAML reads this value as something else",
-    "Put the text in quotes, or write true or false for a switch.",
+    "Put the text in quotes, or write true or false for a boolean.",
 )
 INV_VALUE = Code(
     "KB108",
@@ -50,7 +50,7 @@ INV_VALUE = Code(
 INV_SECRET = Code(
     "KB109",
     "a secret must not be in the inventory",
-    "Refer to it: {{env: NAME}}, {{file: PATH}} or {{prompt: WORDS}}; change it if it was shared.",
+    "Refer to it: {{env: NAME}}, {{file: PATH}} or {{prompt: TEXT}}; change it if it was shared.",
 )
 INV_VERSION = Code(
     "KB110",
@@ -65,12 +65,12 @@ INV_NAME = Code(
 INV_ADDRESS = Code(
     "KB112",
     "not a usable address",
-    "Name an address that other machines can reach this one by.",
+    "Name an address by which other nodes reach this one.",
 )
 INV_TWICE = Code(
     "KB113",
     "two entries that must differ are the same",
-    "Give each machine its own name and address.",
+    "Give each node its own name and address.",
 )
 INV_UNKNOWN_NAME = Code(
     "KB114",
@@ -79,13 +79,13 @@ INV_UNKNOWN_NAME = Code(
 )
 INV_ROLES = Code(
     "KB115",
-    "the roles do not make a cluster",
+    "the roles do not form a cluster",
     "Give at least one node the role control-plane or both.",
 )
 INV_ENDPOINT = Code(
     "KB116",
     "the API endpoint is missing or wrong",
-    "Set api.endpoint to host:port of a name or virtual address that stays.",
+    "Set api.endpoint to host:port of a stable DNS name or virtual address.",
 )
 INV_CIDR = Code(
     "KB117",
@@ -95,12 +95,12 @@ INV_CIDR = Code(
 INV_OVERLAP = Code(
     "KB118",
     "address ranges overlap",
-    "Choose ranges that no machine, pod or service range shares.",
+    "Choose ranges that no node, pod or service range overlaps.",
 )
 INV_FAMILY = Code(
     "KB119",
     "IPv4 and IPv6 do not match",
-    "Use the same families in the same order for pods, services and machines.",
+    "Use the same families in the same order for pods, services and nodes.",
 )
 INV_SIZE = Code(
     "KB120",
@@ -145,13 +145,13 @@ INV_DURATION = Code(
 )
 INV_PATH = Code(
     "KB128",
-    "a path that does not fit or does not exist",
-    "Paths on nodes are absolute; paths on this machine are relative to the inventory.",
+    "a path that is not allowed or does not exist",
+    "Paths on nodes are absolute; local paths are relative to the inventory.",
 )
 INV_PATCHES = Code(
     "KB129",
     "a patch file that kubeadm would ignore",
-    "Name it target[suffix][+strategic|merge|json].yaml or .json, or move it away.",
+    "Name it target[suffix][+strategic|merge|json].yaml or .json, or remove it from there.",
 )
 INV_IMAGE = Code(
     "KB130",
@@ -170,7 +170,7 @@ INV_CONTRADICTION = Code(
 )
 INV_OWNED = Code(
     "KB133",
-    "a setting that kbootstrap makes itself",
+    "a setting that kbootstrap sets itself",
     "Remove it; use the inventory key named if you need another value.",
 )
 INV_URL = Code(
@@ -210,8 +210,8 @@ INV_W_TAINTS = Code(
 )
 INV_W_ENDPOINT = Code(
     "KB155",
-    "the API endpoint is one of the machines",
-    "Use a virtual address or a DNS name, or the cluster's API is lost with that machine.",
+    "the API endpoint is one of the nodes",
+    "Use a virtual address or a DNS name, or the API is lost with that node.",
 )
 INV_W_NO_CNI = Code(
     "KB156",
@@ -225,6 +225,6 @@ INV_W_SUDO = Code(
 )
 INV_W_SETTING = Code(
     "KB158",
-    "a setting that may not do what it seems to",
+    "a setting that may have no effect",
     "Compare its name with the component's reference; unknown fields are dropped silently.",
 )

@@ -4,9 +4,9 @@ from kbootstrap.errors import Code
 
 CA_MISMATCH = Code(
     "KB501",
-    "the API serves another CA than the control plane holds",
-    "Somebody may stand between: compare `openssl x509 -in /etc/kubernetes/pki/ca.crt -noout "
-    "-fingerprint -sha256` on the control planes with the cluster-info ConfigMap before going on.",
+    "the API serves another CA than that of the control plane",
+    "This may be an attack: compare `openssl x509 -in /etc/kubernetes/pki/ca.crt -noout "
+    "-fingerprint -sha256` on the control planes with the ConfigMap cluster-info first.",
 )
 CHECKSUM = Code(
     "KB502",

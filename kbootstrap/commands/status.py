@@ -37,7 +37,7 @@ def status(options: RunOptions, report: Report) -> ExitCode:
         report.member(member.label, why)
     for place, state in locks:
         report.holder(place.name, state)
-    report.leftovers(observed, "kept for a run at work, or left by one that was killed")
+    report.leftovers(observed, "of a running command, or left by a killed one")
     note(run, near=True)
     errors = [*run.errors, *ended(run), *filter(None, (api_error, etcd_error))]
     report.errors(errors)

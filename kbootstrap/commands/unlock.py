@@ -32,6 +32,6 @@ def unlock(options: RunOptions, report: Report) -> ExitCode:
         if effects and not options.yes:
             ask("; ".join(effects), cluster.name)
         errors = [*guard.free(found), *guard.delete_leftovers(run, observed)]
-        report.line("nobody holds the lock" if not effects else "" if errors else "freed")
+        report.line("the lock is free" if not effects else "" if errors else "freed")
         report.errors([*run.errors, *errors])
         return errors[0].exit_code if errors else ExitCode.DONE

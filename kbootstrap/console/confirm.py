@@ -18,9 +18,11 @@ def ask(what: str, wanted: str) -> None:
 
     """
     if not sys.stdin.isatty():
-        raise RefusedError(codes.NOT_CONFIRMED, f"{what}, and nobody can be asked")
+        raise RefusedError(
+            codes.NOT_CONFIRMED, f"cannot ask for confirmation (no terminal): {what}"
+        )
     try:
-        answer = input(f"{what[0].upper()}{what[1:]}. Type {wanted} to go on: ")
+        answer = input(f"{what[0].upper()}{what[1:]}. Type {wanted} to continue: ")
     except EOFError as error:
         raise RefusedError(codes.NOT_CONFIRMED, "the question was not answered") from error
     if answer.strip() != wanted:
@@ -53,5 +55,5 @@ def confirm_reset(options: RunOptions, cluster: Cluster, nodes: tuple[Node, ...]
     wanted = cluster.name if whole else ",".join(node.name for node in nodes)
     what = f"the whole cluster {cluster.name}, with all its data" if whole else wanted
     if options.yes:
-        raise RefusedError(codes.NOT_CONFIRMED, f"this takes down {what}; --yes is not enough")
-    ask(f"this takes down {what}", wanted)
+        raise RefusedError(codes.NOT_CONFIRMED, f"this removes {what}; --yes is not enough")
+    ask(f"this removes {what}", wanted)

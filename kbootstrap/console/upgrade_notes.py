@@ -64,7 +64,7 @@ def notes(
 ) -> Iterator[tuple[str, str]]:
     """Node, or an empty name, and what the user should know."""
     for line in drift(cluster, observed):
-        yield "", f"the inventory differs from the cluster, which is kept: {line}"
+        yield "", f"the inventory differs from the cluster, whose value is retained: {line}"
     kind = str(cluster.runtime.type)
     for node in nodes:
         facts = _facts(node, probes[node.name])
@@ -78,7 +78,7 @@ def notes(
             if arg.name in refused:
                 yield (
                     node.name,
-                    f"take {arg.name} out of kubelet_args: {cluster.version} refuses it",
+                    f"remove {arg.name} from kubelet_args: {cluster.version} refuses it",
                 )
 
 
@@ -106,7 +106,7 @@ def _differences(path: str, wanted: Any, live: Any) -> Iterator[str]:
         for key, value in wanted.items():
             yield from _differences(f"{path}.{key}", value, held.get(key))
     elif wanted is not None and wanted != live:
-        yield f"{path} is {_said(live)}, the inventory says {_said(wanted)}"
+        yield f"{path} is {_said(live)}, the inventory has {_said(wanted)}"
 
 
 def _said(value: Any) -> str:
@@ -119,6 +119,6 @@ def further(later: tuple[Version, ...]) -> Iterator[str]:
     """The releases after this plan; their actions are planned when they are reached."""
     for version in later:
         yield (
-            f"then {version}: the same again (copies, programs, images; control planes one by "
+            f"then {version}: the same again (backups, binaries, images; control planes one by "
             "one, then workers)"
         )

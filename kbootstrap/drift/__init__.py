@@ -1,7 +1,7 @@
-"""Where the live cluster differs from the inventory; pure.
+"""Compares the live cluster with the inventory; pure.
 
-`of_cluster` compares what the API holds for the whole cluster, `of_node` what it holds for one
-node. What only the node itself can show is compared by its phases (`Phase.drift`).
+`of_cluster` compares the API's objects of the whole cluster, `of_node` those of one node. Facts of
+the node itself are compared by its phases (`Phase.drift`).
 """
 
 from kbootstrap.drift.cluster import of_cluster

@@ -1,4 +1,4 @@
-"""What the API holds for the whole cluster, compared with the inventory."""
+"""Compares the API's objects of the whole cluster with the inventory."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,9 +31,9 @@ _KEYS: tuple[tuple[str, str, bool], ...] = (
     ("scheduler.extraArgs", "kubeadm.extra_args.scheduler", False),
     ("featureGates", "kubeadm.feature_gates", False),
 )
-_SETS = ("api.cert_sans",)  # lists whose order means nothing
-# What kubeadm fills into a KubeletConfiguration that says nothing (component defaults,
-# cmd/kubeadm/app/componentconfigs/kubelet.go); None: it depends on the node or the cluster.
+_SETS = ("api.cert_sans",)  # lists whose order has no meaning
+# kubeadm's defaults in a KubeletConfiguration (cmd/kubeadm/app/componentconfigs/kubelet.go);
+# None: it depends on the node or the cluster.
 _KUBELET: Mapping[str, Any] = {
     "authentication": {
         "anonymous": {"enabled": False},
@@ -59,7 +59,7 @@ _KUBE_PROXY: Mapping[str, Any] = {
 
 
 def of_cluster(cluster: Cluster, api: Observed) -> Iterator[Difference]:
-    """Settings of the whole cluster; nothing before there is one."""
+    """Differences of the whole cluster; none before it exists."""
     if not api.kubeadm_config:
         return
     yield from _configuration(cluster, api)
@@ -89,7 +89,7 @@ def _at(path: str, doc: Mapping[str, Any]) -> Any:
 
 
 def _normal(key: str, value: Any) -> Any:
-    """Arguments of both API versions alike; what is unset as None."""
+    """The value in a form that both API versions share; None if it is unset."""
     if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
         value = [f"{arg['name']}={arg.get('value', '')}" for arg in value]
     elif key.startswith("kubeadm.extra_args") and isinstance(value, Mapping):
@@ -100,7 +100,7 @@ def _normal(key: str, value: Any) -> Any:
 
 
 def _unwanted_addons(cluster: Cluster, api: Observed) -> Iterator[Difference]:
-    """An addon the file switches off is not removed; one it switches on has its own phase."""
+    """Addons that the inventory disables but the cluster runs; kbootstrap does not remove them."""
     for key, name, wanted in (
         ("addons.dns", "coredns", cluster.addons.dns),
         ("addons.kube_proxy", "kube-proxy", cluster.addons.kube_proxy),
@@ -116,7 +116,7 @@ def _unwanted_addons(cluster: Cluster, api: Observed) -> Iterator[Difference]:
 
 
 def _strangers(cluster: Cluster, api: Observed) -> Iterator[Difference]:
-    """Nodes of the cluster that the file does not name, and that none of its nodes is."""
+    """Nodes of the cluster that are not in the inventory, neither by name nor by address."""
     names = {node.name for node in cluster.nodes}
     addresses = {node.advertise_address for node in cluster.nodes}
     for node in api.nodes:
@@ -125,8 +125,8 @@ def _strangers(cluster: Cluster, api: Observed) -> Iterator[Difference]:
                 key=f"nodes.{node.name}",
                 live=f"node {node.name} ({node.address or 'no address'})",
                 wanted="no such node",
-                message=f"the inventory has no node {node.name} ({node.address or 'no address'}),"
-                " which is in the cluster",
+                message=f"node {node.name} ({node.address or 'no address'}) is in the cluster,"
+                " but not in the inventory",
                 remedy=f"add it to the inventory again; to remove it from the cluster,"
                 f" run `kbootstrap reset {node.name}` before its lines are removed",
             )

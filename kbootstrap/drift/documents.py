@@ -1,4 +1,4 @@
-"""Comparison of documents: what a component's stored configuration has beyond its defaults."""
+"""Compares the stored configuration of a component with the inventory and its defaults."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,8 +15,8 @@ def settings(key: str, wanted: Doc, live: Doc, defaults: Doc) -> Iterator[Differ
         key: the inventory's key of the document, such as ``kubelet``.
         wanted: what the inventory sets.
         live: the whole document as the cluster stores it.
-        defaults: what kubeadm sets when the inventory says nothing; a value of None stands for
-            anything, since kubeadm derives it from the node or the cluster.
+        defaults: what kubeadm sets if the inventory does not; None means any value, since
+            kubeadm derives it from the node or the cluster.
 
     """
     for name in sorted({*wanted, *live} - {"apiVersion", "kind"}):
@@ -32,7 +32,7 @@ def settings(key: str, wanted: Doc, live: Doc, defaults: Doc) -> Iterator[Differ
 
 
 def _removed(path: str, have: object, default: object) -> Iterator[Difference]:
-    """A value that the inventory does not set and kubeadm would not either."""
+    """A value that neither the inventory nor kubeadm sets."""
     if default is None or (_is_zero(have) if default is ... else same(default, have)):
         return
     if isinstance(have, Mapping):
@@ -44,14 +44,14 @@ def _removed(path: str, have: object, default: object) -> Iterator[Difference]:
 
 
 def same(want: object, have: object) -> bool:
-    """Whether two values mean the same: Go writes ``1m`` as ``1m0s`` and leaves out zeros."""
+    """Whether two values are equal: Go writes ``1m`` as ``1m0s`` and omits zeros."""
     if _is_zero(want) and _is_zero(have):
         return True
     return want == have or shortened(want) == shortened(have)
 
 
 def shortened(value: object) -> object:
-    """A Go duration without trailing zero units; anything else as it is."""
+    """A Go duration without trailing zero units; any other value unchanged."""
     text = str(value)
     for unit in ("0s", "0m"):
         head = text.removesuffix(unit)
@@ -61,7 +61,7 @@ def shortened(value: object) -> object:
 
 
 def _is_zero(value: object) -> bool:
-    """What Go's encoders write for a field that was never set."""
+    """Whether it is what Go encodes for a field that was never set."""
     if isinstance(value, Mapping):
         return all(_is_zero(held) for held in value.values())
     return value is None or value in ("", "0s", "0", 0, False, [], ())

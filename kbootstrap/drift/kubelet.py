@@ -1,4 +1,4 @@
-"""A kubelet's own files, as kubeadm writes them, read back."""
+"""Parses the kubelet's files that kubeadm writes."""
 
 import shlex
 from functools import cache
@@ -10,7 +10,7 @@ from kbootstrap.model.document import EMPTY, Document
 
 @cache
 def config_of(text: str) -> Document:
-    """A kubelet's config.yaml, which nearly all nodes have alike; empty if it is damaged."""
+    """A kubelet's config.yaml; cached, as most nodes have the same; empty if damaged."""
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""What the API shows of one node, compared with the inventory."""
+"""Compares the API's objects of one node with the inventory."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNod
 
 
 def of_node(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]:
-    """Settings of one node; nothing before it has joined."""
+    """Differences of one node; none before it has joined."""
     seen = api.node(node.name)
     if seen is None:
         yield from _renamed(cluster, node, api)
@@ -24,7 +24,7 @@ def of_node(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]
 
 
 def other_role(node: Node, live: str) -> Difference:
-    """A node whose role in the cluster is not the inventory's, and how to change it."""
+    """The difference of a node whose role is not the inventory's, and how to change it."""
     name, wanted = node.name, node.role_text
     return Difference(
         key=f"nodes.{name}.role",
@@ -38,7 +38,7 @@ def other_role(node: Node, live: str) -> Difference:
 
 
 def _renamed(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]:
-    """The machine is a node under a name that the file no longer has."""
+    """A node that is in the cluster under a name that is not in the inventory."""
     names = {known.name for known in cluster.nodes}
     for other in api.nodes:
         if other.address == node.advertise_address and other.name not in names:
@@ -67,14 +67,14 @@ def _runtime(cluster: Cluster, node: Node, seen: ObservedNode) -> Iterator[Diffe
 
 
 def _address(node: Node, seen: ObservedNode) -> Iterator[Difference]:
-    """The kubelet announces the addresses it was joined with."""
+    """The kubelet advertises the addresses with which it joined."""
     for key in ("advertise_address", "second_address"):
         if seen.addresses and getattr(node, key) not in {"", *seen.addresses}:
             yield _other_address(node, key, shown(seen.addresses))
 
 
 def serving(cluster: Cluster, node: Node, address: str, port: int) -> Iterator[Difference]:
-    """Where a control plane's API server is, by its own manifest; empty and 0 if unknown."""
+    """Compares address and port of the API server's manifest; empty and 0 if unknown."""
     passed = {arg.name for arg in cluster.kubeadm.api_server_args}
     if port not in {0, cluster.api.bind_port} and "secure-port" not in passed:
         yield Difference(
@@ -128,6 +128,6 @@ def _argument(key: str, node: Node, arg: Arg, args: tuple[str, ...]) -> Differen
 
 
 def given(args: tuple[str, ...], name: str) -> str:
-    """The value of ``--name=value`` among a command's arguments; the last one counts."""
+    """The value of ``--name=value`` in a command's arguments; the last one is used."""
     head = f"--{name}="
     return next((a.removeprefix(head) for a in reversed(args) if a.startswith(head)), "")

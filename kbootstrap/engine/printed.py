@@ -32,7 +32,7 @@ def refuse_unprinted(
     """
     extra = unprinted(actions, printed)
     if extra:
-        words = "to resume, this is needed too" if resumed else "not in the plan"
+        words = "required to resume, but not in the plan" if resumed else "not in the plan"
         raise RefusedError(
             codes.NOT_PRINTED if resumed else codes.PLAN_DRIFTED,
             f"{words}: {extra[0].text}",

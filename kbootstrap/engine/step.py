@@ -113,7 +113,7 @@ class StepRunner:
             if lost is None and actions == left:
                 raise PhaseError(
                     codes.NOT_SETTLED,
-                    f"still wanted after it was done: {left[0].text}",
+                    f"still required after it was applied: {left[0].text}",
                     detail="\n".join(f"{a.text}: {a.why}" for a in left),
                 )
             refuse_unprinted(left, printed, resumed=True)

@@ -35,9 +35,11 @@ def check_wipe(cluster: Cluster, *, whole: bool) -> None:
 
     """
     if cluster.etcd.external is None:
-        raise RefusedError(codes.NOT_WIPED, "this cluster's etcd is its own; it goes with its data")
+        raise RefusedError(
+            codes.NOT_WIPED, "this cluster has its own etcd, which is removed with its data"
+        )
     if not whole:
-        raise RefusedError(codes.NOT_WIPED, "a control plane stays, and needs what etcd holds")
+        raise RefusedError(codes.NOT_WIPED, "a control plane remains and needs etcd's data")
 
 
 def before_reset(run: Run, nodes: Iterable[Node]) -> Held | None:
@@ -73,7 +75,7 @@ def remains(run: Run, held: Held | None) -> str:
     external, at = run.cluster.etcd.external, prefix(run.cluster)
     if external is None or run.options.wipe_external_etcd or (held and not held.keys):
         return ""
-    what = held.text if held else "perhaps (it could not be asked) the cluster's keys"
+    what = held.text if held else "possibly the cluster's keys (etcd could not be read)"
     return (
         f"left in {external.endpoints[0]}: {what}, below {at}; --wipe-external-etcd, or "
         f"`etcdctl del --prefix {at}/`, removes them"

@@ -38,7 +38,10 @@ def phases(cluster: Cluster, nodes: tuple[Node, ...], options: RunOptions) -> tu
     if options.wipe_external_etcd:
         check_wipe(cluster, whole=whole)
     if options.unreachable and (whole or not options.nodes):
-        raise InventoryError(codes.NOT_GONE, "--unreachable needs names, and a control plane left")
+        raise InventoryError(
+            codes.NOT_GONE,
+            "--unreachable needs node names, and at least one remaining control plane",
+        )
     if options.unreachable:
         return workflows.reset_unreachable(cluster)
     if _without_api(options, cluster, nodes):
@@ -123,6 +126,6 @@ def report_remains(run: Run, status: ExitCode, remains: Mapping[Node, tuple[str,
         return
     for node, words in remains.items():
         if words:  # none of a node that is gone
-            run.bus.note(node.name, CLEAN.id, f"left in place: {'; '.join(words)}")
+            run.bus.note(node.name, CLEAN.id, f"retained: {'; '.join(words)}")
     if run.local.snapshot.path:
-        run.bus.note("", "", f"etcd as it was: {run.local.snapshot.path}")
+        run.bus.note("", "", f"snapshot of etcd: {run.local.snapshot.path}")

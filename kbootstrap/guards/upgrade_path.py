@@ -63,7 +63,9 @@ def chain(
         raise RefusedError(codes.SKEW, "the API shows no API server's version")
     wrong = [*skew.faults(now, target), *_too_far(nodes, now, target)]
     if wrong:
-        raise RefusedError(codes.SKEW, f"not to {target}: {_first(wrong)}", detail=_all(wrong))
+        raise RefusedError(
+            codes.SKEW, f"cannot upgrade to {target}: {_first(wrong)}", detail=_all(wrong)
+        )
     early = list(_ahead(cluster, nodes, observed, now, target))
     if early:
         raise RefusedError(codes.OUT_OF_ORDER, f"too early: {_first(early)}", detail=_all(early))

@@ -105,7 +105,7 @@ class LockState:
         left = (claim.ttl if claim else TTL) - self.age
         if not self.held:
             return f"renewed {self.age} s ago, so it no longer counts"
-        return f"renewed {self.age} s ago, runs out in {left} s unless renewed again"
+        return f"renewed {self.age} s ago, expires in {left} s unless renewed"
 
 
 NO_RECORD = LockState()

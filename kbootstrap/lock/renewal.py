@@ -123,7 +123,7 @@ class LockHolder:
 
         answers = dict(as_completed(places, work, FREE_SECONDS))
         for name in _unfreed(places, answers):
-            self._notify(f"the lock on {name} could not be freed; it runs out in {TTL} s")
+            self._notify(f"the lock on {name} could not be freed; it expires in {TTL} s")
 
     def _start(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, daemon=True, name="kb-lock")

@@ -45,7 +45,7 @@ class LockPlaces:
 def lock_text(names: Iterable[str], *, lease: bool) -> str:
     """For the plan: where the lock is held while the plan is applied."""
     also = f", Lease {LEASE}" if lease else ""
-    return f"the lock is held meanwhile: {PATH} on {', '.join(names)}{also}"
+    return f"the lock is held during the run: {PATH} on {', '.join(names)}{also}"
 
 
 def exclusive(fresh: Names, taken: Names, planes: Iterable[str]) -> bool:

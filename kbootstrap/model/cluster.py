@@ -1,6 +1,6 @@
-"""The cluster the inventory means: defaults filled in, names resolved, frozen.
+"""The cluster that the inventory describes: defaults filled in, names resolved, frozen.
 
-Made by `kbootstrap.model.resolve` from the user's words; from here on nobody reads YAML.
+Made by `kbootstrap.model.resolve`; the code beyond the model never reads the inventory itself.
 Everything is hashable and compares by value, so plans are pure functions of it.
 """
 
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SshTarget:
-    """How to log in to one machine."""
+    """How to log in to one host."""
 
     host: str
     port: int = 22
@@ -36,7 +36,7 @@ class SshTarget:
     become: bool = False  # run scripts through sudo
     become_password: SecretRef | None = None
     jump: "SshTarget | None" = None
-    host_keys: tuple[str, ...] = ()  # "ssh-ed25519 AAAA..." lines; empty: known_hosts decides
+    host_keys: tuple[str, ...] = ()  # "ssh-ed25519 AAAA..." lines; empty: use known_hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,16 @@ class Arg:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One machine of the cluster."""
+    """One node of the cluster."""
 
     name: str
     address: str
     ssh: SshTarget
     roles: frozenset[Role]
-    advertise_address: str  # what the API server and etcd announce; default: address
+    advertise_address: str  # what the API server and etcd advertise; default: address
     second_address: str = ""  # of the other family, in a dual-stack cluster
     labels: tuple[tuple[str, str], ...] = ()
-    taints: tuple[Taint, ...] | None = None  # None: what kubeadm does by default
+    taints: tuple[Taint, ...] | None = None  # None: kubeadm's default
     kubelet_args: tuple[Arg, ...] = ()
     ignore_preflight: tuple[str, ...] = ()
 
@@ -115,7 +115,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """How a runtime reaches one registry host."""
+    """How a runtime reaches one registry."""
 
     host: str  # "10.90.0.1:5000"
     endpoints: tuple[str, ...]  # URLs tried in order
@@ -136,7 +136,7 @@ class Images:
 
 
 class RuntimeType(StrEnum):
-    """Container runtimes we configure."""
+    """Container runtimes that kbootstrap configures."""
 
     CONTAINERD = "containerd"
     CRIO = "cri-o"
@@ -144,14 +144,14 @@ class RuntimeType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """The container runtime and the user's own settings, merged over ours."""
+    """The container runtime, and the user's settings merged over kbootstrap's."""
 
     type: RuntimeType = RuntimeType.CONTAINERD
     settings: Document = EMPTY
 
     @property
     def socket(self) -> str:
-        """The CRI endpoint, always named to kubeadm (contract, section 7)."""
+        """The CRI endpoint; always passed to kubeadm, which refuses to guess among several."""
         if self.type is RuntimeType.CRIO:
             return "unix:///var/run/crio/crio.sock"
         return "unix:///run/containerd/containerd.sock"
@@ -164,7 +164,7 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExternalEtcd:
-    """An etcd cluster somebody else runs; files are paths on the control planes."""
+    """An etcd cluster run by others; files are paths on the control planes."""
 
     endpoints: tuple[str, ...]
     ca_file: str
@@ -183,7 +183,7 @@ class Etcd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """kubeadm's waits, in seconds."""
+    """kubeadm's timeouts, in seconds."""
 
     control_plane: int = 240
     kubelet: int = 240
@@ -202,7 +202,7 @@ class Kubeadm:
     scheduler_args: tuple[Arg, ...] = ()
     etcd_args: tuple[Arg, ...] = ()
     feature_gates: tuple[tuple[str, bool], ...] = ()
-    patches_dir: str | None = None  # the operator's folder, copied to the control planes
+    patches_dir: str | None = None  # a local directory, copied to the control planes
     skip_phases: tuple[str, ...] = ()
     ignore_preflight: tuple[str, ...] = ()
     timeouts: Timeouts = Timeouts()
@@ -230,7 +230,7 @@ class Programs:
 
     source: SourceName = "release"
     base_url: str = "https://dl.k8s.io/release"  # release: {base}/{version}/bin/linux/{arch}/{name}
-    folder: str | None = None  # folder: FOLDER/{name} or FOLDER/{arch}/{name}
+    folder: str | None = None  # holds {name} or {arch}/{name}
     crictl_url: str | None = None  # archives with a .sha256 beside them; None: not placed
     cni_plugins_url: str | None = None
     cni_plugins_folder: str | None = None
@@ -239,7 +239,7 @@ class Programs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraFile:
-    """A file of the user's own, put on nodes."""
+    """A file of the user, placed on nodes."""
 
     path: str
     content: str
@@ -253,8 +253,8 @@ class Cluster:
     """Everything a plan may depend on.
 
     Attributes:
-        control_planes: in inventory order; the first one runs ``kubeadm init``. Kept, for it is
-            asked for several times per node.
+        control_planes: in inventory order; the first one runs ``kubeadm init``. Stored, as it is
+            read several times per node.
 
     """
 

@@ -1,4 +1,4 @@
-"""A setting in which the live cluster is not as the inventory says.
+"""A setting that differs between the live cluster and the inventory.
 
 Found by `kbootstrap.drift` and by phases (`Phase.drift`), reported by ``up``, ``plan`` and
 ``status``. A fixed one is refused before anything changes.
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One setting.
+    """One setting that differs.
 
     Attributes:
         key: the inventory's key, such as ``network.pod_cidr``, or a path on a node.
         live: what the cluster has.
-        wanted: what the inventory says.
-        node: the node it was found on; empty if it is the whole cluster's.
+        wanted: what the inventory has.
+        node: the node that differs; empty for the whole cluster.
         fixed: a live cluster cannot change it.
-        message: the line for people, where key and values do not make a sentence.
-        remedy: the commands that bring the cluster there; empty if there are none yet.
+        message: the line to print where key and values do not make a sentence.
+        remedy: the commands that apply the inventory's value; empty if there are none.
 
     """
 
@@ -32,15 +32,15 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """One line for people."""
+        """One line to print."""
         return (
             self.message
-            or f"{self.key}: the cluster has {self.live}, the inventory says {self.wanted}"
+            or f"{self.key}: the cluster has {self.live}, the inventory has {self.wanted}"
         )
 
 
 def shown(value: object) -> str:
-    """A value for people: ``unset`` for none, lists and mappings in one line."""
+    """A value to print: ``unset`` for none, lists and mappings on one line."""
     if value is None or value in ("", [], {}, ()):
         return "unset"
     if isinstance(value, dict):

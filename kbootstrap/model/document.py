@@ -1,6 +1,6 @@
 """Free-form documents of the user: kubelet settings, runtime settings, manifests.
 
-Kept as canonical JSON, so that a model holding one is frozen, hashable and comparable.
+Stored as canonical JSON, so that a model that holds one is frozen, hashable and comparable.
 """
 
 import json
@@ -38,7 +38,7 @@ EMPTY = Document()
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``over`` laid on ``base``, key by key; lists and scalars replace, null removes."""
+    """``over`` merged over ``base``, key by key; lists and scalars replace, null removes."""
     result = dict(base)
     for key, value in over.items():
         mine = result.get(key)

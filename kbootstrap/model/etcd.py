@@ -1,4 +1,4 @@
-"""The members of the cluster's own etcd as they say themselves, and what can be concluded."""
+"""The members of the cluster's own etcd, and rules about them; pure."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ class EtcdMember:
 
     Attributes:
         id: a decimal number, as etcd's JSON gateway writes it.
-        name: the node's name; empty for one that was added and has never started.
-        client_url: where it answers clients; empty likewise.
-        learner: it has no vote yet.
-        healthy: it answers, sees a leader and raises no alarm.
-        version: of its program; empty if it does not answer.
-        db_size: bytes on its disk; 0 likewise.
+        name: the node's name; empty for a member that was added and has never started.
+        client_url: its client URL; empty if it has never started.
+        learner: it does not vote yet.
+        healthy: it answers, has a leader and raises no alarm.
+        version: of etcd; empty if it does not answer.
+        db_size: bytes of its database; 0 if it does not answer.
 
     """
 
@@ -34,12 +34,12 @@ class EtcdMember:
 
     @property
     def label(self) -> str:
-        """Its name; its address before it has one."""
+        """Its name, or its address before it has one."""
         return self.name or self.peer_url
 
     @property
     def host(self) -> str:
-        """Of its peer URL; all there is to know whose it is before it has started."""
+        """The host of its peer URL; before it has started, nothing else identifies its node."""
         return urlsplit(self.peer_url).hostname or ""
 
     @property
@@ -49,12 +49,12 @@ class EtcdMember:
             return "it has never started"
         if not self.healthy:
             return "it is not healthy"
-        return "it is a learner still" if self.learner else ""
+        return "it is still a learner" if self.learner else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What an external etcd holds below our prefix.
+    """What an external etcd holds below the cluster's prefix.
 
     Attributes:
         keys: how many.
@@ -67,12 +67,12 @@ class Held:
 
     @property
     def text(self) -> str:
-        """For people."""
+        """As printed."""
         return f"{self.keys} keys" + (f", Nodes {', '.join(self.nodes)}" if self.nodes else "")
 
 
 def prefix(cluster: Cluster) -> str:
-    """Where kube-apiserver keeps its keys: --etcd-prefix of the inventory, or its default."""
+    """The prefix of kube-apiserver's keys: --etcd-prefix of the inventory, or its default."""
     said = (arg.value for arg in cluster.kubeadm.api_server_args if arg.name == "etcd-prefix")
     return "/" + next(said, "/registry").strip("/")
 
@@ -95,18 +95,18 @@ def _same(address: str, host: str) -> bool:
 def strays(
     members: Iterable[EtcdMember], cluster: Cluster, joined: Collection[str]
 ) -> Iterator[tuple[EtcdMember, str]]:
-    """Members that ought not to be there, or are no healthy voters, each with why.
+    """Members that do not belong to a node, or are not healthy voters, each with a reason.
 
     Args:
         members: all of them.
-        cluster: as the inventory has it.
-        joined: names of the Node objects there are.
+        cluster: as in the inventory.
+        joined: names of the existing Node objects.
 
     """
     for member in members:
         node = node_of(member, cluster)
         if node is None:
-            yield member, "no node of the inventory has it"
+            yield member, "it belongs to no node of the inventory"
         elif node.name not in joined:
             words = f"{node.name} is not in the cluster; {member.ill}".removesuffix("; ")
             yield member, f"{words}: kbootstrap reset {node.name} --unreachable removes it"
@@ -115,20 +115,20 @@ def strays(
 
 
 def unsettled(members: Iterable[EtcdMember]) -> tuple[str, ...]:
-    """Those that are not healthy voters, each with what is wrong."""
+    """Members that are not healthy voters, each with the reason."""
     return tuple(
-        f"{member.label} ({'a learner still' if member.healthy else 'not healthy'})"
+        f"{member.label} ({'still a learner' if member.healthy else 'not healthy'})"
         for member in members
         if member.learner or not member.healthy
     )
 
 
 def can_leave(members: Iterable[EtcdMember], leaving: str) -> bool:
-    """Whether the voters that stay have a quorum now, among themselves.
+    """Whether the voters that remain have a quorum now.
 
     Args:
         members: all of them.
-        leaving: the id of the one to be removed.
+        leaving: the id of the member to remove.
 
     """
     stay = [member for member in members if member.id != leaving and not member.learner]

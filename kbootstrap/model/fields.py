@@ -1,4 +1,4 @@
-"""Field types of the inventory: a form's check plus what editors need to know of it."""
+"""Field types of the inventory: a validator, and its JSON Schema for editors."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,7 @@
-"""The inventory as the user writes it; every key, its type, default and description.
+"""The inventory as the user writes it: every key with type, default and description.
 
-The JSON Schema for editors and docs/inventory.md are made from these classes. Nothing but
-`kbootstrap.model` reads them: `resolve` turns them into `kbootstrap.model.cluster`.
+The JSON Schema for editors and docs/inventory.md are generated from these classes. Only
+`kbootstrap.model` reads them; `resolve` turns them into `kbootstrap.model.cluster`.
 """
 
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from kbootstrap.model.settings import NodeEntry, Settings, Strict
 
 
 class Section(Strict):
-    """A mapping in which a key without a value is a key not written."""
+    """A mapping in which a key without a value counts as not written."""
 
     @model_validator(mode="before")
     @classmethod
@@ -43,7 +43,7 @@ class ApiSection(Section):
 
     endpoint: f.Endpoint | None = Field(
         default=None,
-        description="host:port of a name or virtual address that stays; needed for more than one"
+        description="host:port of a stable name or virtual address; needed for more than one"
         " control plane, now or later; default: the first control plane",
     )
     bind_port: f.Port = Field(default=6443, description="the port API servers listen on")
@@ -63,13 +63,13 @@ class NetworkSection(Section):
 class MirrorSection(Section):
     """How the runtime reaches one registry."""
 
-    host: f.RegistryHost = Field(description="the registry as image names say it, host[:port]")
+    host: f.RegistryHost = Field(description="the registry as in image names, host[:port]")
     endpoints: tuple[f.HttpUrl, ...] = Field(
         default=(),
         description="URLs tried in order; default: https://HOST, or http://HOST if insecure",
     )
     insecure: bool = Field(
-        default=False, description="allow plain http or a certificate nobody checks"
+        default=False, description="allow plain http or an unverified certificate"
     )
     ca_file: f.NodePath | None = Field(
         default=None, description="CA of the registry's certificate, a path on the nodes"
@@ -96,27 +96,27 @@ class RegistrySection(Section):
 
 
 class RuntimeSection(Section):
-    """The container runtime; it must be installed on the machines."""
+    """The container runtime; it must be installed on the nodes."""
 
     type: Literal["containerd", "cri-o"] = Field(default="containerd", description="which one")
-    settings: f.Free = Field(default={}, description="its own settings, merged over ours")
+    settings: f.Free = Field(default={}, description="its own settings, merged over kbootstrap's")
 
 
 class ExternalEtcdSection(Section):
-    """An etcd cluster somebody else runs; the files must be on the control planes."""
+    """An etcd cluster run by others; the files must be on the control planes."""
 
     endpoints: tuple[f.EtcdUrl, ...] = Field(description="https://host:port of its members")
     ca_file: f.NodePath = Field(description="its CA, a path on the control planes")
-    cert_file: f.NodePath = Field(description="our client certificate, a path there")
-    key_file: f.NodePath = Field(description="our client key, a path there")
+    cert_file: f.NodePath = Field(description="the client certificate, a path there")
+    key_file: f.NodePath = Field(description="the client key, a path there")
 
 
 class EtcdSection(Section):
-    """Local etcd on every control plane, unless `external` is written."""
+    """Local etcd on every control plane, unless `external` is set."""
 
     image_tag: f.ImageTag | None = Field(default=None, description="another etcd release")
     data_dir: f.NodePath | None = Field(
-        default=None, description="where etcd keeps its data; default /var/lib/etcd"
+        default=None, description="etcd's data directory; default /var/lib/etcd"
     )
     external: ExternalEtcdSection | None = Field(default=None, description="use this etcd instead")
 
@@ -151,7 +151,8 @@ class KubeadmSection(Section):
     )
     feature_gates: dict[str, bool] = Field(default={}, description="kubeadm's own feature gates")
     patches: f.OperatorPath | None = Field(
-        default=None, description="a folder of patches for static pods, kubelet config and CoreDNS"
+        default=None,
+        description="a local directory of patches for static pods, kubelet config and CoreDNS",
     )
     skip_phases: tuple[str, ...] = Field(default=(), description="phases of init and join to skip")
     ignore_preflight: tuple[str, ...] = Field(
@@ -175,10 +176,10 @@ class CniSection(Section):
     type: Literal["none", "manifest", "bridge"] = Field(
         default="none",
         description="none: you install one; manifest: apply these manifests; bridge: built in,"
-        " for a few machines in one flat network",
+        " for a few nodes in one flat network",
     )
     manifests: tuple[f.Manifest, ...] = Field(
-        default=(), description="files on this machine or https URLs, for type manifest"
+        default=(), description="local files or https URLs, for type manifest"
     )
 
 
@@ -187,16 +188,16 @@ class ProgramsSection(Section):
 
     source: SourceName = Field(
         default="release",
-        description="release: the official site or its mirror; folder: a folder on this machine;"
-        " preinstalled: they are on the machines",
+        description="release: the official site or its mirror; folder: a local directory;"
+        " preinstalled: they are on the nodes",
     )
     base_url: f.HttpUrl | None = Field(
         default=None, description="the release site or a mirror; default https://dl.k8s.io/release"
     )
     folder: f.OperatorPath | None = Field(
         default=None,
-        description="for folder: holds NAME or ARCH/NAME for each program; `{version}` in it "
-        "stands for the release, so that each has a folder of its own",
+        description="for folder: holds NAME or ARCH/NAME for each binary; `{version}` in it "
+        "is replaced by the release, so that each has a directory of its own",
     )
     crictl_url: f.HttpUrl | None = Field(
         default=None, description="crictl's archive, its .sha256 beside it; default: not placed"
@@ -206,21 +207,19 @@ class ProgramsSection(Section):
         description="the CNI plugins' archive, its .sha256 beside it; default: not placed",
     )
     cni_plugins_folder: f.OperatorPath | None = Field(
-        default=None, description="or a folder of CNI plugins on this machine"
+        default=None, description="or a local directory of CNI plugins"
     )
     bin_dir: f.NodePath = Field(
-        default="/usr/local/bin", description="where programs go on the nodes"
+        default="/usr/local/bin", description="the directory of the binaries on the nodes"
     )
 
 
 class FileSection(Section):
     """A file of your own on nodes."""
 
-    path: f.NodePath = Field(description="where it goes")
+    path: f.NodePath = Field(description="its path on the nodes")
     content: str | None = Field(default=None, description="its text; this or source")
-    source: f.OperatorPath | None = Field(
-        default=None, description="a file on this machine; this or content"
-    )
+    source: f.OperatorPath | None = Field(default=None, description="a local file; this or content")
     mode: f.Mode = Field(default="0644", description="four octal digits, in quotes")
     owner: f.Owner = Field(default="root:root", description="user:group, or a user with group root")
     nodes: tuple[str, ...] = Field(default=(), description="names of nodes; default: all")
@@ -229,11 +228,11 @@ class FileSection(Section):
 class TokenSection(Section):
     """The tokens nodes join with; each is made for one join and deleted after it."""
 
-    ttl: f.Duration = Field(default="15m", description="how long one is valid at most; up to 15m")
+    ttl: f.Duration = Field(default="15m", description="how long a token is valid; at most 15m")
 
 
 class Inventory(Section):
-    """A file of machines that becomes a Kubernetes cluster."""
+    """The nodes of a Kubernetes cluster, and their settings."""
 
     cluster: ClusterSection = Field(description="what the cluster is called")
     kubernetes: KubernetesSection = Field(description="which Kubernetes is installed")
@@ -241,7 +240,7 @@ class Inventory(Section):
     groups: dict[f.GroupName, Settings] = Field(
         default={}, description="settings of the nodes that name the group; they win over defaults"
     )
-    nodes: tuple[NodeEntry, ...] = Field(description="the machines; their settings win")
+    nodes: tuple[NodeEntry, ...] = Field(description="the nodes; their settings win")
     api: ApiSection = Field(default=ApiSection(), description="where clients find the API server")
     network: NetworkSection = Field(
         default=NetworkSection(), description="address ranges and DNS domain"
@@ -254,14 +253,16 @@ class Inventory(Section):
     kubeadm: KubeadmSection = Field(
         default=KubeadmSection(), description="what is passed to kubeadm"
     )
-    kubelet: f.Free = Field(default={}, description="KubeletConfiguration fields, merged over ours")
+    kubelet: f.Free = Field(
+        default={}, description="KubeletConfiguration fields, merged over kbootstrap's"
+    )
     kube_proxy: f.Free = Field(
-        default={}, description="KubeProxyConfiguration fields, merged over ours"
+        default={}, description="KubeProxyConfiguration fields, merged over kbootstrap's"
     )
     addons: AddonsSection = Field(default=AddonsSection(), description="CoreDNS and kube-proxy")
     cni: CniSection = Field(default=CniSection(), description="the pod network")
     programs: ProgramsSection = Field(
-        default=ProgramsSection(), description="where the programs come from"
+        default=ProgramsSection(), description="where the binaries come from"
     )
     files: tuple[FileSection, ...] = Field(default=(), description="files of your own on nodes")
     token: TokenSection = Field(default=TokenSection(), description="the tokens nodes join with")

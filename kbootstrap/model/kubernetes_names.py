@@ -1,7 +1,8 @@
-"""Names kubeadm and the kubelet know, because both drop wrong ones silently.
+"""Names that kubeadm and the kubelet accept, because both ignore wrong ones silently.
 
-From the kubeadm contract (sections 3, 4, 11), and from the sources of v1.34 and of the
-releases the feature gates changed in.
+Sources: cmd/kubeadm/app (preflight/checks.go, features/features.go, cmd/phases) and
+staging/src/k8s.io/kubelet/config/v1beta1 of https://github.com/kubernetes/kubernetes, v1.34;
+feature gates also of the releases in which they changed.
 """
 
 from kbootstrap.components import CONTROLLER_MANAGER, SCHEDULER, STATIC_PODS
@@ -35,7 +36,7 @@ PREFLIGHT_CHECKS = (
     "ControlPlaneNodesReady",
     "StaticPodManifest",
 )
-# Families of checks, each named after a port, directory or file.
+# Checks named after a port, directory or file.
 PREFLIGHT_FAMILIES = (
     r"Port-[0-9]{1,5}",
     r"DirAvailable--.+",
@@ -85,7 +86,7 @@ PHASES = (
     *_CHILDREN,
     *(f"{parent}/{child}" for parent, children in _CHILDREN.items() for child in children),
 )
-# Without what these make, no other node can join.
+# No other node can join without what these phases make.
 PHASES_JOINS_NEED = ("bootstrap-token", "upload-config", "upload-config/kubeadm")
 PHASES_OF_ADDONS = {
     "addon": "addons.dns and addons.kube_proxy",
@@ -93,7 +94,7 @@ PHASES_OF_ADDONS = {
     "addon/kube-proxy": "addons.kube_proxy",
 }
 
-# kubeadm's own feature gates: first and last minor that know it; None: still known.
+# kubeadm's feature gates: first and last minor that have it; None: still there.
 FEATURE_GATES: dict[str, tuple[int, int | None]] = {
     "ControlPlaneKubeletLocalMode": (31, None),
     "EtcdLearnerMode": (27, 32),
@@ -103,7 +104,7 @@ FEATURE_GATES: dict[str, tuple[int, int | None]] = {
     "UpgradeAddonsBeforeControlPlane": (28, 30),
     "WaitForAllControlPlaneComponents": (30, None),
 }
-FEATURE_GATES_KNOWN_TO = 35  # later releases may know more; kubeadm itself will say
+FEATURE_GATES_KNOWN_TO = 35  # later releases may have more; kubeadm itself reports wrong ones
 
 PATCH_TARGETS = (
     *STATIC_PODS,
@@ -111,7 +112,7 @@ PATCH_TARGETS = (
     "corednsdeployment",
 )
 
-# Arguments kubeadm or kbootstrap sets, and the inventory key that decides them.
+# Arguments that kubeadm or kbootstrap sets, and the inventory key for each.
 OWNED_ARGUMENTS = {
     "api_server": {
         "advertise-address": "the node's advertise_address",
@@ -145,7 +146,7 @@ REMOVED_KUBELET_FLAGS = {
 }
 
 STATIC_POD_PATH = "/etc/kubernetes/manifests"
-# Files kubeadm writes; its preflight refuses to start if they are already there.
+# Files that kubeadm writes; its preflight checks fail if they exist.
 KUBEADM_FILES = (
     *(f"{STATIC_POD_PATH}/{name}.yaml" for name in STATIC_PODS),
     *(
@@ -164,7 +165,7 @@ KUBEADM_FILES = (
     "/var/lib/kubelet/config.yaml",
     "/var/lib/kubelet/kubeadm-flags.env",
 )
-# Folders that hold more than etcd's data; `kubeadm reset` empties the data folder.
+# Directories that hold more than etcd's data; `kubeadm reset` empties the data directory.
 SHARED_FOLDERS = _words(
     "/bin /boot /dev /etc /etc/kubernetes /home /lib /mnt /opt /proc /root /run /sbin /srv /sys"
     " /tmp /usr /usr/local /var /var/lib /var/lib/containerd /var/lib/containers"

@@ -1,6 +1,6 @@
-"""Read an inventory: all problems at once with file, line and column, or the cluster it means.
+"""Reads an inventory: either all problems with file, line and column, or the cluster.
 
-Called by every command before anything else; no host is contacted.
+Called by every command before anything else; no node is contacted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,14 +20,14 @@ from kbootstrap.model.yaml_source import SyntaxProblem, YamlSource
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A cluster, and what is allowed but probably not meant."""
+    """A cluster, and warnings about its inventory."""
 
     cluster: Cluster
     warnings: tuple[Problem, ...]
 
 
 def load(path: Path) -> Cluster:
-    """The cluster the inventory means.
+    """The cluster that the inventory describes.
 
     Raises:
         InventoryErrors: the file cannot be read, or something in it is wrong.
@@ -36,7 +36,7 @@ def load(path: Path) -> Cluster:
 
 
 def load_at(path: Path, version: Version) -> Cluster:
-    """The cluster it would mean with another ``kubernetes.version``.
+    """The cluster as described, but with another ``kubernetes.version``.
 
     Raises:
         InventoryErrors: the file cannot be read, or something in it is wrong.
@@ -115,7 +115,7 @@ def _world(state: Validated, folder: Path) -> CheckContext | None:
 
 
 def _checked(state: Validated, world: CheckContext | None) -> Iterator[Violation]:
-    """What the checks say about places that are not already known to be wrong."""
+    """The violations that checks find at paths that are not already broken."""
     if world is None:
         return
     for finding in (finding for check in CHECKS for finding in check(world)):
@@ -125,6 +125,6 @@ def _checked(state: Validated, world: CheckContext | None) -> Iterator[Violation
 
 
 def _placed(source: YamlSource, findings: Iterable[Violation]) -> tuple[Problem, ...]:
-    """The findings at their lines, in the order of the file, each once."""
+    """The violations with their lines, in the order of the file, without duplicates."""
     problems = dict.fromkeys(source.problem(finding) for finding in findings)
     return tuple(sorted(problems, key=lambda p: (p.line, p.column, p.code.id)))

@@ -1,4 +1,4 @@
-"""Paths on the operator's machine: relative to the inventory, with ``~`` expanded."""
+"""Paths on the operator's workstation: relative to the inventory, with ``~`` expanded."""
 
 import os
 from pathlib import Path
@@ -6,17 +6,17 @@ from typing import Literal
 
 
 def local(text: str, folder: Path) -> str:
-    """The absolute path that ``text`` in an inventory in ``folder`` means."""
+    """The absolute path of ``text``, which is relative to the inventory's directory."""
     return os.path.normpath(folder / Path(text).expanduser())
 
 
 def is_url(text: str) -> bool:
-    """Whether a manifest is fetched instead of read."""
+    """Whether a manifest is a URL, which is downloaded, and not a local path."""
     return text.startswith(("https://", "http://"))
 
 
 def exists(path: str, kind: Literal["file", "folder"]) -> bool:
-    """Whether there is such a file or folder that we may see."""
+    """Whether the file or directory exists and is visible to this process."""
     try:
         return Path(path).is_dir() if kind == "folder" else Path(path).is_file()
     except OSError:
@@ -24,7 +24,7 @@ def exists(path: str, kind: Literal["file", "folder"]) -> bool:
 
 
 def files_in(folder: str) -> tuple[str, ...]:
-    """The names of the files directly in a folder, sorted; none if it cannot be read."""
+    """The names of the files in a directory, sorted; none if it cannot be read."""
     try:
         return tuple(sorted(entry.name for entry in Path(folder).iterdir() if entry.is_file()))
     except OSError:

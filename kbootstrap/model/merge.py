@@ -1,8 +1,8 @@
-"""Defaults, then groups, then node: the settings each machine ends up with.
+"""Merges defaults, groups and node into the settings of each node.
 
-Mappings merge key by key; lists and single values replace; ``null`` takes an inherited
-value back. A secret's reference replaces as a whole. `MergedNode.origin` finds the layer a
-setting came from, so that a message points at the line that says it.
+Mappings merge key by key; lists and scalars replace; ``null`` removes an inherited value. A
+reference to a secret is replaced as a whole. `MergedNode.origin` finds the layer of a setting,
+so that a message names the right line.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from kbootstrap.model.problems import Path
 from kbootstrap.model.settings import Layer, NodeEntry, Settings
 
 L = TypeVar("L", bound=Layer)
-_TWINS = {"role": "roles", "roles": "role"}  # two ways to say one thing: the later wins
+_TWINS = {"role": "roles", "roles": "role"}  # two keys for the same setting: the later one wins
 
 
 @dataclass(frozen=True, slots=True)
 class MergedNode:
-    """One machine with its merged settings and the layers they came from, weakest first."""
+    """A node with its merged settings and the layers they came from, weakest first."""
 
     index: int
     entry: NodeEntry
@@ -30,11 +30,11 @@ class MergedNode:
 
     @property
     def path(self) -> Path:
-        """Where the node is written."""
+        """The path of the node's entry."""
         return ("nodes", self.index)
 
     def origin(self, *keys: str | int) -> Path:
-        """The path of a setting in the strongest layer that writes it, else at the node."""
+        """The path of a setting in the strongest layer that sets it, else in the node's entry."""
         for path, layer in reversed(self.layers):
             if _writes(layer, keys):
                 return (*path, *keys)
@@ -42,7 +42,7 @@ class MergedNode:
 
 
 def members(inventory: Inventory) -> tuple[MergedNode, ...]:
-    """Every node with its merged settings; unknown groups are passed over."""
+    """Every node with its merged settings; unknown groups are skipped."""
     return tuple(_member(inventory, i, entry) for i, entry in enumerate(inventory.nodes))
 
 
@@ -58,7 +58,7 @@ def _member(inventory: Inventory, index: int, entry: NodeEntry) -> MergedNode:
 
 
 def overlay(base: L, over: Layer) -> L:
-    """``over`` laid on ``base``; the result has the class, and only the keys, of ``base``."""
+    """``over`` merged over ``base``; the result has the class and the keys of ``base``."""
     kind = type(base)
     values = {name: getattr(base, name) for name in base.model_fields_set}
     for name in over.model_fields_set & kind.model_fields.keys():

@@ -1,7 +1,7 @@
-"""The cluster as its API shows it, frozen at one moment.
+"""The state of the cluster as its API shows it at one moment; frozen.
 
-Filled by `kbootstrap.remote.kube`; phases plan on it. Before there is a cluster it is
-`NOTHING`, which plans like an empty one.
+Filled by `kbootstrap.remote.kube`; phases plan on it. Before the cluster exists it is `NOTHING`,
+which is an empty cluster.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ class ObservedNode:
 
     name: str
     ready: bool
-    reason: str = ""  # of the Ready condition, in the kubelet's words
+    reason: str = ""  # of the Ready condition, from the kubelet
     unschedulable: bool = False
     labels: tuple[tuple[str, str], ...] = ()
     taints: tuple[Taint, ...] = ()
@@ -28,7 +28,7 @@ class ObservedNode:
     runtime: str = ""  # such as "containerd://1.6.20"
     address: str = ""
     addresses: tuple[str, ...] = ()  # every InternalIP
-    cordoned_by: str = ""  # our annotations, see CORDONED_BY and DRAINED_BY
+    cordoned_by: str = ""  # kbootstrap's annotations, see CORDONED_BY and DRAINED_BY
     drained_by: str = ""
     our_labels: tuple[str, ...] = ()  # keys of labels that an inventory set, see OUR_LABELS
     our_taints: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class ObservedNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticPod:
-    """A component of the control plane, as the kubelet of its node runs it."""
+    """A component of the control plane, as it runs on its node."""
 
     node: str
     component: str
@@ -49,12 +49,12 @@ class PodReason:
     """Why a pod does not run: one of its containers, or the pod itself.
 
     Attributes:
-        reason: the API's own word where it has one, such as ImagePullBackOff.
+        reason: the API's reason where there is one, such as ImagePullBackOff.
         pod: its name.
-        uid: of the pod, since a StatefulSet gives the same name again.
+        uid: of the pod, since a StatefulSet reuses names.
         container: empty for a reason of the whole pod.
         restarts: of the container.
-        last: how the container ended before; empty if it is its first try.
+        last: how the container ended before; empty at its first start.
 
     """
 
@@ -68,7 +68,7 @@ class PodReason:
 
     @property
     def place(self) -> tuple[str, str]:
-        """What it is about; the same at another moment."""
+        """Pod and container; the same in a later observation."""
         return self.uid, self.container
 
     @property
@@ -80,7 +80,7 @@ class PodReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedPod:
-    """A pod that kubeadm makes, or should have made.
+    """A pod that kubeadm makes.
 
     Attributes:
         name: kube-proxy, coredns, or a static pod's component.
@@ -96,13 +96,13 @@ class ObservedPod:
 
     @property
     def reason(self) -> str:
-        """The worst of them on one line; empty if the pod runs."""
+        """The worst reason on one line; empty if the pod runs."""
         return self.reasons[0].text if self.reasons else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What the API server answered."""
+    """What the API server returned."""
 
     reachable: bool = False
     ready: bool = False  # /readyz
@@ -114,23 +114,23 @@ class Observed:
     kube_proxy_config: Document = EMPTY  # KubeProxyConfiguration as stored
     static_pods: tuple[StaticPod, ...] = ()
     own_pods: tuple[ObservedPod, ...] = ()  # only for up, join and status
-    token_owners: frozenset[str] = frozenset()  # nodes our bootstrap tokens were made for
-    certs_uploaded: bool = False  # secret kubeadm-certs is there
-    leftovers: tuple[str, ...] = ()  # our tokens and uploaded certificates, for people
-    busy: frozenset[str] = frozenset()  # nodes with pods a drain would move; only for reset
-    applied: frozenset[str] = frozenset()  # manifests as we applied them, by `manifest_ref`
+    token_owners: frozenset[str] = frozenset()  # nodes for which kbootstrap made bootstrap tokens
+    certs_uploaded: bool = False  # the Secret kubeadm-certs exists
+    leftovers: tuple[str, ...] = ()  # kbootstrap's tokens and uploaded certificates, as printed
+    busy: frozenset[str] = frozenset()  # nodes with pods that a drain would evict; only for reset
+    applied: frozenset[str] = frozenset()  # manifests that are applied unchanged, by `manifest_ref`
     rolled_out: frozenset[tuple[str, str, str]] = frozenset()  # kind, namespace, name
-    etcd: tuple[EtcdMember, ...] | None = None  # None: external, or the verb does not ask
+    etcd: tuple[EtcdMember, ...] | None = None  # None: external, or not read by this command
 
     def node(self, name: str) -> ObservedNode | None:
-        """The Node object of that name, if there is one."""
+        """The Node object of that name, if it exists."""
         for node in self.nodes:
             if node.name == name:
                 return node
         return None
 
     def static_pod(self, node: str, component: str) -> StaticPod | None:
-        """A component on a node, if the API shows one."""
+        """A component on a node, if the API shows it."""
         for pod in self.static_pods:
             if (pod.node, pod.component) == (node, component):
                 return pod
@@ -139,36 +139,36 @@ class Observed:
     def pods_down(
         self, node: str, wanted: tuple[str, ...], also: tuple[str, ...] = ()
     ) -> tuple[ObservedPod, ...]:
-        """What of ``wanted`` does not run on a node, and of ``also`` what is there all the same."""
+        """Pods of a node that do not run: each of ``wanted``, and those of ``also`` that exist."""
         here = [pod for pod in self.own_pods if pod.node == node]
         have = {pod.name for pod in here}
         missing = (ObservedPod(node=node, name=n, reasons=NO_POD) for n in wanted if n not in have)
         return (*missing, *(p for p in here if p.reasons and p.name in (*wanted, *also)))
 
     def with_pods(self, node: str, names: tuple[str, ...]) -> tuple[ObservedPod, ...]:
-        """The pods once those of a node run."""
+        """The pods, after those of a node run."""
         others = tuple(pod for pod in self.own_pods if pod.node != node)
         return (*others, *(ObservedPod(node=node, name=name) for name in names))
 
     def with_node(self, name: str, **changes: Any) -> tuple[ObservedNode, ...]:
-        """The nodes after one of them changed, or was added."""
+        """The nodes, after one was changed or added."""
         old = self.node(name) or ObservedNode(name=name, ready=False)
         return (*(n for n in self.nodes if n.name != name), replace(old, **changes))
 
 
-NO_POD = (PodReason(reason="there is no pod of it"),)
+NO_POD = (PodReason(reason="the pod does not exist"),)
 NOTHING = Observed()
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
 CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons
 DRAINED_BY = "kbootstrap.io/drained-by"
 OUR_LABELS = "kbootstrap.io/labels"  # keys, separated by commas
 OUR_TAINTS = "kbootstrap.io/taints"
-FOR_UPGRADE = "kbootstrap-upgrade"  # what they say of a node in the window of an upgrade
-MANIFEST_SUM = "kbootstrap.io/manifest-sha256"  # annotation we leave on what we apply
+FOR_UPGRADE = "kbootstrap-upgrade"  # their value on a node that is being upgraded
+MANIFEST_SUM = "kbootstrap.io/manifest-sha256"  # annotation on objects that kbootstrap applies
 
 
 def manifest_ref(manifest: Document) -> str:
-    """What makes an object the one we would apply: kind, place, name and content."""
+    """Identifies an object with its content: kind, namespace, name and hash."""
     data = manifest.data
     meta = data.get("metadata", {})
     place = "/".join(str(meta.get(key, "")) for key in ("namespace", "name"))

@@ -1,4 +1,4 @@
-"""What is wrong with an inventory: one `Problem` per place, all of them in one error.
+"""What is wrong with an inventory: one `Problem` per location, all in one error.
 
 A problem never shows a value that may be a secret (`is_private`).
 """
@@ -20,7 +20,7 @@ _PRIVATE = re.compile(r"pass|pwd|secret|token|credential|prompt|content", re.IGN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """Something wrong at a path of the inventory, not yet at a line of the file."""
+    """Something wrong at a path of the inventory; `YamlSource.problem` adds line and column."""
 
     code: Code
     path: Path
@@ -34,7 +34,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One finding at its place in the file; ``str`` is the line users see."""
+    """A violation with file, line and column; ``str`` is the line users see."""
 
     code: Code
     path: Path
@@ -73,13 +73,13 @@ class InventoryErrors(InventoryError):  # noqa: N818 - it holds many
 
     @property
     def hint(self) -> str:
-        """The next step; of a single kind of problem its own."""
+        """The next step; if all problems have the same next step, that one."""
         hints = {problem.hint for problem in self.problems}
         return hints.pop() if len(hints) == 1 else super().hint
 
 
 def path_text(path: Path) -> str:
-    """``("nodes", 2, "labels", "a/b")`` as ``nodes[2].labels["a/b"]``."""
+    """Writes ``("nodes", 2, "labels", "a/b")`` as ``nodes[2].labels["a/b"]``."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -1,4 +1,4 @@
-"""pydantic's errors in the words of the inventory."""
+"""Turns pydantic's errors into violations that name keys and types of the inventory."""
 
 import re
 from typing import Any
@@ -21,7 +21,7 @@ _WANTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-# What kubeadm and others call it, and where it is here.
+# Keys of kubeadm and other tools -> the key of the inventory.
 _ELSEWHERE = {
     "criSocket": "runtime.type",
     "cri_socket": "runtime.type",
@@ -40,13 +40,13 @@ _ELSEWHERE = {
 
 
 def location(error: ErrorDetails) -> Path:
-    """Where pydantic found the error, in the data it was given."""
+    """The path of the error in the validated data."""
     loc = error["loc"]
     return loc[:-1] if loc and loc[-1] == "[key]" else loc
 
 
-def finding(error: ErrorDetails, path: Path, source: YamlSource) -> Violation:
-    """The error as a finding at ``path``, which is its location in the file."""
+def violation(error: ErrorDetails, path: Path, source: YamlSource) -> Violation:
+    """The error as a violation at ``path``, its location in the file."""
     if error["type"] == "missing":
         return Violation(
             code=codes.INV_MISSING_KEY,
@@ -57,7 +57,7 @@ def finding(error: ErrorDetails, path: Path, source: YamlSource) -> Violation:
     if error["type"] == "extra_forbidden":
         return _unknown_key(path, keys_at(Inventory, location(error)[:-1]))
     while path and not source.knows(path):
-        path = path[:-1]  # one text that holds several values, such as two ranges
+        path = path[:-1]  # one scalar holds several values, such as two ranges
     if error["type"] == "inventory":
         texts = {key: error["ctx"][key] for key in ("code", "message", "allowed", "meant")}
         return Violation(path=path, at_key=error["loc"][-1:] == ("[key]",), **texts)

@@ -1,6 +1,6 @@
-"""From the user's words to what they mean: defaults filled in, paths made absolute, frozen.
+"""Turns a valid inventory into a `Cluster`: defaults filled in, paths absolute, frozen.
 
-Called by `kbootstrap.model.load` only, after every check found nothing wrong.
+Called by `kbootstrap.model.load` only, after all checks have passed.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from kbootstrap.model.versions import Version
 
 
 def resolve(inventory: Inventory, members: tuple[MergedNode, ...], folder: Path) -> c.Cluster:
-    """The cluster this inventory means; ``folder`` is where its relative paths start.
+    """The cluster that this inventory describes; relative paths start in its directory.
 
     Raises:
-        OSError: a file of the user's disappeared since the checks.
+        OSError: a local file disappeared after the checks.
     """
     version = Version.parse(inventory.kubernetes.version)
     nodes = tuple(node(member, folder) for member in members)

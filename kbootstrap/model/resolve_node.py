@@ -1,4 +1,4 @@
-"""One machine's merged settings as a `Node`: logins, roles, labels, taints."""
+"""Turns one node's merged settings into a `Node`: login, roles, labels, taints."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ _ROOT, _SSH_PORT = "root", 22
 
 
 def roles(settings: Settings) -> frozenset[c.Role]:
-    """The roles a machine's settings give it; empty if they give none."""
+    """The roles in a node's settings; empty if there are none."""
     if settings.role == "both":
         return frozenset(c.Role)
     words = settings.roles or (() if settings.role is None else (settings.role,))
@@ -21,7 +21,7 @@ def roles(settings: Settings) -> frozenset[c.Role]:
 
 
 def node(member: MergedNode, folder: Path) -> c.Node:
-    """The node; ``folder`` is where relative paths start."""
+    """The node; relative paths start in the inventory's directory."""
     entry, settings = member.entry, member.settings
     return c.Node(
         name=entry.name,

@@ -1,7 +1,7 @@
-"""The JSON Schema of the inventory, so that editors complete and check it.
+"""The JSON Schema of the inventory, with which editors complete and check it.
 
-It says what a schema can say: keys, types, forms, descriptions. What needs more than one
-place at once is checked by `kbootstrap.model.checks`.
+It holds keys, types, patterns and descriptions. Rules about several keys are checked by
+`kbootstrap.model.checks`.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def json_schema() -> Schema:
 
 
 def _tidy(schema: Any) -> Any:
-    """Without pydantic's titles, and without defaults that are nothing or a whole section."""
+    """The schema without pydantic's titles and without defaults that are null or a section."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
@@ -41,7 +41,7 @@ def _tidy(schema: Any) -> Any:
 
 
 def _suggest(schema: Schema) -> None:
-    """Names editors can complete; other names stay allowed, as releases differ."""
+    """Add names that editors can complete; other names stay allowed, as releases differ."""
     definitions = schema["$defs"]
     kubeadm = definitions["KubeadmSection"]["properties"]
     kubeadm["skip_phases"]["items"] = _names(PHASES)

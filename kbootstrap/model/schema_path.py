@@ -1,4 +1,4 @@
-"""Find one's way through the inventory's classes by a path of keys."""
+"""Finds the type, keys and description that the inventory's classes have at a path of keys."""
 
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -20,7 +20,7 @@ def bare(annotation: Any) -> Any:
 
 
 def type_at(root: Any, path: Path) -> Any:
-    """The bare type of what stands at ``path``; None where anything may stand."""
+    """The bare type at ``path``; None where any value is allowed."""
     here = bare(root)
     for part in path:
         if isinstance(here, type) and issubclass(here, BaseModel):
@@ -36,7 +36,7 @@ def type_at(root: Any, path: Path) -> Any:
 
 
 def keys_at(root: type[BaseModel], path: Path) -> tuple[str, ...]:
-    """The keys the mapping at ``path`` may have; empty if any key may stand there."""
+    """The keys that the mapping at ``path`` may have; empty if any key is allowed."""
     here = type_at(root, path)
     if isinstance(here, type) and issubclass(here, BaseModel):
         return tuple(here.model_fields)

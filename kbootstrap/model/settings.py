@@ -1,7 +1,6 @@
-"""What can be said of a machine in `defaults`, in a group and at the node itself.
+"""Settings of a node, which may be written in `defaults`, in a group and at the node.
 
-Later layers win: defaults, then the node's groups in their order, then the node. Mappings
-merge key by key, lists and single values replace, ``null`` takes an inherited value back
+Later layers win: defaults, then the node's groups in their order, then the node
 (`kbootstrap.model.merge`).
 """
 
@@ -24,37 +23,37 @@ class Strict(BaseModel):
 
 
 class Layer(Strict):
-    """A mapping that merges key by key; ``null`` takes an inherited value back."""
+    """A mapping that merges key by key; ``null`` removes an inherited value."""
 
 
 class SecretAt(Strict):
-    """Where a secret is kept; exactly one of the keys."""
+    """Where a secret is stored; exactly one of the keys."""
 
     env: f.EnvName | None = Field(default=None, description="name of an environment variable")
     file: f.OperatorPath | None = Field(
-        default=None, description="a file on this machine, holding only the secret"
+        default=None, description="a local file that holds only the secret"
     )
-    prompt: f.Line | None = Field(default=None, description="ask for it, with these words")
+    prompt: f.Line | None = Field(default=None, description="ask for it with this prompt")
 
     @model_validator(mode="before")
     @classmethod
     def _no_value(cls, data: Any) -> Any:
         if not isinstance(data, dict):
-            message = "a secret is never written into the inventory"
-            allowed = "{env: NAME}, {file: PATH} or {prompt: WORDS}"
+            message = "a secret must not be written into the inventory"
+            allowed = "{env: NAME}, {file: PATH} or {prompt: TEXT}"
             raise bad(codes.INV_SECRET, message, allowed=allowed)
         return data
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(value is not None for value in (self.env, self.file, self.prompt)) != 1:
-            message = "a secret is kept in exactly one place"
+            message = "a secret has exactly one source"
             raise bad(codes.INV_SECRET, message, allowed="one of env, file and prompt")
         return self
 
 
 class Jump(Layer):
-    """A machine the connection goes through; shared by all nodes that name it."""
+    """A jump host; nodes that name the same one share its connection."""
 
     host: f.Host | None = Field(default=None, description="its address or DNS name")
     port: f.Port | None = Field(default=None, description="its SSH port; default 22")
@@ -62,9 +61,11 @@ class Jump(Layer):
     key: f.OperatorPath | None = Field(
         default=None, description="private key file; default: the node's"
     )
-    password: SecretAt | None = Field(default=None, description="where its login password is kept")
+    password: SecretAt | None = Field(
+        default=None, description="where its login password is stored"
+    )
     host_keys: tuple[f.HostKey, ...] | None = Field(
-        default=None, description="its public keys; default: known_hosts decides"
+        default=None, description="its public host keys; default: those of known_hosts"
     )
 
 
@@ -79,24 +80,26 @@ class Ssh(Layer):
     user: f.Line | None = Field(default=None, description="login name; default root")
     key: f.OperatorPath | None = Field(
         default=None,
-        description="private key file on this machine, ~ allowed; default: agent, usual keys",
+        description="local private key file, ~ allowed; default: agent, then the usual keys",
     )
-    password: SecretAt | None = Field(default=None, description="where the login password is kept")
+    password: SecretAt | None = Field(
+        default=None, description="where the login password is stored"
+    )
     host_keys: tuple[f.HostKey, ...] | None = Field(
         default=None,
-        description="the machine's public keys, type and key; default: known_hosts decides",
+        description="the node's public host keys, type and key; default: those of known_hosts",
     )
     become: bool | None = Field(
         default=None, description="run as root through sudo; default: true unless the user is root"
     )
     become_password: SecretAt | None = Field(
-        default=None, description="where the password for sudo is kept; default: sudo asks for none"
+        default=None, description="where sudo's password is stored; default: sudo asks for none"
     )
-    jump: Jump | None = Field(default=None, description="a machine the connection goes through")
+    jump: Jump | None = Field(default=None, description="a jump host")
 
 
 class TaintSection(Strict):
-    """A taint: a text ``key=value:Effect`` or these keys."""
+    """A taint: text ``key=value:Effect``, or these keys."""
 
     key: f.TaintKey = Field(description="[prefix/]name")
     value: f.TaintValue = Field(default="", description="may be empty")
@@ -120,7 +123,7 @@ class TaintSection(Strict):
 
 
 class Settings(Layer):
-    """Settings of a machine, in `defaults`, `groups` and nodes."""
+    """Settings of a node, in `defaults`, `groups` and `nodes`."""
 
     ssh: Ssh | None = Field(default=None, description="how to log in")
     role: Literal["control-plane", "worker", "both"] | None = Field(
@@ -131,7 +134,7 @@ class Settings(Layer):
     )
     labels: f.Labels | None = Field(
         default=None,
-        description="node labels, set through the API; null takes an inherited one back",
+        description="node labels, set through the API; null removes an inherited one",
     )
     taints: tuple[TaintSection, ...] | None = Field(
         default=None,
@@ -148,18 +151,18 @@ class Settings(Layer):
 
 
 class NodeEntry(Settings):
-    """One machine."""
+    """One node."""
 
     name: f.Name = Field(description="the Node's name; RFC 1123, unique")
-    address: f.Address = Field(description="the IP address other machines reach it by")
+    address: f.Address = Field(description="the IP address by which other nodes reach it")
     advertise_address: f.Address | None = Field(
         default=None,
-        description="the IP address the API server, etcd and kubelet announce"
+        description="the IP address that the API server, etcd and kubelet advertise"
         "; default: the address",
     )
     second_address: f.Address | None = Field(
         default=None,
-        description="its IP address of the other family, in a dual-stack cluster; the kubelet "
-        "announces both",
+        description="its IP address of the other family in a dual-stack cluster; the kubelet "
+        "advertises both",
     )
     groups: tuple[str, ...] = Field(default=(), description="groups it belongs to; later ones win")

@@ -1,7 +1,7 @@
-"""Which version may follow which, and what each release asks of a machine; pure.
+"""The version skew policy, and what each release requires of a node; pure.
 
-Kubernetes' own rules: a control plane moves one minor at a time, no kubelet is newer than
-an API server it may talk to, and none is more than three minors older.
+https://kubernetes.io/releases/version-skew-policy/: a control plane is upgraded one minor at a
+time; a kubelet is not newer than any API server and at most three minors older.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,14 +11,14 @@ from kbootstrap.model.kubernetes_names import REMOVED_KUBELET_FLAGS
 from kbootstrap.model.versions import Version
 
 MOST_BEHIND = 3  # minors a kubelet may be older than its API server
-CGROUP_V2_ONLY = 35  # from this minor on the kubelet refuses cgroup v1 unless told not to
+CGROUP_V2_ONLY = 35  # from this minor on the kubelet refuses cgroup v1 by default
 CONTAINERD_2 = 36  # from this minor on containerd 1.x is out of support
 _CONTAINERD_2_MAJOR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What a cluster runs now.
+    """The versions that a cluster runs now.
 
     Attributes:
         servers: node -> version of its API server.
@@ -31,12 +31,12 @@ class Versions:
 
     @property
     def oldest_server(self) -> Version:
-        """The API server that every kubelet has to get along with."""
+        """The oldest API server; no kubelet may be newer."""
         return min(self.servers.values())
 
 
 def read(text: str) -> Version | None:
-    """The version a program says it has; build words such as ``+rke2`` do not count."""
+    """The version in a binary's output; build metadata such as ``+rke2`` is ignored."""
     try:
         return Version.parse(text.partition("+")[0])
     except ValueError:
@@ -44,10 +44,10 @@ def read(text: str) -> Version | None:
 
 
 def minors(now: Versions, target: Version) -> tuple[int, ...]:
-    """The minors to stop at, in order; the last is the target's own.
+    """The minors to upgrade to, in order; the last is the target's.
 
-    A kubelet left behind by an earlier upgrade comes first: it is brought to the minor the
-    API servers have before these move on.
+    A kubelet left behind by an earlier upgrade comes first: it is upgraded to the minor of the
+    API servers before these are upgraded.
     """
     first = now.oldest_server.minor
     if first >= target.minor:
@@ -57,9 +57,9 @@ def minors(now: Versions, target: Version) -> tuple[int, ...]:
 
 
 def hops(now: Versions, target: Version, known: Mapping[int, Version]) -> tuple[Version | int, ...]:
-    """The releases to go through, one a minor; a minor alone where none is known.
+    """One release per minor to upgrade to; the number of the minor where none is known.
 
-    A minor that an API server has already is finished with that very release.
+    If an API server already has a minor, the release of that API server is used for it.
     """
     held = {v.minor: v for v in sorted(now.servers.values())}
     found = {**known, **held, target.minor: target}
@@ -67,7 +67,7 @@ def hops(now: Versions, target: Version, known: Mapping[int, Version]) -> tuple[
 
 
 def faults(now: Versions, target: Version) -> Iterator[str]:
-    """Why the cluster cannot go to ``target``; nothing when it can."""
+    """Why the cluster cannot be upgraded to ``target``; nothing if it can."""
     for node, server in sorted(now.servers.items()):
         if server > target:
             yield f"the API server on {node} is {server}, newer than {target}"
@@ -80,31 +80,31 @@ def faults(now: Versions, target: Version) -> Iterator[str]:
 
 
 def left_behind(kubelets: Mapping[str, Version], target: Version) -> Iterator[str]:
-    """Kubelets that stay as they are and would be too old for API servers of ``target``."""
+    """Kubelets that are not upgraded and would be too old for API servers of ``target``."""
     for node, kubelet in sorted(kubelets.items()):
         if kubelet.minor + MOST_BEHIND < target.minor:
             yield f"the kubelet on {node} is {kubelet}, more than {MOST_BEHIND} minors behind"
 
 
 def refused_flags(minor: int) -> tuple[str, ...]:
-    """The flags a kubelet of this minor does not start with."""
+    """The flags with which a kubelet of this minor does not start."""
     return tuple(flag for flag, (since, _) in REMOVED_KUBELET_FLAGS.items() if since <= minor)
 
 
 def runtime_notes(target: Version, kind: str, version: str) -> Iterator[str]:
-    """What the container runtime should be for this release, if it is not."""
+    """Advice about the container runtime's version for this release, if it differs."""
     words = version.removeprefix("v").split(".")
     if not words[0].isdigit():
         return
     if kind == "containerd" and target.minor >= CONTAINERD_2:
         if int(words[0]) < _CONTAINERD_2_MAJOR:
-            yield f"containerd {version}: Kubernetes 1.{target.minor} wants containerd 2"
+            yield f"containerd {version}: Kubernetes 1.{target.minor} needs containerd 2"
     elif kind == "cri-o" and words[1:2] != [str(target.minor)]:
-        yield f"cri-o {version}: its minor should be Kubernetes' own, 1.{target.minor}"
+        yield f"cri-o {version}: its minor should be that of Kubernetes, 1.{target.minor}"
 
 
 def batch(nodes: int, limit: str) -> int:
-    """How many of ``nodes`` may be away at once: ``3`` or ``10%``, rounded up, never 0.
+    """How many of ``nodes`` may be unavailable at once: ``3`` or ``10%``, rounded up, never 0.
 
     Raises:
         ValueError: the limit is neither.

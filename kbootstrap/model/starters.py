@@ -1,4 +1,4 @@
-"""The starter inventories `kbootstrap init` writes."""
+"""The starter inventories that `kbootstrap init` writes."""
 
 import re
 
@@ -13,7 +13,7 @@ _VERSION = re.compile(r"^(  version: )v[0-9.]+( *)", re.MULTILINE)
 
 
 def text(layout: str, version: str | None = None) -> str:
-    """The commented starter of a layout, for another release if ``version`` is given.
+    """The commented starter inventory of a layout; ``version`` replaces its release.
 
     Raises:
         InventoryError: there is no such layout, or the version is not an exact one.

@@ -1,7 +1,7 @@
-"""Understand as much of an inventory as possible, and note everything wrong with its form.
+"""Validates an inventory against its classes and collects all violations.
 
-Broken parts are taken out and the rest is validated again, so that one wrong key hides no
-other problem: what is left is a smaller, well-formed inventory the checks can still judge.
+Broken parts are removed and the rest is validated again, so that one wrong key hides no other
+violation. What remains is a smaller, valid inventory on which `checks` can run.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +17,10 @@ from kbootstrap.model.inventory import Inventory
 from kbootstrap.model.problems import Path, Violation
 from kbootstrap.model.yaml_source import Items, YamlSource
 
-# Findings that leave the value of their place usable.
+# Violations after which the value is still usable.
 _HARMLESS = {codes.INV_UNKNOWN_KEY, codes.INV_DUPLICATE_KEY}
-_ROUNDS = 20  # each removes at least what the one before complained about
-# What stands in for a required key that is missing or wrong; never shown to anybody.
+_ROUNDS = 20  # each removes at least what the round before reported
+# Stubs for required keys that are missing or wrong; never shown to users.
 _STUBS: dict[Path, Any] = {
     ("cluster",): {"name": "unnamed"},
     ("cluster", "name"): "unnamed",
@@ -32,17 +32,17 @@ _STUBS: dict[Path, Any] = {
 
 @dataclass(slots=True)
 class Validated:
-    """What could be understood of a source, and everything wrong with its form."""
+    """The valid part of a source, and all violations."""
 
     source: YamlSource
     inventory: Inventory | None = None
     findings: list[Violation] = field(default_factory=list)
-    data: Any = None  # the source's data without its broken parts
+    data: Any = None  # the source's data without the broken parts
     _broken: set[Path] = field(default_factory=set)
     _above: set[Path] = field(default_factory=set)  # of the broken ones
 
     def original(self, path: Path) -> Path:
-        """The path in the file of a path in `data`, where broken list items are left out."""
+        """The path in the file for a path in `data`, which lacks the broken list items."""
         here, result = self.data, list(path)
         for at, part in enumerate(path):
             if isinstance(part, int) and isinstance(here, Items) and part < len(here):
@@ -51,11 +51,11 @@ class Validated:
         return tuple(result)
 
     def is_near_broken(self, path: Path) -> bool:
-        """Whether something above, at or below this path is already known to be wrong."""
+        """Whether a violation is already known above, at or below this path."""
         return path in self._above or not self._broken.isdisjoint(_prefixes(path))
 
-    def note_broken(self, findings: Iterable[Violation]) -> None:
-        """Remember the places of these findings as wrong."""
+    def mark_broken(self, findings: Iterable[Violation]) -> None:
+        """Record the paths of these violations as broken."""
         for finding in findings:
             if finding.code not in _HARMLESS:
                 self._broken.add(finding.path)
@@ -69,7 +69,7 @@ def _prefixes(path: Path) -> Iterator[Path]:
 def validate(source: YamlSource) -> Validated:
     """Validate the source's data, round after round."""
     state = Validated(source, findings=list(source.findings), data=source.data)
-    state.note_broken(source.findings)
+    state.mark_broken(source.findings)
     if not isinstance(source.data, Mapping):
         if not source.findings:
             message = "the file is empty" if source.data is None else "must be a mapping of keys"
@@ -86,9 +86,9 @@ def validate(source: YamlSource) -> Validated:
 
 
 def _digest(state: Validated, errors: list[ErrorDetails]) -> None:
-    """Note what is new, then take what is broken out of the data."""
+    """Record new violations, then remove the broken parts from the data."""
     found = [
-        pydantic_errors.finding(
+        pydantic_errors.violation(
             error, state.original(pydantic_errors.location(error)), state.source
         )
         for error in errors
@@ -96,12 +96,12 @@ def _digest(state: Validated, errors: list[ErrorDetails]) -> None:
     fresh = [finding for finding in found if not state.is_near_broken(finding.path)]
     misspelt = {(f.path[:-1], f.meant) for f in fresh if f.code is codes.INV_UNKNOWN_KEY}
     state.findings += [f for f in fresh if not _is_explained(f, misspelt)]
-    state.note_broken(found)
+    state.mark_broken(found)
     state.data = _repaired(state.data, errors)
 
 
 def _repaired(data: Any, errors: list[ErrorDetails]) -> Any:
-    """The data without what is wrong, and with stand-ins for what must be there."""
+    """The data without the broken parts, and with stubs for required keys."""
     stubs, broken = [], set()
     for error in errors:
         path = pydantic_errors.location(error)
@@ -110,8 +110,8 @@ def _repaired(data: Any, errors: list[ErrorDetails]) -> Any:
         elif path in _STUBS:
             stubs.append(path)
         else:
-            broken.add(path[:-1])  # a mapping that lacks a key cannot stay
-    # From the end, so that list items keep their places until their turn.
+            broken.add(path[:-1])  # a mapping that lacks a required key is removed
+    # From the end, so that the indexes of earlier list items stay valid.
     for path in sorted(broken, key=_order, reverse=True):
         data = _without(data, path)
     for path in stubs:
@@ -120,7 +120,7 @@ def _repaired(data: Any, errors: list[ErrorDetails]) -> Any:
 
 
 def _is_explained(finding: Violation, misspelt: set[tuple[Path, str]]) -> bool:
-    """Whether this key is missing because the one beside it is misspelt."""
+    """Whether this key is missing because a key beside it is misspelt."""
     if finding.code is not codes.INV_MISSING_KEY:
         return False
     return (finding.path[:-1], finding.path[-1]) in misspelt
@@ -138,7 +138,7 @@ def _child(here: Any, part: str | int) -> Any:
 
 
 def _without(data: Any, path: Path) -> Any:
-    """The data without what is at ``path``; as much of the path as there is."""
+    """The data without the value at ``path``, or at the longest part of it that exists."""
     head, rest = path[0], path[1:]
     child = _child(data, head)
     gone = not rest or not isinstance(child, Mapping | Items)
@@ -151,7 +151,7 @@ def _without(data: Any, path: Path) -> Any:
 
 
 def _stubbed(data: Any, path: Path) -> Any:
-    """The data with a stand-in for a missing key."""
+    """The data with a stub for a missing key."""
     *above, key = path
     if not above:
         return {**data, key: _STUBS[path]}

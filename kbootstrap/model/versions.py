@@ -19,7 +19,7 @@ OLDEST_MINOR, FULL_FROM_MINOR, NEWEST_MINOR = 27, 31, 37
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An exact release, vMAJOR.MINOR.PATCH; a pre-release comes before its release."""
+    """An exact release, vMAJOR.MINOR.PATCH; a pre-release sorts before its release."""
 
     major: int
     minor: int
@@ -59,7 +59,7 @@ class Version:
 
     @property
     def pause_tag(self) -> str:
-        """Tag of the sandbox image kubeadm of this minor names (config images list)."""
+        """The tag of the pause image in `kubeadm config images list` of this minor."""
         if self.minor >= 34:  # noqa: PLR2004 - a release, not a magic number
             return "3.10.1"
         return "3.10" if self.minor >= FULL_FROM_MINOR else "3.9"

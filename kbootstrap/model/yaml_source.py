@@ -1,8 +1,8 @@
-"""Read YAML into plain data and remember where every key and value stands.
+"""Reads YAML into plain data and records the line and column of every key and value.
 
-Stricter than YAML 1.1 on purpose: a value that YAML reads as something else than it looks
-(``yes``, ``0644``, ``1:30``, dates), a key twice, a tag or a merge key is a finding, not a
-surprise. The rest of the file is still read, so all findings come at once.
+Stricter than YAML 1.1: a value that does not mean what it looks like (``yes``, ``0644``,
+``1:30``, dates), a duplicate key, a tag or a merge key is a violation. The rest of the file is
+still read, so that all violations are reported at once.
 """
 
 import math
@@ -27,7 +27,7 @@ _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})\.[0-9]+([eE][-+]?[0-9]+)?")
 
 
 class Items(tuple[Any, ...]):  # noqa: SLOT001 - tuples of any length cannot have slots
-    """A YAML list that knows which place each item had before broken ones were left out."""
+    """A YAML list that records the index each item had before broken items were left out."""
 
     places: tuple[int, ...]
 
@@ -41,7 +41,7 @@ class Items(tuple[Any, ...]):  # noqa: SLOT001 - tuples of any length cannot hav
 
 @dataclass(frozen=True, slots=True)
 class SyntaxProblem(Exception):  # noqa: N818 - caught by load only, which makes the error
-    """The text is not YAML at all; nothing more can be said about it."""
+    """The text is not YAML, so nothing else in it is checked."""
 
     message: str
     line: int
@@ -49,7 +49,7 @@ class SyntaxProblem(Exception):  # noqa: N818 - caught by load only, which makes
 
 
 class YamlSource:
-    """One YAML text: its data, its marks and what was wrong with it."""
+    """One YAML text: its data, the location of each value, and its violations."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
@@ -62,7 +62,7 @@ class YamlSource:
             self.data = None
 
     def problem(self, finding: Violation) -> Problem:
-        """The finding at its line and column: of the value, or of the nearest parent's key."""
+        """The violation with the line and column of its value, or of the nearest parent's key."""
         path = known = self._written_part(finding.path)
         while known and known not in self._places:
             known = known[:-1]
@@ -81,7 +81,7 @@ class YamlSource:
         )
 
     def _written_part(self, path: Path) -> Path:
-        """The path without places in a list that is not written as one (``a,b``, defaults)."""
+        """The path without indexes into a list that is not written as a list (``a,b``)."""
         while path and isinstance(path[-1], int) and path not in self._places:
             path = path[:-1]
         return path
@@ -91,7 +91,7 @@ class YamlSource:
         return path in self._places
 
     def value(self, path: Path) -> Any:
-        """What the file says at this path; None if nothing usable does."""
+        """The value at this path; None if there is none or it is unusable."""
         here = self.data
         for part in path:
             if isinstance(here, Items):
@@ -152,7 +152,7 @@ class YamlSource:
         )
 
     def _key(self, node: Node, path: Path) -> str | None:
-        """The key's text, or None after saying what is wrong with it."""
+        """The key's text; None if it is unusable, which is then reported."""
         if isinstance(node, ScalarNode) and node.tag == f"{_PREFIX}str":
             return str(node.value)
         text = node.value if isinstance(node, ScalarNode) else "?"
@@ -249,7 +249,7 @@ def _compose(text: str) -> Node | None:
 
 
 def _reason(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
-    """The parser's words without quoting the file, plus what it most often means."""
+    """The parser's message without quotes from the file, plus the usual cause."""
     problem = re.sub(r"'[^']*' ?", "", error.problem or "not YAML").strip()
     if "document" in (error.context or "") + problem:
         return "more than one YAML document (---); an inventory is one"

@@ -1,13 +1,14 @@
-"""How scripts reach machines: one SSH connection per host, one round trip per request.
+"""Runs scripts on nodes: one SSH connection per node, one round trip per request.
 
-Called by ``kbootstrap.engine`` and ``kbootstrap.commands``. From the bottom up:
+From the bottom up:
 
-- `wire` says what goes up; `frames`, with `live` and `capture`, reads what comes back: no I/O;
-- `scripts` loads the shell text, templates/remote, that runs at the other end;
-- `hostkeys`, `secretsource`, `meter` and `faults` are plain tables and counters;
-- `ssh` and `keys` are the only door to Fabric and Paramiko: they open a tuned, checked login;
-- `pool` shares jump hosts and errors, `exchange` moves one request over one channel;
-- `session` (`Hosts`, `Connection`) and `local` (`LocalConnection`) are what others use;
-- `forward` lends a TCP port that ends at the host;
-- `kube`, `kubehttp` and `drain` speak to the Kubernetes API.
+- `protocol` defines requests and replies; `reply_reader` parses replies, with `output_stream` and
+  `bounded_buffer`; no I/O;
+- `shell_library` loads the shell functions of templates/remote that are sent with a request;
+- `host_keys`, `secret_source`, `meter` and `ssh_errors` are tables and counters;
+- only `ssh` and `private_keys` import Fabric and Paramiko; they open verified connections;
+- `pool` shares jump hosts and errors, `transfer` sends one request over one channel;
+- `hosts` (`Hosts`, `Connection`) and `local` (`LocalConnection`) are used by other packages;
+- `forward` opens a local TCP port that is forwarded to a node;
+- `kube`, `kubehttp` and `drain` use the Kubernetes API.
 """

@@ -1,4 +1,4 @@
-"""Keeping the two ends of an output that may be huge."""
+"""A buffer that retains the beginning and the end of an output of any size."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ HALF = 128 * 1024
 
 @dataclass(slots=True)
 class BoundedBuffer:
-    """The first and the last 128 KiB of what was fed, and how much there was."""
+    """The first and the last 128 KiB of an output, and its size."""
 
     half: int = HALF
     size: int = 0
@@ -15,23 +15,23 @@ class BoundedBuffer:
     tail: bytearray = field(default_factory=bytearray)
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Add the next bytes."""
         self.size += len(data)
         room = self.half - len(self.head)
         if room:
             self.head += data[:room]
             data = data[room:]
         self.tail += data[-self.half :]
-        if len(self.tail) > 2 * self.half:  # trimmed now and then, not at every feed
+        if len(self.tail) > 2 * self.half:  # trimmed rarely, not at every feed
             del self.tail[: -self.half]
 
     @property
     def truncated(self) -> bool:
-        """Something was left out of the middle."""
+        """Whether the middle was dropped."""
         return self.size > 2 * self.half
 
     def text(self) -> str:
-        """What was kept; a line in the middle says how much was not."""
+        """The retained text; a line in the middle says how many bytes were dropped."""
         if not self.truncated:
             return (self.head + self.tail).decode(errors="replace")
         left_out = self.size - 2 * self.half

@@ -1,4 +1,4 @@
-"""Who we are to an API server or to etcd; read from what a control plane holds, kept in memory."""
+"""Client certificates for API servers and etcd, read from a control plane into memory."""
 
 import base64
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from kbootstrap.codes import DAMAGED
 from kbootstrap.errors import Code, RefusedError
 from kbootstrap.secret import Secret
 
-# Every certificate kubeadm makes for an API server has this name.
+# A name in every API server certificate that kubeadm makes.
 SERVER_NAME = "kubernetes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who we are to a server, and which server we accept.
+    """A client certificate, and how to verify the server.
 
     Attributes:
-        ca_pem: the CA that must have signed its certificate.
-        pair: our certificate and key, PEM; None: nobody in particular.
-        server_name: a name its certificate must have.
-        down: the code of a server that does not answer.
+        ca_pem: the CA of the server's certificate.
+        pair: the client's certificate and key, PEM; None: anonymous.
+        server_name: a name in the server's certificate.
+        down: the error code if the server does not answer.
 
     """
 
@@ -33,7 +33,7 @@ class Credentials:
 
 
 def admin_credentials(kubeconfig: Secret) -> Credentials:
-    """The login in an admin kubeconfig, whose content is in no error.
+    """The credentials in an admin kubeconfig; errors do not show its content.
 
     Raises:
         RefusedError: KB441, the file is damaged.
@@ -49,7 +49,7 @@ def admin_credentials(kubeconfig: Secret) -> Credentials:
         raise RefusedError(
             DAMAGED,
             "/etc/kubernetes/admin.conf is damaged",
-            detail="move it away; kubeadm makes it again, there:"
+            detail="move the file away and recreate it on the node:"
             f" kubeadm init phase kubeconfig admin --config {kubeadm.CONFIG}",
         ) from None
     return Credentials(ca_pem=ca_pem, pair=login, server_name=SERVER_NAME, down=codes.API_DOWN)

@@ -1,6 +1,7 @@
-"""A file that comes down from a machine: streamed to this disk, checked, never half there.
+"""Downloads a file from a node: streamed to disk, checked, removed if it is incomplete.
 
-The part sends one line with the sha256 in hex, then the bytes. Called by `live.OutputStream`.
+The part sends one line with the sha256 in hex, then the bytes. Called by
+`output_stream.OutputStream`.
 """
 
 import hashlib
@@ -11,15 +12,15 @@ from pathlib import Path
 from typing import IO
 
 _HEAD = 65  # hex sha256 and a newline
-_WORDS = 1000  # bytes kept to say what came in the place of a file
+_TEXT = 1000  # bytes retained for the error if something else than a file was sent
 _SUM = re.compile(rb"[0-9a-f]{64}\n")
 
 
 class Download:
-    """One file on its way.
+    """One download.
 
     Attributes:
-        problem: what went wrong; empty when the file is at its place.
+        problem: what went wrong; empty if the file is complete.
 
     """
 
@@ -27,19 +28,19 @@ class Download:
         self._path = path
         self._sum = hashlib.sha256()
         self._head = bytearray()
-        self._words = bytearray()
+        self._text = bytearray()
         self._file: IO[bytes] | None = None
         self.problem = ""
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.fchmod(handle, 0o600)  # whatever an earlier one was
+            os.fchmod(handle, 0o600)  # also if the file existed with another mode
             self._file = os.fdopen(handle, "wb")
         except OSError as error:
             self.problem = f"KB-HERE cannot write {path}: {error.strerror}"
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._words += data[: _WORDS - len(self._words)]
+        """Add the next bytes."""
+        self._text += data[: _TEXT - len(self._text)]
         room = _HEAD - len(self._head)
         self._head += data[:room]
         if not (data := data[room:]) or self._file is None:
@@ -51,14 +52,16 @@ class Download:
             self._fail(f"KB-HERE cannot write {self._path}: {error.strerror}")
 
     def end(self) -> None:
-        """All has come: is it what was sent?"""
+        """All bytes were received: compare the checksum."""
         if self._file is None:
             return
         if not _SUM.fullmatch(self._head):
-            self._fail(self._words.decode(errors="replace").strip() or "nothing came")
+            self._fail(self._text.decode(errors="replace").strip() or "nothing was received")
         elif self._sum.hexdigest() != self._head[:64].decode():
             sent, found = self._head[:64].decode(), self._sum.hexdigest()
-            self._fail(f"KB-CHECKSUM {self._path} arrived with sha256 {found}, sent was {sent}")
+            self._fail(
+                f"KB-CHECKSUM {self._path} was received with sha256 {found}, but sent with {sent}"
+            )
         else:
             self._save(self._file)
 
@@ -72,7 +75,7 @@ class Download:
         self._file = None
 
     def close(self) -> None:
-        """Nothing more comes: what has no end is removed."""
+        """The stream has ended: remove an incomplete file."""
         if self._file is not None:
             self._fail("the connection broke")
 

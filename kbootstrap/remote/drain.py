@@ -1,4 +1,4 @@
-"""Drain a node as ``kubectl drain`` does: the eviction API, budgets respected, a deadline."""
+"""Drains a node as ``kubectl drain`` does: evictions, PodDisruptionBudgets, a deadline."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Held:
     """A pod that a drain refuses to evict, as ``kubectl drain`` does.
 
     Attributes:
-        node: where it runs.
+        node: the node on which it runs.
         pod: namespace/name.
         why: what would be lost.
         flag: the flag that allows it.
@@ -36,15 +36,15 @@ class Held:
     @property
     def text(self) -> str:
         """One line for people."""
-        return f"{self.pod}: {self.why}; {self.flag} evicts it all the same"
+        return f"{self.pod}: {self.why}; {self.flag} evicts it anyway"
 
 
 def drain(http: KubeHttp, action: Drain) -> None:
-    """Evict every pod that has to go and wait until they are gone.
+    """Evict every pod that has to be evicted, and wait until they are gone.
 
     Raises:
-        PhaseError: KB333, naming the pods that would not go, and why; KB353, naming those that
-            would lose something the action does not allow.
+        PhaseError: KB333 names the pods that were not evicted, with the reason; KB353 those that
+            would lose data and are not allowed to by the action.
 
     """
     blocked: dict[str, str] = {}
@@ -59,13 +59,11 @@ def drain(http: KubeHttp, action: Drain) -> None:
     _refuse(http, action)
     if not until(empty, action.seconds):
         lines = "\n".join(f"{name}: {why}" for name, why in sorted(blocked.items()))
-        raise PhaseError(
-            codes.DRAIN_BLOCKED, f"pods are left after {action.seconds} s", detail=lines
-        )
+        raise PhaseError(codes.DRAIN_BLOCKED, f"pods remain after {action.seconds} s", detail=lines)
 
 
 def busy_nodes(http: KubeHttp) -> frozenset[str]:
-    """The nodes with pods that a drain would move."""
+    """The nodes with pods that a drain would evict."""
     pods: list[Pod] = http.request("GET", "/api/v1/pods")["items"]
     return frozenset(pod["spec"].get("nodeName", "") for pod in pods if _must_go(pod)) - {""}
 
@@ -78,12 +76,12 @@ def held_pods(http: KubeHttp) -> tuple[Held, ...]:
 
 
 def is_allowed(held: Held, action: Drain) -> bool:
-    """Whether the user's flags let this pod go."""
+    """Whether the user's flags allow the eviction of this pod."""
     return {FORCE: action.force, EMPTY_DIRS: action.empty_dirs}[held.flag]
 
 
 def _refuse(http: KubeHttp, action: Drain) -> None:
-    """A pod that would be lost, or its data, is not evicted unless the user says so."""
+    """Refuse if a pod or its data would be lost and no flag allows it."""
     found = [held for pod in _pods(http, action.node) for held in _holds(pod)]
     refused = [held.text for held in found if not is_allowed(held, action)]
     if refused:
@@ -99,7 +97,7 @@ def _holds(pod: Pod) -> Iterator[Held]:
         return
     node = pod["spec"].get("nodeName", "")
     if not pod["metadata"].get("ownerReferences"):
-        yield Held(node, _name(pod), "no controller makes it anew", FORCE)
+        yield Held(node, _name(pod), "no controller recreates it", FORCE)
     volumes = pod["spec"].get("volumes") or []
     if any("emptyDir" in volume for volume in volumes):
         yield Held(node, _name(pod), "the data of its emptyDir would be deleted", EMPTY_DIRS)
@@ -112,7 +110,7 @@ def _pods(http: KubeHttp, node: str) -> list[Pod]:
 
 
 def _must_go(pod: Pod) -> bool:
-    """Not mirror pods, not a DaemonSet's, not what has already ended."""
+    """Whether it is no mirror pod, no pod of a DaemonSet, and has not ended."""
     meta = pod["metadata"]
     owners = {owner["kind"] for owner in meta.get("ownerReferences") or []}
     ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
@@ -126,10 +124,10 @@ def _name(pod: Pod) -> str:
 
 
 def _evict(http: KubeHttp, pod: Pod) -> str:
-    """Ask for the eviction; returns why the pod is still there."""
+    """Request the eviction; returns why the pod is still there."""
     meta = pod["metadata"]
     if meta.get("deletionTimestamp"):
-        return "is ending"
+        return "is terminating"
     body = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
@@ -142,6 +140,6 @@ def _evict(http: KubeHttp, pod: Pod) -> str:
         if not error.passes and error.status != _NOT_FOUND:
             raise
         return str(error)
-    except PhaseError as error:  # if it stays so, the next look at the pods tells
+    except PhaseError as error:  # if it lasts, the next list of pods fails, too
         return error.message
-    return "is ending"
+    return "is terminating"

@@ -1,4 +1,4 @@
-"""The cluster's own etcd, by its JSON gateway: who the members are, how they are, who leaves.
+"""The cluster's own etcd through its JSON gateway: members, health, removal.
 
 The gateway writes 64-bit numbers as decimal strings and leaves out what is zero or empty.
 """
@@ -16,7 +16,7 @@ from kbootstrap.remote.kubehttp import ApiError, TlsHttp
 from kbootstrap.wait import until
 
 PORT = 2379
-STATUS_SECONDS = 5  # for one member to say how it is
+STATUS_SECONDS = 5  # for the status of one member
 _NOT_FOUND = 404
 _LIST = "/v3/cluster/member/list"
 _REMOVE = "/v3/cluster/member/remove"
@@ -24,16 +24,16 @@ _STATUS = "/v3/maintenance/status"
 
 
 class Etcd:
-    """Looks at the members and changes who they are, through one that is up.
+    """Reads and changes the members through one that is up.
 
     Args:
-        seed: the address of the member that says who they all are.
-        reach: host and port -> requests to who answers there.
+        address: of the member that lists all members.
+        reach: host and port -> a client of the server there.
 
     """
 
-    def __init__(self, seed: str, reach: Callable[[str, int], TlsHttp]) -> None:
-        self._seed, self._reach = seed, reach
+    def __init__(self, address: str, reach: Callable[[str, int], TlsHttp]) -> None:
+        self._address, self._reach = address, reach
         self._does: dict[type[EtcdAction], Callable[[Any], None]] = {
             RemoveMember: self._remove,
             AwaitEtcd: self._await,
@@ -41,10 +41,10 @@ class Etcd:
         }
 
     def members(self) -> tuple[EtcdMember, ...]:
-        """All members now, each asked how it is.
+        """All members now, with the status of each.
 
         Raises:
-            PhaseError: KB360 or KB361, the seed does not say who they are.
+            PhaseError: KB360 or KB361, the members cannot be listed.
 
         """
         try:
@@ -55,10 +55,10 @@ class Etcd:
             return tuple(pool.map(self._look, found))
 
     def perform(self, action: EtcdAction) -> None:
-        """Carry out one action.
+        """Apply one action.
 
         Raises:
-            KbError: what went wrong, in etcd's words.
+            KbError: what went wrong, with etcd's message.
 
         """
         try:
@@ -67,7 +67,7 @@ class Etcd:
             raise PhaseError(codes.ETCD_REFUSED, f"{action.text}: {error}") from error
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
-        return self._reach(self._seed, PORT).request("POST", path, body)
+        return self._reach(self._address, PORT).request("POST", path, body)
 
     def _look(self, said: dict[str, Any]) -> EtcdMember:
         url = next(iter(said.get("clientURLs") or ()), "")
@@ -84,7 +84,7 @@ class Etcd:
         )
 
     def _status(self, url: str) -> dict[str, Any]:
-        """How a member is; nothing when it does not say."""
+        """The status of a member; empty if it does not answer."""
         at = urlsplit(url)
         try:
             http = self._reach(at.hostname or "", at.port or PORT)
@@ -106,7 +106,7 @@ class Etcd:
         try:
             self._ask(_REMOVE, {"ID": action.member})
         except ApiError as error:
-            if error.status != _NOT_FOUND:  # somebody else was faster
+            if error.status != _NOT_FOUND:  # it is already removed
                 raise
 
     def _await(self, action: AwaitEtcd) -> None:
@@ -133,5 +133,5 @@ class Etcd:
             return not last[0]
 
         if not until(none, action.seconds):
-            words = f"for {action.seconds} s a member has been a learner"
+            words = f"a member has been a learner for {action.seconds} s"
             raise RefusedError(codes.LEARNER_LEFT, words, detail="\n".join(last[0]))

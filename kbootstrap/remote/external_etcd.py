@@ -15,7 +15,7 @@ from kbootstrap.model.etcd import Held
 from kbootstrap.remote.kubehttp import ApiError, TlsHttp
 
 _RANGE, _DELETE = "/v3/kv/range", "/v3/kv/deleterange"
-SOME = 5  # names of Nodes that are told
+SOME = 5  # names of Nodes that are printed
 SECONDS = 10  # for one endpoint to answer
 
 
@@ -24,7 +24,7 @@ class ExternalEtcd:
 
     Args:
         endpoints: their URLs.
-        reach: host and port -> requests to who answers there.
+        reach: host and port -> a client of the server there.
 
     """
 
@@ -32,10 +32,10 @@ class ExternalEtcd:
         self._endpoints, self._reach = tuple(endpoints), reach
 
     def held(self, prefix: str) -> Held:
-        """How many keys there are below ``prefix``, and the names of some Nodes.
+        """The number of keys below ``prefix``, and the names of some Nodes.
 
         Raises:
-            PhaseError: KB360 or KB361, none of the endpoints says so.
+            PhaseError: KB360 or KB361, no endpoint answers the request.
 
         """
         found = self._ask(_RANGE, _below(f"{prefix}/") | {"count_only": True})
@@ -47,7 +47,7 @@ class ExternalEtcd:
         )
 
     def wipe(self, prefix: str) -> int:
-        """Remove every key below ``prefix``; how many there were.
+        """Remove every key below ``prefix``; returns their number.
 
         Raises:
             PhaseError: as `held`.

@@ -1,6 +1,6 @@
-"""A local TCP port whose connections go through SSH; for the Kubernetes API.
+"""A local TCP port forwarded through SSH, for the Kubernetes API.
 
-Used through `session.Connection.forward`.
+Used through `hosts.Connection.forward`.
 """
 
 import socket
@@ -16,11 +16,11 @@ _JOIN_SECONDS = 5
 
 
 class LocalForward:
-    """Listens on 127.0.0.1 and carries each connection through a new tunnel.
+    """Listens on 127.0.0.1 and forwards each connection through a new tunnel.
 
     Attributes:
         address: ("127.0.0.1", port).
-        error: why the last connection could not be carried, if it could not.
+        error: why the last connection could not be forwarded; None if it could.
 
     """
 
@@ -91,7 +91,7 @@ class LocalForward:
 
 
 def _pump(source: Any, sink: Any) -> None:
-    """Copy until the source ends, then say so to the sink; the other direction goes on."""
+    """Copy until the source ends, then half-close the sink; the other direction continues."""
     with suppress(OSError, EOFError):
         while data := source.recv(_READ_BYTES):
             sink.sendall(data)

@@ -1,9 +1,8 @@
-"""Which key each host must show; strict unless told otherwise.
+"""The expected host keys; strict unless `--accept-new-host-keys` is given.
 
-Asked by `kbootstrap.remote.ssh` after the key exchange and before authentication, so a
-host that shows the wrong key has learnt nothing. The known_hosts files are read once for
-the whole run (paramiko's own loader is quadratic in their length) and never rewritten:
-accept-new appends one line, under a lock other processes respect.
+`kbootstrap.remote.ssh` checks them after the key exchange and before authentication, so that a
+wrong host receives no credentials. The known_hosts files are read once per run, since paramiko's
+loader is quadratic in their length, and never rewritten: accept-new appends one line under a lock.
 """
 
 import base64
@@ -42,7 +41,7 @@ class HostKey:
 
     @property
     def text(self) -> str:
-        """As it stands in a known_hosts file."""
+        """As in a known_hosts file."""
         return f"{self.kind} {base64.b64encode(self.blob).decode()}"
 
 
@@ -62,7 +61,7 @@ def parse_key(text: str) -> HostKey | None:
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """A hashed or wildcard entry, which has to be tried against every name."""
+    """A hashed or wildcard entry, which is compared with every name."""
 
     names: str
     key: HostKey
@@ -100,15 +99,15 @@ class HostKeys:
         self._read: dict[Path, int] = {}  # bytes of each file that are loaded
 
     def kinds(self, target: SshTarget) -> tuple[str, ...]:
-        """The key types we know of this host, to ask it for one of those."""
+        """The types of the known keys of this host, which are requested from it."""
         with self._lock:
             return tuple(sorted({key.kind for key in self._known(target)}))
 
     def check(self, target: SshTarget, key: HostKey) -> None:
-        """Return if it is the host's key.
+        """Return if the key is the host's.
 
         Raises:
-            HostKeyError: it is unknown (KB202) or another one than we know (KB203).
+            HostKeyError: the host is unknown (KB202) or its key differs (KB203).
 
         """
         with self._lock:
@@ -119,7 +118,7 @@ class HostKeys:
                 return
             if known:
                 expected = ", ".join(sorted(k.fingerprint for k in known))
-                raise _changed(target, key, f"expected was {expected}")
+                raise _changed(target, key, f"expected {expected}")
             if target.host_keys or not self.accept_new:
                 raise self._unknown(target, key)
             self._append(target, key)
@@ -133,7 +132,7 @@ class HostKeys:
         return self._lookup(_name(target))
 
     def _portless(self, target: SshTarget) -> set[HostKey]:
-        """Like ssh: a key listed for the bare name will do for another port, if the same."""
+        """As in ssh, a key listed for the name without a port is accepted for any port."""
         return set() if target.host_keys else self._lookup(target.host.lower())
 
     def _lookup(self, name: str) -> set[HostKey]:
@@ -141,7 +140,7 @@ class HostKeys:
         return self._plain.get(name, set()) | matching
 
     def _load(self, path: Path) -> None:
-        """Read what is new in a file since the last time."""
+        """Read the lines that were appended to a file since the last time."""
         start = self._read.setdefault(path, 0)
         try:
             with path.open("rb") as file:
@@ -171,7 +170,7 @@ class HostKeys:
                     self._plain[name].add(key)
 
     def _append(self, target: SshTarget, key: HostKey) -> None:
-        """Add one line; if another process added the host meanwhile, its word counts."""
+        """Append one line, unless another process added the host in the meantime."""
         path = self.files[0]
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -181,7 +180,7 @@ class HostKeys:
             known = self._lookup(_name(target))
             if known:
                 if key not in known:
-                    raise _changed(target, key, "another process just learnt another one")
+                    raise _changed(target, key, "another process has just recorded another key")
                 return
             size = os.fstat(descriptor).st_size
             broken = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"

@@ -1,9 +1,8 @@
-"""Connections to machines, as the engine uses them: `Hosts` gives one per node.
+"""Connections to nodes, as the engine uses them: `Hosts` has one per node.
 
-Nothing is opened before the first request. A session on the node's one SSH connection is a
-shell that runs one request after the other, so a further one costs no exec and waits for the
-machine but once. Several may run at once, such as a probe beside a long step: each has a
-session of its own.
+A connection is opened by its first request. A session on it is a shell that runs one request
+after the other, so that further requests cost one round trip and no exec. Requests that run at
+the same time, such as a probe beside a long step, have a session each.
 """
 
 import threading
@@ -31,14 +30,14 @@ from kbootstrap.remote.ssh_errors import Refusal, on_exchange, on_refusal
 from kbootstrap.remote.transfer import SilentPeer, Transfer
 from kbootstrap.wait import retry
 
-# Requests at once on a connection; sshd allows ten (MaxSessions), but it counts those that
-# have just ended, too. One that still finds no room waits for it.
+# Concurrent requests per connection. sshd allows ten sessions (MaxSessions), but counts those
+# that have just ended, too; a request that is refused a session retries.
 _SESSIONS = 6
 _ANSWER_SECONDS = 25  # with the 15 s of silence before: a dead peer is found within 45 s
 
 
 def _ssh() -> Any:
-    """The module `kbootstrap.remote.ssh`, which loads paramiko: only for who has a connection."""
+    """The module `kbootstrap.remote.ssh`, imported late because paramiko is slow to load."""
     from kbootstrap.remote import ssh  # noqa: PLC0415
 
     return ssh
@@ -46,10 +45,10 @@ def _ssh() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """A channel of a connection.
+    """A session channel of a connection.
 
     Attributes:
-        fresh: nothing runs on it yet; else stage 0 waits there for a request.
+        fresh: nothing runs on it yet; otherwise stage 0 waits for a request.
 
     """
 
@@ -59,13 +58,13 @@ class _Session:
 
     @property
     def open(self) -> bool:
-        """Neither side is known to have ended it."""
+        """Whether neither side has closed it."""
         ended = self.channel.closed or self.channel.eof_received
         return self.connection.is_connected and not ended
 
 
 class Connection:
-    """One machine. Thread-safe.
+    """The connection to one node; thread-safe.
 
     Attributes:
         target: how to log in.
@@ -98,8 +97,8 @@ class Connection:
     ) -> Reply:
         """Run the parts in order, in one round trip.
 
-        ``on_output(part_id, text)`` gets what steps print as it comes, in this thread. A
-        part that failed is in the reply; an exception means the reply did not come.
+        ``on_output(part_id, text)`` gets the live output of steps, in this thread. A part that
+        failed is in the reply; an exception means that there is no reply.
 
         Raises:
             UnreachableError: no connection, or login or sudo refused; nothing ran.
@@ -113,7 +112,7 @@ class Connection:
             except LostError:
                 if session.fresh or any(part.kind == "step" for part in parts):
                     raise
-            # It died while it waited, and we only want to read.
+            # The idle session had died, and probes can be repeated.
             return self._perform(self._session(), parts, run_id, on_output)
 
     def _perform(
@@ -130,7 +129,7 @@ class Connection:
             if not session.fresh or exchange.start(self._command(), self._password()):
                 exchange.run(message.chunks())
         except MalformedReply as error:
-            words = f"{self.name} sent a broken answer"
+            words = f"{self.name} sent a malformed reply"
             raise LoginError(codes.NOT_A_SHELL, words, detail=str(error)) from error
         except SilentPeer as error:
             words = f"{self.name} does not answer as a shell ({error})"
@@ -148,10 +147,10 @@ class Connection:
         return self._reply(session, exchange, reader)
 
     def tunnel(self, host: str, port: int) -> Any:
-        """A socket-like channel to an address as seen from the machine.
+        """A socket-like channel to an address, resolved on the node.
 
         Raises:
-            UnreachableError: nothing answers there, or the machine does not forward.
+            UnreachableError: nothing answers there, or forwarding is not allowed.
 
         """
         connection = self._shared.get()
@@ -159,7 +158,7 @@ class Connection:
 
     @contextmanager
     def forward(self, host: str, port: int) -> Iterator[LocalForward]:
-        """A port on 127.0.0.1 that ends at an address as seen from the machine."""
+        """A local port forwarded to an address, resolved on the node."""
         with LocalForward(lambda: self.tunnel(host, port)) as forward:
             yield forward
 
@@ -168,7 +167,7 @@ class Connection:
         self._shared.close()
 
     def _session(self) -> _Session:
-        """One that waits, or a new one; a connection that died unused is replaced."""
+        """An idle session or a new one; a dead connection is replaced."""
         for session in self._waiting():
             if session.open:
                 return session
@@ -186,14 +185,14 @@ class Connection:
                 yield self._idle.pop()
 
     def _leave(self, session: _Session, *, done: bool) -> None:
-        """Keep it for the next request, if it has answered this one properly."""
+        """Keep the session for the next request if this one was answered completely."""
         if done and session.open:
             self._idle.append(replace(session, fresh=False))
         else:
             hang_up(session.channel)
 
     def _channel(self, connection: Any, *, last: bool) -> Any:
-        """A new channel; None if the connection is dead and dropped, or was away for a moment."""
+        """A new channel; None if the connection was dead and has been dropped."""
         seconds = _ssh().CHANNEL_SECONDS
         try:
             return retry(
@@ -204,12 +203,12 @@ class Connection:
         except _ssh().FAULTS as error:
             refused = _ssh().is_refused_channel(error)
             if self._answers(connection) and (refused or last):
-                message = f"{self.name} opens no session for a command ({error})"
+                message = f"{self.name} refuses a session ({error})"
                 raise UnreachableError(codes.SESSION_REFUSED, message) from error
             return None
 
     def _answers(self, connection: Any) -> bool:
-        """Whether the server is there; if not, the connection is dropped."""
+        """Whether the server answers; if not, the connection is dropped."""
         if _ssh().answers(connection.transport, _ANSWER_SECONDS):
             return True
         self._shared.drop(connection)
@@ -278,7 +277,7 @@ class Hosts:
         self._connections: dict[tuple[str, SshTarget], Connection] = {}
 
     def connection(self, target: SshTarget, name: str) -> Connection:
-        """The node's connection; opened by its first request."""
+        """The connection to the node; opened by its first request."""
         with self._lock:
             key = (name, target)
             if key not in self._connections:

@@ -135,7 +135,7 @@ class TlsHttp:
             )
         except ApiError as error:
             if patient and self._passes(error):
-                raise PhaseError(down, f"for too long it only says: {error}") from error
+                raise PhaseError(down, f"it did not recover: {error}") from error
             raise
         except OSError as error:
             raise PhaseError(down, f"no answer: {error}") from error

@@ -76,9 +76,9 @@ def leftovers_of(tokens: list[dict[str, Any]]) -> tuple[str, ...]:
         what = f"the join of {owner}" if owner != "init" else "kubeadm init"
         end = text_of(token, "expiration") or "never"
         if owner:
-            found.append(f"bootstrap token of {what} (ends: {end})")
+            found.append(f"bootstrap token of {what} (expires: {end})")
         elif description == PROXY_TOKEN:
-            found.append(f"uploaded certificates, Secret kubeadm-certs (ends: {end})")
+            found.append(f"uploaded certificates, Secret kubeadm-certs (expires: {end})")
     return tuple(sorted(found))
 
 

@@ -206,7 +206,7 @@ class KubeWriter:
         notes[MANIFEST_SUM] = manifest_ref(action.manifest).rsplit(" ", 1)[1]
         path = until(lambda: self._paths.find(action.manifest), SERVED_SECONDS)
         if path is None:
-            raise PhaseError(codes.API_REFUSED, f"the API does not know kind {data.get('kind')}")
+            raise PhaseError(codes.API_REFUSED, f"the API has no kind {data.get('kind')}")
         query = "?fieldManager=kbootstrap&force=true"
         self._http.request("PATCH", path + query, data, content_type=_APPLY)
 

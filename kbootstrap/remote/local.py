@@ -1,4 +1,4 @@
-"""The same requests, run by a shell on this machine: for tests of scripts under any shell."""
+"""Runs requests in a local shell, for tests of the scripts under any shell."""
 
 import os
 import selectors
@@ -19,11 +19,11 @@ from kbootstrap.remote.ssh_errors import Refusal, on_exchange, on_refusal
 
 
 class LocalConnection:
-    """`session.Connection` without SSH.
+    """`hosts.Connection` without SSH.
 
     Attributes:
         shell: the command that takes ``-c``: ("dash",), ("bash", "--posix"), ("busybox", "sh").
-        state: the folder for ledger and detached runs.
+        state: the directory of ledger and detached runs.
 
     """
 
@@ -46,7 +46,7 @@ class LocalConnection:
     def perform(
         self, parts: Sequence[Part], *, run_id: str, on_output: OnOutput | None = None
     ) -> Reply:
-        """Run the parts; see `session.Connection.perform`."""
+        """Run the parts; see `hosts.Connection.perform`."""
         runs = self._runs.setdefault(run_id, {})
         seen = {name: capture.size for name, capture in runs.items()}
         message = request(parts, run_id, state=self.state, bin_dir=self._bin_dir, seen=seen)
@@ -74,7 +74,7 @@ class LocalConnection:
 
 
 class _Exchange:
-    """Feeds a process and reads it until it has said all, without ever blocking on one side."""
+    """Writes to a process and reads from it until it ends, without a deadlock."""
 
     def __init__(self, process: subprocess.Popen[bytes], reader: ReplyReader) -> None:
         self._process = process
@@ -114,7 +114,7 @@ class _Exchange:
             self._pending = next(chunks, memoryview(b""))
         try:
             count = os.write(stdin.fileno(), self._pending) if self._pending else 0
-        except BrokenPipeError:  # it ended early, and its output says why
+        except BrokenPipeError:  # it ended early; its output has the reason
             self._pending = memoryview(b"")
             count = 0
         self._sent += count

@@ -1,4 +1,4 @@
-"""Counting what a run costs on the wire; shown with ``-v`` and read by the benchmark."""
+"""Counts connections, round trips and bytes; shown with ``-v``, read by the benchmark."""
 
 import threading
 from collections import defaultdict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one node has cost so far.
+    """The counters of one node.
 
     Attributes:
         connects: SSH logins.

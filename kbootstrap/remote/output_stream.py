@@ -1,7 +1,7 @@
-"""The live output of a request's parts, as `frames.ReplyReader` finds it on stderr.
+"""The live output of a request's parts, which `reply_reader.ReplyReader` finds on stderr.
 
-Also keeps what detached runs have said, so that a request on a new connection need not
-receive it again (``earlier`` of `frames.ReplyReader`).
+Retains the output of detached runs, so that a request on a new connection does not receive it
+again (``earlier`` of `reply_reader.ReplyReader`).
 """
 
 import codecs
@@ -12,13 +12,13 @@ from kbootstrap.remote.bounded_buffer import BoundedBuffer
 from kbootstrap.remote.download import Download
 from kbootstrap.remote.protocol import Part
 
-NOISE = 4096  # bytes kept of what belongs to no part
+NOISE = 4096  # bytes retained of output that belongs to no part
 
 OnOutput = Callable[[str, str], None]  # part id, text
 
 
 class OutputStream:
-    """Sorts live output by part, hands it on, and keeps the ends of it."""
+    """Assigns live output to parts, passes it on, and retains both ends of it."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class OutputStream:
         self.ended = False
 
     def text(self, data: bytes) -> None:
-        """The next bytes of whatever part runs now."""
+        """The next bytes of the current part."""
         if not data:
             return
         if not self._current:
@@ -54,7 +54,7 @@ class OutputStream:
         self._tell(data)
 
     def mark(self, words: list[str]) -> None:
-        """A mark in the stream; unknown ones are passed over."""
+        """A mark in the stream; unknown marks are ignored."""
         match words:
             case ["B", part_id] if part_id in self._parts:
                 self._current = part_id
@@ -75,7 +75,7 @@ class OutputStream:
                 pass
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """The stream has ended."""
         for download in self.downloads.values():
             download.close()
 
@@ -85,7 +85,7 @@ class OutputStream:
             self.downloads[part.id] = Download(part.into)
 
     def _attach(self, name: str, offset: str) -> None:
-        """From here on it is the output of a detached run, from byte ``offset``."""
+        """The output that follows is that of a detached run, from byte ``offset``."""
         before = self._earlier.get(name)
         self._run = BoundedBuffer()
         if before is not None and offset == str(before.size):

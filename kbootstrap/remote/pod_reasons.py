@@ -1,6 +1,6 @@
-"""Why pods do not run, in their own words, and which reasons do not pass by themselves; pure.
+"""Why pods do not run, and which reasons are permanent; pure.
 
-For whoever waits for pods, so that a wait can end before its deadline. Sources: the Kubernetes
+With it, a wait for pods can end before its deadline. Sources: the Kubernetes
 API reference (PodStatus, ContainerState) for the fields; kubelet, pkg/kubelet/images/types.go and
 container/sync_result.go, for the reasons;
 https://kubernetes.io/docs/concepts/containers/images/#imagepullbackoff for the back-off.
@@ -13,13 +13,13 @@ from typing import Any
 
 from kbootstrap.model.observed import PodReason
 
-Pod = dict[str, Any]  # as the API answers it
-PULL_FAILED = "ErrImagePull"  # a try has just failed; the next one is later
+Pod = dict[str, Any]  # as the API returns it
+PULL_FAILED = "ErrImagePull"  # a pull has just failed; the next one follows later
 PULLS = frozenset({PULL_FAILED, "ImagePullBackOff", "RegistryUnavailable"})
 CRASHES = "CrashLoopBackOff"
 UNSCHEDULABLE = "Unschedulable"
-# Seconds after which a reason that is still there counts as permanent; any other one passes.
-# The shortest is for the pods of the form before, which their controller is about to delete.
+# Seconds after which a reason counts as permanent; reasons that are not listed never do.
+# The shortest is for pods of the previous revision, which their controller is about to delete.
 LASTS = {
     "InvalidImageName": 5,
     "ErrImageNeverPull": 5,
@@ -30,11 +30,11 @@ LASTS = {
     "RunContainerError": 30,
     UNSCHEDULABLE: 30,
 } | dict.fromkeys(PULLS, 60)
-PULL_TRIES = 2  # the second comes after the kubelet's back-off of 10 s
-CRASH_RESTARTS = 3  # an agent may end once or twice until the API's service is routed
+PULL_TRIES = 2  # the second follows after the kubelet's back-off of 10 s
+CRASH_RESTARTS = 3  # an agent may exit once or twice before the API's Service is routed
 NOT_READY = "runs, but is not ready"
 _STARTING = frozenset({"ContainerCreating", "PodInitializing"})
-_COMING = re.compile(r"node\.(cloudprovider\.)?kubernetes\.io/")  # taints of a node that is new
+_COMING = re.compile(r"node\.(cloudprovider\.)?kubernetes\.io/")  # taints of a new node
 _SCHEDULED_AMONG = re.compile(r"\d+/(\d+) nodes")
 _LONGEST = 300  # characters of a message
 
@@ -42,7 +42,7 @@ _LONGEST = 300  # characters of a message
 def reasons(pods: Iterable[Pod]) -> Iterator[PodReason]:
     """Every reason why these pods do not run, pod by pod, the worst of each first.
 
-    A pod that is Ready, has ended well or is being deleted has none.
+    A pod that is Ready, has succeeded or is being deleted has none.
     """
     for pod in pods:
         meta, status = pod["metadata"], pod.get("status") or {}
@@ -100,7 +100,7 @@ def _line(message: str | None) -> str:
 
 
 def _rank(found: dict[str, Any]) -> int:
-    """What may last, then what failed, then what runs, then what only starts."""
+    """Sorts possibly permanent reasons first, then failures, running and starting ones."""
     reason = found["reason"]
     if reason in LASTS:
         return 0
@@ -109,23 +109,23 @@ def _rank(found: dict[str, Any]) -> int:
 
 @dataclass
 class Patience:
-    """Says which reasons have lasted too long to pass by themselves.
+    """Decides which reasons have lasted so long that they are permanent.
 
-    A reason that comes and goes, as that of a pull that is tried again does, lasts from the
-    first time that it is seen.
+    A reason that comes and goes, such as that of a repeated pull, lasts from its first
+    observation.
 
     Attributes:
-        nodes: how many the cluster is to have; pods without a node wait for all of them.
+        nodes: how many the inventory has; unschedulable pods wait for all of them.
 
     """
 
     nodes: int = 0
     _since: dict[tuple[str, str, str], float] = field(default_factory=dict)
     _last: dict[tuple[str, str], str] = field(default_factory=dict)
-    _pulls: dict[tuple[str, str], int] = field(default_factory=dict)  # tries that failed
+    _pulls: dict[tuple[str, str], int] = field(default_factory=dict)  # failed pulls
 
     def look(self, found: Iterable[PodReason], now: float) -> tuple[PodReason, ...]:
-        """Take in what is found at ``now``, in seconds; the reasons that do not pass."""
+        """Record the reasons found at ``now``, in seconds; returns the permanent ones."""
         current = [reason for reason in found if reason.reason in LASTS]
         for reason in current:
             before = self._last.get(reason.place)

@@ -1,8 +1,7 @@
-"""What all connections of a run share: trust, keys, jump hosts, and a gate for handshakes.
+"""What all connections of a run share: keys, jump hosts, and a limit on handshakes.
 
-Used by `kbootstrap.remote.hosts`. A jump host is logged in to once, however many
-machines are behind it, and an error of a shared thing is told to everybody who waited for
-it instead of being made again by each.
+Used by `kbootstrap.remote.hosts`. One connection per jump host serves all nodes behind it; if it
+fails, all waiting threads get the same error instead of retrying each.
 """
 
 import contextlib
@@ -23,26 +22,26 @@ from kbootstrap.wait import retry
 if TYPE_CHECKING:
     from kbootstrap.remote.ssh import Connector
 
-PATIENCE_SECONDS = 20  # for an sshd with too many guests (MaxStartups)
+PATIENCE_SECONDS = 20  # for an sshd that drops connections (MaxStartups)
 
 
 class SharedConnection:
-    """One connection, opened when first needed, opened again when lost; thread-safe.
+    """One connection, opened when first used and reopened when lost; thread-safe.
 
-    A refused login or a wrong host key is final: the host is not contacted again.
+    After a refused login or a wrong host key the host is not contacted again.
     """
 
     def __init__(self, dial: Callable[[], Any]) -> None:
         self._dial = dial
         self._dialling = threading.Lock()
-        self._lock = threading.Lock()  # of what follows; never held for long
+        self._lock = threading.Lock()  # for the fields below; held briefly
         self._connection: Any = None
         self._error: KbError | None = None
         self._failed_at = 0.0
         self._closed = False
 
     def get(self) -> Any:
-        """The open `fabric.Connection`; whoever waited while it failed gets the same error."""
+        """The open `fabric.Connection`; all threads that waited for it get the same error."""
         asked = time.monotonic()
         with self._dialling:
             with self._lock:
@@ -62,19 +61,19 @@ class SharedConnection:
         raise _closed()
 
     def fail(self, error: KbError) -> None:
-        """Remember an error; also a final one that came later, such as a wrong password."""
+        """Record an error, also one found after the login, such as a wrong sudo password."""
         with self._lock:
             self._error, self._failed_at = error, time.monotonic()
 
     def drop(self, connection: Any) -> None:
-        """Close a connection found dead, unless it has been replaced already."""
+        """Close a dead connection, unless it has already been replaced."""
         hang_up(connection)
         with self._lock:
             if self._connection is connection:
                 self._connection = None
 
     def close(self) -> None:
-        """Close for good, without waiting for a login under way."""
+        """Close for good, without waiting for a login in progress."""
         with self._lock:
             self._closed = True
             connection, self._connection = self._connection, None
@@ -93,7 +92,7 @@ def _closed() -> LostError:
 
 
 class ConnectionPool:
-    """Opens connections, through jump hosts if need be, not too many at a time."""
+    """Opens connections, also through jump hosts, with a limit on concurrent handshakes."""
 
     def __init__(
         self, trust: HostKeys, secrets: SecretSource, meter: Meter, handshakes: int = 32
@@ -111,7 +110,7 @@ class ConnectionPool:
         """Log in; returns a `fabric.Connection`.
 
         Raises:
-            KbError: it cannot be reached or refuses; the message names a jump host that did.
+            KbError: the host, or the jump host named in the message, is unreachable or refuses.
 
         """
         jump = self._jump(target.jump) if target.jump is not None else None
@@ -127,11 +126,11 @@ class ConnectionPool:
     def unless_closed(
         self, transient: Callable[[BaseException], bool]
     ) -> Callable[[BaseException], bool]:
-        """``transient``, until the run wants to end."""
+        """``transient``, but false once the pool is closed."""
         return lambda error: not self._closed and transient(error)
 
     def close(self) -> None:
-        """Close the jump hosts, and let nothing be tried again."""
+        """Close the jump hosts and stop all retries."""
         self._closed = True
         with self._lock:
             jumps, door = tuple(self._jumps.values()), self._door
@@ -141,7 +140,7 @@ class ConnectionPool:
             door.close()
 
     def _once(self, target: SshTarget, jump: SharedConnection | None) -> Any:
-        from kbootstrap.remote import ssh  # noqa: PLC0415  # 80 ms, only when really needed
+        from kbootstrap.remote import ssh  # noqa: PLC0415  # 80 ms, only when used
 
         via = self._through(jump, target) if jump is not None else None
         with self._gate:
@@ -179,6 +178,6 @@ def _place(target: SshTarget) -> str:
 
 
 def hang_up(connection: Any) -> None:
-    """Close a connection or a channel that may be dead already, as behind a jump host gone."""
+    """Close a connection or channel that may already be dead."""
     with contextlib.suppress(EOFError, OSError):
         connection.close()

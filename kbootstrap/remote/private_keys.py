@@ -1,8 +1,7 @@
-"""The operator's private keys; part of the paramiko door, see `kbootstrap.remote.ssh`.
+"""The operator's private keys; with `kbootstrap.remote.ssh` the only importer of paramiko.
 
-A key file is parsed once per run, for an encrypted one costs 100 ms each time. The agent
-is asked once for its list, and signs for one thread at a time, as its socket has one
-conversation.
+A key file is parsed once per run, since decrypting one takes 100 ms. The agent's keys are listed
+once, and it signs for one thread at a time, since its socket carries one request at a time.
 """
 
 import base64
@@ -26,7 +25,7 @@ _KINDS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
 class Keyring:
-    """Keys by file, and those of the agent."""
+    """The keys of files and of the agent."""
 
     def __init__(self, secrets: SecretSource) -> None:
         self._secrets = secrets
@@ -38,9 +37,9 @@ class Keyring:
         self.agent_lock = threading.Lock()
 
     def keys(self, target: SshTarget) -> tuple[Any, ...]:
-        """The keys to offer, at most five: the one given; or the agent's, then default files.
+        """The keys to offer, at most five: the configured one, or the agent's and default files.
 
-        With a password and no key, none.
+        None if a password is configured and no key.
         """
         with self._lock:
             if target.key_file is not None:
@@ -50,7 +49,7 @@ class Keyring:
             return (*self._agent(), *self._defaults())[:MOST_KEYS]
 
     def close(self) -> None:
-        """Hang up on the agent."""
+        """Close the connection to the agent."""
         with self._lock:
             if self._agent_client is not None:
                 self._agent_client.close()
@@ -80,7 +79,7 @@ class Keyring:
     def _agent(self) -> tuple[Any, ...]:
         if self._agent_keys is None:
             keys: tuple[Any, ...] = ()
-            with suppress(paramiko.SSHException, OSError):  # a stale socket: as good as no agent
+            with suppress(paramiko.SSHException, OSError):  # a stale socket counts as no agent
                 self._agent_client = paramiko.Agent()
                 keys = self._agent_client.get_keys()
             self._agent_keys = tuple(_AgentKey(key, self.agent_lock) for key in keys)
@@ -91,7 +90,7 @@ class Keyring:
             found = []
             for name in _DEFAULTS:
                 path = Path.home() / ".ssh" / name
-                # Nobody named these files, so one that is encrypted or odd is passed over.
+                # These files are not configured, so an encrypted or unusable one is skipped.
                 with suppress(LoginError, paramiko.PasswordRequiredException):
                     found += [_parse(path, None)] if path.is_file() else []
             self._default_keys = tuple(found)
@@ -114,14 +113,14 @@ class _AgentKey:
 
 
 def _parse(path: Path, phrase: str | None) -> Any:
-    """Load a private key of any kind, with its certificate if one lies beside it.
+    """Load a private key of any type, with the certificate beside it if there is one.
 
     Raises:
         LoginError: it cannot be used (KB208).
         paramiko.PasswordRequiredException: it has a passphrase, and none was given.
 
     """
-    why = "not a private key we know"
+    why = "not a supported private key"
     for kind in _KINDS:
         try:
             key = kind.from_private_key_file(str(path), phrase)
@@ -138,7 +137,7 @@ def _parse(path: Path, phrase: str | None) -> Any:
             ) from error
         else:
             return key
-    wrong = "the passphrase does not fit, or it is" if phrase else "it is"
+    wrong = "the passphrase is wrong, or it is" if phrase else "it is"
     raise LoginError(codes.BAD_KEY, f"cannot use the key {path}: {wrong} {why}")
 
 

@@ -1,13 +1,13 @@
-r"""What goes to a machine and what comes back, as data; no I/O.
+r"""The protocol between kbootstrap and the shell on a node, as data; no I/O.
 
-One `Request` is one round trip: a header line, a script that holds the driver and all parts,
-then the blobs, nothing else::
+One `Request` is one round trip: a header line, a script with the driver and all parts, then the
+blobs::
 
     KB1 <nonce> <bytes of script>\n <script> <blob> <blob> ...
 
-Everything travels on stdin, so no secret is ever in an argument or the environment. The
-nonce is 128 random bits per request; it is how the answer, read by
-`kbootstrap.remote.reply_reader`, is told from whatever else a machine may print.
+All of it is sent on stdin, so no secret is in an argument or the environment. The nonce, 128
+random bits per request, distinguishes the reply (`kbootstrap.remote.reply_reader`) from other
+output of the node.
 """
 
 import re
@@ -23,14 +23,14 @@ from kbootstrap.errors import InternalError, PhaseError
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.remote.shell_library import library
 
-SLICE = 32 * 1024 - 64  # what paramiko puts into one packet of OpenSSH's size
+SLICE = 32 * 1024 - 64  # the payload of one SSH packet of OpenSSH's maximum size
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes streamed after the script, for ``kb_put``; a file is read when it is sent."""
+    """Bytes sent after the script, for ``kb_put``; a file is read while it is sent."""
 
     size: int
     source: bytes | Path = field(repr=False)
@@ -41,14 +41,14 @@ class Part:
     """One shell fragment; runs in a subshell ``( set -eu; ... ) </dev/null``.
 
     Attributes:
-        id: names it in the reply.
-        script: POSIX shell text; see templates/remote/prelude.sh for what it can call.
-        kind: a failing step makes later parts be skipped, a failing probe does not. A step's
-            output is stdout and stderr as they come; a probe's is stdout only.
-        blobs: what its ``kb_put`` calls take, in order; for steps only.
+        id: its name in the reply.
+        script: POSIX shell text; it may call the functions of templates/remote/prelude.sh.
+        kind: after a failed step later parts are skipped, after a failed probe they are not. The
+            output of a step is stdout and stderr, that of a probe is stdout only.
+        blobs: the content for its ``kb_put`` calls, in order; for steps only.
         always: runs even after an earlier step failed.
-        secret: its output goes into the reply and nowhere else.
-        into: its output is a file's sha256 and the file, which goes there (`download`).
+        secret: its output is in the reply and nowhere else.
+        into: the path to which its output, a sha256 and a file, is downloaded (`download`).
 
     """
 
@@ -63,13 +63,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class PartResult:
-    """What became of one part.
+    """The result of one part.
 
     Attributes:
-        rc: exit status; 0 too when it was skipped.
-        output: at most 256 KiB; what was cut from the middle is marked.
-        millis: run time on the machine, to 10 ms.
-        stderr: what a probe said besides its facts.
+        rc: exit status; also 0 if it was skipped.
+        output: at most 256 KiB; a line marks what was dropped from the middle.
+        millis: run time on the node, to 10 ms.
+        stderr: a probe's stderr.
 
     """
 
@@ -126,10 +126,10 @@ class Request:
 
     Attributes:
         parts: what it runs.
-        run_id: whose detached runs are ours, across connections and processes.
-        state: the folder for ledger and runs on the machine.
-        bin_dir: the directory whose binaries every script finds first; empty: none.
-        seen: detached run -> bytes of its output we already have.
+        run_id: identifies the detached runs of this run, across connections and processes.
+        state: the directory of ledger and detached runs on the node.
+        bin_dir: the directory that is first in PATH; empty: none.
+        seen: detached run -> bytes of its output that were received before.
 
     """
 
@@ -160,7 +160,7 @@ class Request:
         return f"KB1 {self.nonce} {len(script)}\n".encode() + script
 
     def script(self) -> str:
-        """Driver, functions and parts as one text; ends with the nonce, see stage0.sh."""
+        """Driver, functions and parts as one text; it ends with the nonce, see stage0.sh."""
         seen = " ".join(f"{name}={offset}" for name, offset in self.seen.items())
         values = {
             "KB_MARK": f"\x1eKB1 {self.nonce}",
@@ -176,7 +176,7 @@ class Request:
         return "\n".join([*lines, "kb_end", f"# KBEND {self.nonce}"])
 
     def chunks(self) -> Iterator[memoryview]:
-        """All bytes of the request, in slices that suit the wire."""
+        """All bytes of the request, in slices of one SSH packet."""
         yield from _slices(self.head())
         for part in self.parts:
             for blob in part.blobs:
@@ -184,7 +184,7 @@ class Request:
 
     @property
     def size(self) -> int:
-        """Bytes of blobs it will send."""
+        """The total size of the blobs in bytes."""
         return sum(blob.size for part in self.parts for blob in part.blobs)
 
 
@@ -202,16 +202,16 @@ def _slices(data: bytes) -> Iterator[memoryview]:
 
 
 def _blob(blob: Blob) -> Iterator[memoryview]:
-    """The bytes of a blob, exactly as many as announced.
+    """The bytes of a blob, exactly as many as its size.
 
     Raises:
-        PhaseError: the file is gone or shorter than it was (KB212); the rest of the request must
-            not be sent then, for the reader would take it for the blob.
+        PhaseError: the file is missing or has shrunk (KB212). The rest of the request must not be
+            sent then, since the node would read it as part of the blob.
 
     """
     if isinstance(blob.source, bytes):
         if len(blob.source) != blob.size:
-            raise InternalError(BUG, "a blob is not as long as it says")
+            raise InternalError(BUG, "a blob does not have its announced size")
         yield from _slices(blob.source)
         return
     left = blob.size

@@ -1,6 +1,6 @@
-r"""Reading a machine's answer to a `wire.Request`; no I/O, any chunking, fuzzed.
+r"""Parses the reply to a `protocol.Request`, in chunks of any size; no I/O.
 
-Two streams come back. stdout holds frames::
+stdout holds frames::
 
     \x1eKB1 ready                                  stage 0 runs (before it knows the nonce)
     \x1eKB1 <nonce> H                              the whole script arrived, the driver runs
@@ -10,9 +10,9 @@ Two streams come back. stdout holds frames::
 
 stderr holds the parts' live output between marks: ``B <id>`` and ``E <id>`` around each
 part, ``A <name> <offset>`` and ``D <name>`` around the output of a detached run, ``W`` a sign of
-life, ``Z`` the end. Live output has no length in advance; it is safe to delimit by marks because
-no program on the machine knows the nonce. Anything else, on either stream, is noise: a
-login shell's greetings, sudo's lecture. A little noise is kept to explain failures.
+life, ``Z`` the end. The length of live output is not known in advance; marks are safe delimiters
+because no process on the node has the nonce. Anything else on either stream is noise, such as a
+banner of the login shell or sudo's lecture; its beginning is retained for error messages.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ from kbootstrap.remote.output_stream import NOISE, OnOutput, OutputStream
 from kbootstrap.remote.protocol import PartResult, Reply, Request
 
 READY = b"\x1eKB1 ready\n"
-PROMPT = "KB-sudo-password:"  # what we have sudo ask
+PROMPT = "KB-sudo-password:"  # the prompt that sudo prints
 _LONGEST_LINE = 512
 
 
 @dataclass(slots=True)
 class _Count:
-    """How often a text comes in a stream, whatever else comes and however it is cut."""
+    """Counts the occurrences of a text in a stream, across chunks."""
 
     text: bytes
     times: int = 0
@@ -42,19 +42,19 @@ class _Count:
 
 
 class MalformedReply(Exception):  # noqa: N818  # never shown: callers turn it into KB209
-    """A frame with our nonce that makes no sense: the machine is broken, or we are."""
+    """A frame with the right nonce but invalid content."""
 
 
 @dataclass(slots=True)
 class _Scanner:
-    """Splits a stream into text and lines that begin with a marker; holds back partial ones."""
+    """Splits a stream into text and lines that begin with a marker; buffers partial ones."""
 
     marker: bytes
     buffer: bytearray = field(default_factory=bytearray)
-    body: int = 0  # bytes still due of the body of the frame before
+    body: int = 0  # bytes missing from the body of the previous frame
 
     def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """(text, line) pairs: text before a marker line, then the line's rest; "" = none."""
+        """Pairs of text before a marker line and the rest of that line; "" if there is none."""
         self.buffer += data
         while self.buffer:
             if self.body:
@@ -78,7 +78,7 @@ class _Scanner:
             yield text, line[len(self.marker) : -1]
 
     def rest(self) -> bytes:
-        """What was held back, once nothing more comes."""
+        """The buffered bytes, once the stream has ended."""
         return self._cut(len(self.buffer))
 
     def _cut(self, size: int) -> bytes:
@@ -87,7 +87,7 @@ class _Scanner:
         return text
 
     def _partial(self) -> int:
-        """How many bytes at the end could be the beginning of a marker, which has one RS."""
+        """How many bytes at the end may be the beginning of a marker, which has one RS."""
         start = self.buffer.rfind(self.marker[:1], -len(self.marker))
         if start >= 0 and self.marker.startswith(self.buffer[start:]):
             return len(self.buffer) - start
@@ -103,10 +103,10 @@ class _Result:
 
 
 class ReplyReader:
-    """Collects the answer to one request.
+    """Collects the reply to one request.
 
-    Feed it bytes of either stream as they come, in any chunks; `done` says when all is
-    there. Live output of steps that are not secret goes to ``on_output`` at once.
+    It is fed bytes of either stream in chunks of any size; `done` is true once the reply is
+    complete. Live output of steps that are not secret is passed to ``on_output`` at once.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class ReplyReader:
         on_output: OnOutput | None = None,
         earlier: Mapping[str, BoundedBuffer] | None = None,
     ) -> None:
-        """``earlier``: what this run's earlier connections received of detached runs."""
+        """``earlier``: output of detached runs that earlier connections of this run received."""
         marker = f"\x1eKB1 {request.nonce} ".encode()
         self._parts = {part.id: part for part in request.parts}
         self._stdout = _Scanner(marker)
@@ -131,12 +131,12 @@ class ReplyReader:
 
     @property
     def done(self) -> bool:
-        """Both streams have ended properly."""
+        """Whether both streams have ended as expected."""
         return self._ended and self._live.ended
 
     @property
     def ready(self) -> bool:
-        """Stage 0 runs."""
+        """Whether stage 0 runs."""
         return self.started or self._ready.times > 0
 
     @property
@@ -146,22 +146,22 @@ class ReplyReader:
 
     @property
     def complete(self) -> bool:
-        """Every result is known; live output may still be on its way."""
+        """Whether every result was received; live output may follow."""
         return self._ended
 
     @property
     def noise(self) -> str:
-        """The first words, on either stream, that belong to no part."""
+        """The first text on either stream that belongs to no part."""
         texts = [bytes(self._noise).replace(READY, b""), bytes(self._live.noise)]
         return "\n".join(t.decode(errors="replace").strip() for t in texts if t.strip())
 
     @property
     def runs(self) -> dict[str, BoundedBuffer]:
-        """Detached run -> its output, from its beginning, as far as we have it."""
+        """Detached run -> its output so far, from its beginning."""
         return self._live.runs
 
     def feed_stdout(self, data: bytes) -> None:
-        """Take bytes of stdout; raises `MalformedReply`."""
+        """Add bytes of stdout; raises `MalformedReply`."""
         for text, line in self._stdout.feed(data):
             if self._receiving is not None and text:
                 self._receiving.feed(text)
@@ -173,7 +173,7 @@ class ReplyReader:
                 self._frame(line)
 
     def feed_stderr(self, data: bytes) -> None:
-        """Take bytes of stderr."""
+        """Add bytes of stderr."""
         for text, line in self._stderr.feed(data):
             if text:
                 self._prompts.feed(b"" if self.ready else text)
@@ -187,7 +187,7 @@ class ReplyReader:
         return Reply(tuple(self._part(part_id) for part_id in self._parts))
 
     def close(self) -> None:
-        """Nothing more comes: a file that is not all there is removed."""
+        """The streams have ended: remove an incomplete download."""
         self._live.close()
 
     def _note(self, text: bytes) -> None:

@@ -1,6 +1,6 @@
-"""Waits until workloads run; ends at once, with the pods' own words, when they cannot.
+"""Waits until workloads have rolled out; ends early if their pods cannot run.
 
-Called by `KubeWriter`. Which reasons do not pass by themselves: `kbootstrap.remote.pod_reasons`.
+Called by `KubeWriter`. Permanent reasons: `kbootstrap.remote.pod_reasons`.
 """
 
 import json
@@ -47,7 +47,7 @@ def await_rollout(http: KubeHttp, action: AwaitRollout) -> None:
 
     if not until(over, action.seconds):
         workload, found = waiting[0]
-        raise _error(http, workload, f"it is not up after {action.seconds} s", found)
+        raise _error(http, workload, f"it has not rolled out after {action.seconds} s", found)
 
 
 def _live(http: KubeHttp, workload: Workload) -> Live:
@@ -108,7 +108,7 @@ def _lines(http: KubeHttp, namespace: str, reason: PodReason) -> Iterator[str]:
 
 
 def _text(http: KubeHttp, path: str) -> str:
-    """A log; what is missing of it is no cause to hide the reason that it belongs to."""
+    """A container's log; if it cannot be read, that is said instead."""
     try:
         answer = http.request("GET", path, patient=False)
     except (ApiError, PhaseError) as error:
@@ -117,7 +117,7 @@ def _text(http: KubeHttp, path: str) -> str:
 
 
 def _warnings(http: KubeHttp, namespace: str, name: str) -> list[str]:
-    """The last warnings about objects of this name, for pods that have no reason that lasts."""
+    """The last warning events about objects of this name, for pods without a permanent reason."""
     path = f"/api/v1/namespaces/{namespace}/events?fieldSelector=type%3DWarning"
     try:
         events = http.request("GET", path, patient=False)["items"]

@@ -1,6 +1,6 @@
-"""Finding the secrets an inventory refers to: environment, file, or a question.
+"""Resolves the secrets that an inventory refers to: environment, file, or prompt.
 
-Used when a connection is opened; nothing is resolved before it is needed.
+A secret is resolved when a connection first needs it.
 """
 
 import getpass
@@ -23,14 +23,14 @@ class SecretSource(Protocol):
 
 
 class Secrets:
-    """The usual source: every reference is looked up once, every question asked once."""
+    """The default source: every reference is resolved once, every prompt shown once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # also keeps two questions from mixing on the terminal
+        self._lock = threading.Lock()  # also serializes prompts on the terminal
         self._known: dict[SecretRef, Secret] = {}
 
     def resolve(self, ref: SecretRef) -> Secret:
-        """The secret, from memory after the first time."""
+        """The secret; cached after the first time."""
         with self._lock:
             if ref not in self._known:
                 self._known[ref] = Secret(_checked(ref, _find(ref)))
@@ -56,7 +56,7 @@ def _find(ref: SecretRef) -> str:
 
 
 def _checked(ref: SecretRef, value: str) -> str:
-    """Passwords travel as one line, and an empty one is always a mistake."""
+    """Reject a secret that is empty or has more than one line."""
     if not value or "\n" in value or "\0" in value:
         raise InventoryError(
             SECRET_MISSING, f"the {ref.kind} {ref.name} is empty or more than one line"

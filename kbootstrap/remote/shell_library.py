@@ -1,7 +1,7 @@
-"""The shell text that runs on machines, as `kbootstrap.remote.protocol` sends it.
+"""The shell functions that `kbootstrap.remote.protocol` sends with each request.
 
-The files are templates/remote/*.sh: real scripts that shellcheck reads. On the wire they
-lose their comments, their indentation and the functions that nothing calls.
+They are the files templates/remote/*.sh, which shellcheck checks. Comments, indentation and
+unused functions are not sent.
 """
 
 import re
@@ -11,25 +11,25 @@ from functools import cache
 from kbootstrap.resources import data_path
 
 _WORD = re.compile(r"\bkb_\w+")
-# A function, whose end is the first brace that is not indented, or a quoted text.
+# A function, which ends with the first brace that is not indented, or a quoted text.
 _DEFINITION = re.compile(r"(?ms)^(?P<name>kb_\w+)(\(\).*?^\}|='.*?')$")
 
 
 @cache
 def stage0() -> str:
-    """The constant program of every session; fits between single quotes of any shell."""
+    """The script that starts every session; contains no single quote."""
     return _bare(_text("stage0")).replace("\n", " ")
 
 
 def library(scripts: Iterable[str]) -> str:
-    """What is sent with the scripts of a request: the driver, and all that they call."""
+    """The driver and all functions that the scripts of a request call."""
     known = definitions()
     return _library(frozenset(w for s in scripts for w in _WORD.findall(s) if w in known))
 
 
 @cache
 def definitions() -> Mapping[str, str]:
-    """Name -> text of each function, or text, that a script can name."""
+    """Name -> text of each function or constant that a script can use."""
     return {
         match["name"]: _bare(match[0])
         for file in ("prelude", "detach")
@@ -53,7 +53,7 @@ def _text(name: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Without comment lines, indentation and empty lines.
+    """The text without comment lines, indentation and empty lines.
 
     None of the scripts has a here-document or a quoted line starting with ``#``.
     """

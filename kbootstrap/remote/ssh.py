@@ -39,26 +39,30 @@ from kbootstrap.remote.secret_source import SecretSource
 from kbootstrap.remote.ssh_errors import on_connect
 
 CONNECT_SECONDS = 10
-_BANNER_SECONDS = 20  # a busy sshd, or our own load, must not look like a dead host
+_BANNER_SECONDS = 20  # long enough for a busy sshd or a busy workstation
 _AUTH_SECONDS = 60  # PAM may ask a slow directory
 CHANNEL_SECONDS = 10
 KEEPALIVE_SECONDS = 15
-_POLL_SECONDS = 5  # paramiko's reader wakes this often; its default of 0.1 s costs CPU
+_POLL_SECONDS = 5  # poll interval of paramiko's reader; its default of 0.1 s costs CPU
 _STACK_BYTES = 512 * 1024
 
 LOSSES: tuple[type[Exception], ...] = (paramiko.SSHException, EOFError)
 FAULTS: tuple[type[Exception], ...] = (*LOSSES, OSError)
 
-_KEX = ("group14-sha256", "group16-sha512", "group-exchange-sha256")  # 8-26 times our CPU
+_KEX = (
+    "group14-sha256",
+    "group16-sha512",
+    "group-exchange-sha256",
+)  # 8 to 26 times the CPU time of the others
 _DISABLED = {"kex": [f"diffie-hellman-{name}" for name in _KEX]}
 _STACK_LOCK = threading.Lock()
 
-# It logs a traceback for every connection that fails; those become our errors instead.
+# Paramiko logs a traceback for every failed connection; kbootstrap raises its own errors.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 def open_socket(target: SshTarget) -> socket.socket:
-    """A TCP connection that sends at once and finds a dead peer within 45 s."""
+    """A TCP connection with TCP_NODELAY that detects a dead peer within 45 s."""
     sock = socket.create_connection((target.host, target.port), timeout=CONNECT_SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -74,7 +78,7 @@ def open_socket(target: SshTarget) -> socket.socket:
 
 
 class Connector:
-    """Opens connections for everybody in this process; thread-safe."""
+    """Opens connections; thread-safe."""
 
     def __init__(self, trust: HostKeys, secrets: SecretSource) -> None:
         self._trust = trust
@@ -84,14 +88,14 @@ class Connector:
     def open(self, target: SshTarget, sock: Any) -> Any:
         """Log in over a socket or channel; returns the `fabric.Connection`.
 
-        Raises whatever paramiko raises: `kbootstrap.remote.ssh_errors` has the table. The socket
-        is closed then.
+        Raises paramiko's exceptions, which `kbootstrap.remote.ssh_errors` maps; the socket is
+        closed then.
         """
         connection = fabric.Connection(
             target.host,
             user=target.user,
             port=target.port,
-            # It reads no file. Not shared: a new connection empties it for a moment.
+            # Reads no file. Not shared, since a new connection clears it for a moment.
             config=fabric.Config(lazy=True, ssh_config=paramiko.SSHConfig()),
             connect_kwargs={
                 "sock": sock,
@@ -115,15 +119,15 @@ class Connector:
         return connection
 
     def close(self) -> None:
-        """Hang up on the agent; open connections stay."""
+        """Close the connection to the agent; SSH connections stay open."""
         self._keyring.close()
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
-    """A transport whose thread takes 512 KiB of address space instead of 8 MiB.
+    """A transport whose thread has a stack of 512 KiB instead of 8 MiB.
 
     Attributes:
-        dismissed: the server said that it hangs up (RFC 4253, section 11.1).
+        dismissed: the server sent SSH_MSG_DISCONNECT (RFC 4253, section 11.1).
 
     """
 
@@ -142,13 +146,13 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no t
                 threading.stack_size(before)
 
     def run(self) -> None:
-        # Behind a jump host its last act is to close a channel of a connection that may be gone.
+        # It ends by closing a channel, whose jump host connection may be closed already.
         with suppress(*FAULTS):
             super().run()
 
 
 def _transport_factory(known: tuple[str, ...]) -> Any:
-    """Makes transports that ask first for the key types we can check."""
+    """Makes transports that prefer the host key types that are known for the host."""
 
     def make(sock: Any, disabled_algorithms: dict[str, list[str]]) -> paramiko.Transport:
         transport = _Transport(sock, disabled_algorithms=disabled_algorithms)
@@ -163,7 +167,7 @@ def _transport_factory(known: tuple[str, ...]) -> Any:
 
 
 class _Policy(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Paramiko's hook between key exchange and authentication; it knows no keys itself."""
+    """Paramiko's hook between key exchange and authentication: checks the host key."""
 
     def __init__(self, trust: HostKeys, target: SshTarget) -> None:
         self._trust = trust
@@ -175,7 +179,7 @@ class _Policy(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 
 
 class _Login:
-    """Authenticates once: the keys, then the password; never a second connection."""
+    """Authenticates on one connection: first with the keys, then with the password."""
 
     def __init__(self, target: SshTarget, keyring: Keyring, secrets: SecretSource) -> None:
         self._target = target
@@ -185,11 +189,11 @@ class _Login:
         self._allowed: list[str] = []
 
     def authenticate(self, transport: Any) -> None:
-        """Called by paramiko in place of its own guessing.
+        """Called by paramiko instead of its own list of methods.
 
         Raises:
             LoginError: the host refuses (KB204) or a key is unusable (KB208).
-            EOFError: the connection broke; whether it refuses is not known.
+            EOFError: the connection broke before the host accepted or refused.
 
         """
         user = self._target.user
@@ -209,7 +213,7 @@ class _Login:
         )
 
     def _attempt(self, name: str, transport: Any, method: str, *args: Any) -> bool:
-        """Whether that was all it took."""
+        """Whether the authentication is complete."""
         self._tried.append(name)
         try:
             self._allowed = list(getattr(transport, method)(*args))
@@ -217,7 +221,7 @@ class _Login:
             self._allowed = list(error.allowed_types)
             return False
         except paramiko.SSHException as error:
-            # Paramiko calls it refused, too, when the connection broke meanwhile.
+            # Paramiko reports a broken connection as a refused login.
             if not transport.is_active() and not transport.dismissed:
                 raise EOFError("during the login") from error
             if "timeout" in str(error):
@@ -225,14 +229,14 @@ class _Login:
             if not isinstance(error, paramiko.AuthenticationException):
                 raise
             return False
-        return not self._allowed  # the rest of the factors, if it wants several
+        return not self._allowed  # not empty if the host requires more factors
 
 
 def open_channel(transport: Any, host: str, port: int, place: str) -> Any:
-    """A channel through ``place`` to an address as seen from there.
+    """A channel through ``place`` to an address, resolved there.
 
     Raises:
-        KbError: it does not forward (KB211), or nothing answers there (KB201).
+        KbError: forwarding is not allowed (KB211), or nothing answers there (KB201).
 
     """
     try:
@@ -254,12 +258,12 @@ def _no_answer(place: str, host: str, port: int, why: str) -> KbError:
 
 
 def is_refused_channel(error: BaseException) -> bool:
-    """The server lives but has no room: its sessions (MaxSessions) are all in use."""
+    """Whether the server refused a session because all of them (MaxSessions) are in use."""
     return isinstance(error, paramiko.ChannelException)
 
 
 def kill(channel: Any) -> None:
-    """Kill what runs there (RFC 4254, section 6.9), if the account may; no answer is expected."""
+    """Send KILL to the channel's command (RFC 4254, section 6.9); there is no reply."""
     message = paramiko.Message()
     message.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)
@@ -267,11 +271,11 @@ def kill(channel: Any) -> None:
     message.add_boolean(False)  # noqa: FBT003  # paramiko's own signature
     message.add_string("KILL")
     with suppress(*FAULTS):
-        channel.transport._send_user_message(message)  # noqa: SLF001  # it has no public way
+        channel.transport._send_user_message(message)  # noqa: SLF001  # there is no public method
 
 
 def answers(transport: Any, seconds: float) -> bool:
-    """Does the SSH server itself still answer? Also through a jump host, unlike TCP's timers."""
+    """Whether the SSH server answers; unlike TCP timers, this works through a jump host."""
     answered = threading.Event()
 
     def ask() -> None:

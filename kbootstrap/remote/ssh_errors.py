@@ -1,7 +1,7 @@
-"""From what the lower libraries raise, or a machine answers, to errors a user can act on.
+"""Maps exceptions of paramiko and the operating system, and refused execs, to `KbError`.
 
-The table goes by class name so that this module need not import paramiko; a test
-enumerates ``paramiko.ssh_exception`` and `OSError` and checks that each is here.
+The table uses class names, so that this module does not import paramiko; a test checks that it
+has every class of ``paramiko.ssh_exception`` and `OSError`.
 """
 
 import errno
@@ -14,14 +14,14 @@ from kbootstrap.remote.reply_reader import PROMPT
 
 _Kind = type[UnreachableError]
 
-# Most special first along each exception's own MRO.
+# Looked up along the exception's MRO, most specific class first.
 TABLE: dict[str, tuple[_Kind, Code, str]] = {
     "gaierror": (UnreachableError, codes.UNREACHABLE, "its name cannot be resolved"),
     "NoValidConnectionsError": (UnreachableError, codes.UNREACHABLE, "no address answers"),
     "BadHostKeyException": (HostKeyError, codes.KEY_CHANGED, "its key has changed"),
     "PasswordRequiredException": (LoginError, codes.BAD_KEY, "the key has a passphrase"),
-    "BadAuthenticationType": (LoginError, codes.LOGIN_REFUSED, "it wants another login"),
-    "PartialAuthentication": (LoginError, codes.LOGIN_REFUSED, "it wants a second factor"),
+    "BadAuthenticationType": (LoginError, codes.LOGIN_REFUSED, "it requires another login method"),
+    "PartialAuthentication": (LoginError, codes.LOGIN_REFUSED, "it requires a second factor"),
     "AuthenticationException": (LoginError, codes.LOGIN_REFUSED, "it refuses the login"),
     "IncompatiblePeer": (UnreachableError, codes.NO_COMMON_WAY, "no common algorithm"),
     "ChannelException": (UnreachableError, codes.NO_FORWARD, "it refuses another channel"),
@@ -31,7 +31,7 @@ TABLE: dict[str, tuple[_Kind, Code, str]] = {
     "OSError": (UnreachableError, codes.UNREACHABLE, "it cannot be reached"),
 }
 
-_TRANSIENT_WORDS = ("protocol banner", "Negotiation failed")
+_TRANSIENT_MESSAGES = ("protocol banner", "Negotiation failed")
 
 
 def on_connect(error: BaseException, place: str) -> KbError:
@@ -46,7 +46,7 @@ def on_connect(error: BaseException, place: str) -> KbError:
 
 
 def on_exchange(error: BaseException | None, place: str) -> KbError:
-    """The error to raise when the connection broke after a request was begun."""
+    """The error to raise when the connection broke after a request was started."""
     if isinstance(error, KbError):
         return error
     reason = _reason(error) if error is not None else ""
@@ -54,20 +54,22 @@ def on_exchange(error: BaseException | None, place: str) -> KbError:
 
 
 def again(error: KbError, prefix: str = "") -> KbError:
-    """A fresh error that says the same, for each thread or node stamps its own."""
+    """A copy of the error, since each thread sets node and phase on its own."""
     return type(error)(error.code, prefix + error.message, detail=error.detail)
 
 
 def is_final(error: BaseException) -> bool:
-    """Trying again would get an account locked, or trust somebody we must not."""
+    """Whether a retry could lock the account or trust a wrong host key."""
     return isinstance(error, LoginError | HostKeyError)
 
 
 def is_transient(error: BaseException) -> bool:
-    """It may work in a moment: sshd dropped us before login for it had too many guests."""
+    """Whether a retry may succeed, such as after sshd dropped the connection (MaxStartups)."""
     if isinstance(error, ConnectionResetError | EOFError):
         return True
-    return type(error).__name__ == "SSHException" and any(w in str(error) for w in _TRANSIENT_WORDS)
+    return type(error).__name__ == "SSHException" and any(
+        w in str(error) for w in _TRANSIENT_MESSAGES
+    )
 
 
 def _reason(error: BaseException) -> str:
@@ -82,12 +84,12 @@ class Refusal:
 
     Attributes:
         status: its exit status.
-        said: the first words on either stream.
-        ready: stage 0 had begun.
-        become: it went through sudo.
+        said: the first output on either stream.
+        ready: stage 0 had started.
+        become: it was started through sudo.
         asked: how often sudo asked for a password.
-        password: we have one to give.
-        ended: this side ended it; there is no exit status.
+        password: the inventory has a password for sudo.
+        ended: kbootstrap ended it; there is no exit status.
 
     """
 
@@ -101,7 +103,7 @@ class Refusal:
 
 
 def on_refusal(refusal: Refusal, place: str) -> KbError:
-    """The error to raise when a machine did not run our script at all."""
+    """The error to raise when a host did not run the script."""
     said = refusal.said.replace(PROMPT, "").strip()
     if refusal.become and not refusal.ready:
         if refusal.password and refusal.asked > 1:
@@ -109,9 +111,9 @@ def on_refusal(refusal: Refusal, place: str) -> KbError:
                 codes.SUDO_PASSWORD, f"{place}: sudo refuses the password", detail=said
             )
         if refusal.ended:
-            message = f"{place}: sudo did not ask for the password within its time"
+            message = f"{place}: sudo did not ask for the password in time"
             return LoginError(codes.SUDO_SILENT, message, detail=said)
-        return LoginError(codes.SUDO_REFUSED, f"{place}: sudo does not let us in", detail=said)
-    what = "the script did not arrive" if refusal.ready else "no shell started"
+        return LoginError(codes.SUDO_REFUSED, f"{place}: sudo refuses the command", detail=said)
+    what = "the script was not received" if refusal.ready else "no shell started"
     message = f"{place}: {what} (exit status {refusal.status})"
     return LoginError(codes.NOT_A_SHELL, message, detail=said)

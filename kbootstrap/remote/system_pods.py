@@ -1,4 +1,4 @@
-"""The pods of kube-system that kubeadm makes: which they are, and waiting until they run."""
+"""Waits until the pods that kubeadm makes in kube-system run on a node."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,8 @@ from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.pod_reasons import Patience
 from kbootstrap.wait import until
 
-# For a pod to be made at all: a manifest that is damaged, or a DaemonSet that is not there, makes
-# none, while the kubelet and the controllers need seconds.
+# For a pod to be created: the kubelet and the controllers need seconds, while a damaged manifest
+# or a missing DaemonSet never creates one.
 ABSENT_SECONDS = 60
 
 
@@ -21,7 +21,7 @@ def await_own_pods(reader: KubeReader, action: AwaitPods) -> None:
     """Wait until the pods run on the node.
 
     Raises:
-        PhaseError: KB325, with each pod's reason; before the deadline if one does not pass.
+        PhaseError: KB325, with each pod's reason; before the deadline if one is permanent.
 
     """
     start = time.monotonic()
@@ -54,7 +54,7 @@ def _lines(reader: KubeReader, down: Iterable[ObservedPod]) -> Iterator[str]:
 
 
 def _last_event(reader: KubeReader, pod: ObservedPod) -> Iterator[str]:
-    """What the kubelet reported: of a sandbox that cannot be made the pod itself says nothing."""
+    """The last event, since the pod's status does not show why a sandbox cannot be created."""
     if pod.pod:
         events: list[dict[str, Any]] = reader.events(pod.pod)
         events.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")))

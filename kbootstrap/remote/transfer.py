@@ -1,8 +1,7 @@
-"""Moving one request over one SSH channel: bytes up, bytes down, in one thread.
+"""Sends one request over one SSH channel and receives the reply, in the caller's thread.
 
-Called by `kbootstrap.remote.hosts`. It never blocks on one direction while the other
-has something, needs no thread of its own, and after 15 s of silence asks the server
-whether it is still there, so that a dead peer is noticed within 45 s.
+Called by `kbootstrap.remote.hosts`. Sending never blocks receiving. After 15 s of silence it
+checks whether the server answers, so that a dead peer is detected within 45 s.
 """
 
 import threading
@@ -12,9 +11,9 @@ from typing import Any
 
 from kbootstrap.remote.reply_reader import ReplyReader
 
-_SEND_SECONDS = 0.5  # then look whether the other side wants to be read first
+_SEND_SECONDS = 0.5  # then read, in case the other side waits for that
 _QUIET_SECONDS = 15
-MUTE_SECONDS = 120  # without a word from our script: nothing of ours runs there
+SILENT_SECONDS = 120  # without output of the script: it does not run
 _SUDO_SECONDS = 120  # a login shell or a directory may be slow before sudo asks
 _END_SECONDS = 5
 _READ_BYTES = 64 * 1024
@@ -22,7 +21,7 @@ _STALLS = int(_QUIET_SECONDS / _SEND_SECONDS)
 
 
 class SilentPeer(Exception):  # noqa: N818  # never shown: the caller turns it into KB209
-    """Something runs there that is not what was started, or its stderr leads nowhere."""
+    """Something other than the script runs, or its stderr is not connected."""
 
 
 class Transfer:
@@ -31,7 +30,7 @@ class Transfer:
     Attributes:
         sent: payload bytes.
         received: payload bytes.
-        ended: this side ended it, since sudo did not accept the password or asked for none.
+        ended: kbootstrap ended it, since sudo refused the password or did not ask for it.
 
     """
 
@@ -42,7 +41,7 @@ class Transfer:
         answers: Callable[[], bool],
         kill: Callable[[Any], None],
     ) -> None:
-        """``answers``: whether the server is there; ``kill`` ends a channel's command."""
+        """``answers``: whether the server answers; ``kill`` kills a channel's command."""
         self._channel = channel
         self._reader = reader
         self._answers = answers
@@ -50,34 +49,34 @@ class Transfer:
         self._wake = threading.Event()
         self.sent = 0
         self.received = 0
-        self._deadline = time.monotonic() + MUTE_SECONDS
+        self._deadline = time.monotonic() + SILENT_SECONDS
         self.ended = False
         channel.settimeout(_SEND_SECONDS)
-        # Both buffers set the event when something comes or the channel closes. Reading one
-        # empty clears it, so both are looked at again before every wait.
+        # Both buffers set the event when data arrives or the channel closes. Emptying one clears
+        # it, so both are checked again before every wait.
         channel.in_buffer.set_event(self._wake)
         channel.in_stderr_buffer.set_event(self._wake)
 
     def start(self, command: str, password: bytes | None = None) -> bool:
-        """Start the command that `run` will talk to; False: sudo did not start it.
+        """Start the remote command; False if sudo did not start it.
 
-        A ``password`` is sent when sudo asks for it and not before: if sudo asks nobody, its log
-        of input (log_input) would record it. Nothing else is sent until the command runs: sudo
-        would take it for further passwords, and the account might be locked.
+        A ``password`` is sent only when sudo asks for it, since sudo's log_input would record it
+        otherwise. Nothing else is sent before the command runs: sudo would read it as further
+        passwords, which may lock the account.
         """
         try:
             self._channel.exec_command(command)
-        except OSError as error:  # paramiko raises again what ended its connection
+        except OSError as error:  # paramiko raises the error that ended the connection
             raise EOFError(error.strerror) from error
         return password is None or self._open_sudo(password)
 
     def run(self, chunks: Iterator[memoryview]) -> None:
-        """Exchange until all is said, or nothing more will come."""
+        """Send the request and receive until the reply is complete or the channel ends."""
         for chunk in chunks:
             if not self._send(chunk):
                 break
         while not self._reader.done and (self._drain() or self._wait()):
-            self._must_speak()
+            self._check_silence()
         self._drain()
 
     def _open_sudo(self, password: bytes) -> bool:
@@ -94,20 +93,20 @@ class Transfer:
                 return False
         return True
 
-    def _must_speak(self) -> None:
+    def _check_silence(self) -> None:
         """Raise `SilentPeer` when the script has been silent for too long, or only on stderr."""
         reader = self._reader
         if reader.started and not reader.complete:
-            self._deadline = time.monotonic() + MUTE_SECONDS
+            self._deadline = time.monotonic() + SILENT_SECONDS
         elif time.monotonic() > self._deadline and not reader.done:
-            where = "its stderr" if reader.complete else "it"
-            raise SilentPeer(f"nothing of the script came on {where} for {MUTE_SECONDS} s")
+            where = "stderr" if reader.complete else "stdout"
+            raise SilentPeer(f"no output of the script on {where} for {SILENT_SECONDS} s")
 
     def _end(self) -> None:
-        """End a sudo that waits for input, and read what it says to that.
+        """End a sudo that waits for input, and read its output.
 
-        For sudo-rs the end of input is an empty password, which fails like any other: it must be
-        killed, and can be. The original sudo belongs to root: it ends with its input.
+        sudo-rs reads the end of input as an empty password, which counts as a failed one, so it is
+        killed. The original sudo belongs to root and cannot be killed; it ends with its input.
         """
         self.ended = True
         self._kill(self._channel)
@@ -116,19 +115,19 @@ class Transfer:
         self._drain()
 
     def _send(self, chunk: memoryview) -> bool:
-        """Send a slice, reading meanwhile; False: nobody takes it."""
+        """Send a slice and read meanwhile; False if the other side does not read."""
         stalls = 0
         while chunk:
             if self._channel.closed or self._reader.done:
                 return False
             try:
                 count = self._channel.send(bytes(chunk))
-            except TimeoutError:  # the window is full: perhaps it waits for us to read
+            except TimeoutError:  # the window is full: the other side may wait for us to read
                 count = 0
                 stalls = 0 if self._drain() else stalls + 1
                 if stalls % _STALLS == _STALLS - 1 and not self._answers():
                     return False
-            except OSError:  # closed meanwhile; what it said before is still to be read
+            except OSError:  # closed meanwhile; earlier output is still to be read
                 return False
             self.sent += count
             chunk = chunk[count:]
@@ -137,7 +136,7 @@ class Transfer:
         return True
 
     def _drain(self) -> bool:
-        """Read what there is; whether there was anything."""
+        """Read all available data; whether there was any."""
         before = self.received
         while self._channel.recv_ready():
             self._take(self._channel.recv(_READ_BYTES), self._reader.feed_stdout)
@@ -150,9 +149,9 @@ class Transfer:
         feed(data)
 
     def _wait(self) -> bool:
-        """Until something comes; False: nothing will."""
+        """Wait for data; False if there will be none."""
         if self._channel.closed:
             return False
-        if self._channel.eof_received:  # the event stays set from here on
+        if self._channel.eof_received:  # the event stays set after this
             return not self._channel.status_event.wait(_QUIET_SECONDS) and self._answers()
         return self._wake.wait(_QUIET_SECONDS) or self._answers()

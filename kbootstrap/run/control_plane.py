@@ -34,7 +34,7 @@ def find_remaining_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
     """
     if not probe_others(run, nodes):
         raise RefusedError(
-            codes.NO_API, "no control plane that stays answers", detail=_reasons(run, nodes)
+            codes.NO_API, "no remaining control plane answers", detail=_reasons(run, nodes)
         )
 
 

@@ -99,7 +99,7 @@ class ClusterLock:
                 stack.enter_context(held)
             except KbError as error:
                 if self._connections.released:
-                    words = "stopped before it began"
+                    words = "stopped before it started"
                     raise InterruptedRunError(INTERRUPTED, words) from error
                 raise
             yield

@@ -43,7 +43,7 @@ from kbootstrap.run.connections import Connections
 from kbootstrap.run.lock import ClusterLock
 from phases import identity
 
-_NO_ANSWER = "no answer for {} s (what does its login shell do?)".format
+_NO_ANSWER = "no answer for {} s (check its login shell)".format
 _NO_API = "the API server has not answered for {} s".format
 _NOT_GATHERED = "binaries and manifests are not downloaded after {} s".format
 # Commands that stop at the lock of another run.

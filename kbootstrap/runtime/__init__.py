@@ -1,4 +1,4 @@
-"""Container runtimes: which files each wants and what they say. Pure."""
+"""Container runtimes: their configuration files and the content; pure."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class ConfigFile:
     """One file of a runtime's configuration.
 
     Attributes:
-        restart: the running daemon has to be restarted to see it.
+        restart: the daemon must be restarted to read it.
 
     """
 
@@ -21,7 +21,7 @@ class ConfigFile:
 
 
 def config_files(cluster: Cluster, major: int) -> tuple[ConfigFile, ...]:
-    """Every file for the cluster's runtime, whose installed major version is ``major``."""
+    """The files of the cluster's runtime, whose installed major version is ``major``."""
     if cluster.runtime.type is RuntimeType.CRIO:
         return (
             ConfigFile(crio.DROP_IN, crio.drop_in(cluster), restart=True),

@@ -13,12 +13,12 @@ from kbootstrap.node_paths import CNI_BINARY_DIR, CNI_CONFIG_DIR
 
 CONFIG = "/etc/containerd/config.toml"
 CERTS = "/etc/containerd/certs.d"
-OURS = "# Written by kbootstrap."  # the first line of each hosts.toml of ours
+OURS = "# Written by kbootstrap."  # the first line of each hosts.toml that kbootstrap writes
 _RUNC = {"runtime_type": "io.containerd.runc.v2", "options": {"SystemdCgroup": True}}
 
 
 def config(cluster: Cluster, major: int) -> str:
-    """The text of config.toml; the user's settings are merged over ours."""
+    """The text of config.toml; the user's settings are merged over kbootstrap's."""
     base = _version_3(cluster) if major >= 2 else _version_2(cluster)  # noqa: PLR2004
     head = "# Written by kbootstrap; settings come from `runtime.settings` in the inventory.\n"
     return head + tomli_w.dumps(merged(base, cluster.runtime.settings.data))
@@ -55,7 +55,7 @@ def _version_3(cluster: Cluster) -> dict[str, Any]:
 
 
 def hosts_path(mirror: Mirror) -> str:
-    """Where containerd looks for a registry's settings."""
+    """The path of containerd's settings of a registry."""
     return f"{CERTS}/{mirror.host}/hosts.toml"
 
 

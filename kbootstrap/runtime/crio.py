@@ -16,7 +16,7 @@ REGISTRIES = "/etc/containers/registries.conf.d/10-kbootstrap.conf"
 
 
 def drop_in(cluster: Cluster) -> str:
-    """Pause image and cgroup manager; the user's settings are merged over ours."""
+    """Pause image and cgroup manager; the user's settings are merged over kbootstrap's."""
     base = {
         "crio": {
             "image": {"pause_image": cluster.images.pause},

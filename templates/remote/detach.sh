@@ -3,22 +3,22 @@
 #
 #   kb_detach NAME SECONDS <<script
 #
-# Folder $KB_STATE/run/NAME (0700): script, run_id, boot_id, token, pid, started, out, end, rc,
+# Directory $KB_STATE/run/NAME (0700): script, run_id, boot_id, token, pid, started, out, end, rc,
 # runner, lock, start.
-# The runner holds a flock on "lock" for its life and is the only one to write "rc": "end" is
-# filled with blanks at the beginning, so that a disk full by then still takes the status.
-#   lock held                        somebody's run is alive: attach to it, whatever its run_id
-#   lock free, run_id is ours        rc there: replay out, return rc; not: 98, or 97 after a reboot
-#   lock free, another run_id, none  start: the folder's content is replaced
-# None is started twice: starters queue on the lock "start"; a starter holds "lock" while it
-# writes the folder; a runner does nothing unless, holding "lock", it finds the "token" of its
-# own start; under systemd the unit name is one more bolt. The script runs under "sh -eu", umask
-# 022 and a clean environment; 99 means it could not be started, 124 that SECONDS were over.
-# To run NAME again after it failed, come with another run id.
+# The runner holds a flock on "lock" while it runs and is the only process that writes "rc". "end"
+# is filled with blanks at the start, so that the status can be written to a full disk.
+#   lock held                        the run is alive: attach to it, whatever its run_id is
+#   lock free, same run_id           with rc: replay out, return rc; without: 98, or 97 after a reboot
+#   lock free, other or no run_id    start: the directory's content is replaced
+# A run is never started twice: starters wait for the lock "start"; a starter holds "lock" while it
+# writes the directory; a runner exits unless it holds "lock" and finds the "token" of its own
+# start; systemd refuses a second unit of the same name. The script runs under "sh -eu", umask 022
+# and a clean environment; 99 means that it could not be started, 124 that SECONDS have passed.
+# To run NAME again after it failed, use another run id.
 #
 # shellcheck disable=SC2153 # KB_* are assigned before this text, kb_* are its own
 
-kb_boot() { # kb_booted = boot id and start of PID 1, for a container keeps its host's boot id
+kb_boot() { # kb_booted = boot id and start of PID 1, since a container has its host's boot id
   kb_since 1
   read -r kb_booted </proc/sys/kernel/random/boot_id && kb_booted=$kb_booted.$kb_born
 }
@@ -28,13 +28,13 @@ kb_since() { # kb_born = start time of process $1 in clock ticks; empty if it is
   read -r kb_process 2>/dev/null <"/proc/$1/stat" || return 0
   kb_ifs=$IFS
   IFS=' '
-  # shellcheck disable=SC2086 # field 22, counted after the name, which may hold anything
+  # shellcheck disable=SC2086 # field 22, counted after the name, which may contain blanks
   set -- ${kb_process##*) }
   IFS=$kb_ifs
   [ "$1" = Z ] || kb_born=${20}
 }
 
-kb_alive() { # FOLDER: is the runner noted in FOLDER/pid still the same process?
+kb_alive() { # DIRECTORY: is the runner recorded in DIRECTORY/pid still the same process?
   read -r kb_pid kb_was 2>/dev/null <"$1/pid" || return 1
   kb_since "$kb_pid"
   [ -n "$kb_born" ] && [ "$kb_born" = "$kb_was" ]
@@ -53,8 +53,8 @@ kb_run_state() {
   fi
 }
 
-# What the detached process runs: $1 folder, $2 seconds, $3 token. Killed or not, its lock dies
-# with it; the script inherits the lock, so it counts as alive even if only the runner was killed.
+# The detached process: $1 directory, $2 seconds, $3 token. Its lock is released when it ends or is
+# killed; the script inherits the lock, so that the run is alive if only the runner was killed.
 # shellcheck disable=SC2016
 kb_runner='umask 077
 cd / && exec 9>>"$1/lock" || exit 1
@@ -82,8 +82,8 @@ umask 077
 echo "$rc" 1<>"$dir/end" && mv "$dir/end" "$dir/rc"
 flock -u 9'
 
-kb_launch() { # NAME SECONDS FOLDER
-  # From a file, for systemd would read the dollars in an argument its own way.
+kb_launch() { # NAME SECONDS DIRECTORY
+  # From a file, since systemd would expand the dollars in an argument.
   printf '%s\n' "$kb_runner" >"$3/runner" || return 99
   if [ -d /run/systemd/system ] && [ -w /run/systemd/system ]; then
     systemd-run --unit="kbootstrap-$1" --description="kbootstrap $1" --collect --quiet \
@@ -94,7 +94,7 @@ kb_launch() { # NAME SECONDS FOLDER
   fi
 }
 
-kb_start() { # NAME SECONDS FOLDER, the script on stdin, both locks held
+kb_start() { # NAME SECONDS DIRECTORY, the script on stdin, both locks held
   rm -f "$3/run_id" "$3/rc" "$3/out" "$3/pid" "$3/started" "$3/end" && cat >"$3/script" &&
     echo "$kb_booted" >"$3/boot_id" && echo "$KB_ID" >"$3/token" && echo "$KB_RUN" >"$3/run_id" ||
     return 99
@@ -131,7 +131,7 @@ kb_detach() {
   kb_attach "$1" "$2" "$kb_run"
 }
 
-kb_reattach() { # NAME: follow a run under way, or give the end of one that has ended; starts none
+kb_reattach() { # NAME: follow a running run, or replay one that has ended; never starts it
   kb_run=$KB_STATE/run/$1
   [ -e "$kb_run/started" ] || return 98
   kb_boot || return 99
@@ -139,7 +139,7 @@ kb_reattach() { # NAME: follow a run under way, or give the end of one that has 
   kb_attach "$1" 0 "$kb_run"
 }
 
-kb_idle() { # NAME SECONDS FOLDER: nobody runs; start unless this run has been here before
+kb_idle() { # NAME SECONDS DIRECTORY: not running; start it unless this run id has started it before
   kb_mine=
   read -r kb_mine 2>/dev/null <"$3/run_id" || :
   if [ "$kb_mine" != "$KB_RUN" ] || [ ! -e "$3/started" ]; then
@@ -147,7 +147,7 @@ kb_idle() { # NAME SECONDS FOLDER: nobody runs; start unless this run has been h
   fi
 }
 
-kb_offset() { # NAME FOLDER: kb_seen = how much of this run's output the other side has
+kb_offset() { # NAME DIRECTORY: kb_seen = bytes of this run's output that were already sent
   case " $KB_SEEN" in
   *" $1="*) ;;
   *) return 0 ;;
@@ -159,12 +159,12 @@ kb_offset() { # NAME FOLDER: kb_seen = how much of this run's output the other s
   [ "$kb_size" -ge "$kb_seen" ] || kb_seen=0
 }
 
-kb_attach() { # NAME SECONDS FOLDER: stream its output until it ends, return its status
+kb_attach() { # NAME SECONDS DIRECTORY: stream its output until it ends, return its status
   exec 8>&-
   kb_offset "$1" "$3"
   printf '%s A %s %s\n' "$KB_MARK" "$1" "$kb_seen" >&2
   exec 7<"$3/out"
-  # Not tail: uutils' opens the file anew, and what it prints would be printed twice.
+  # Not tail: that of uutils reopens the file and would print the output twice.
   [ "$kb_seen" -eq 0 ] || (exec 4<&7 && kb_take "$kb_seen") >/dev/null
   kb_follow "$3"
   cat <&7
@@ -180,12 +180,12 @@ kb_attach() { # NAME SECONDS FOLDER: stream its output until it ends, return its
   return 98
 }
 
-kb_room() { # FOLDER: what failed on a full disk could not write that it was full
+kb_room() { # DIRECTORY: report a full disk, which a failed command could not write to its output
   (echo . >"$1/room") 2>/dev/null || echo "No space left on device: $1"
   rm -f "$1/room"
 }
 
-kb_follow() { # FOLDER: copy what comes until there is an rc, or nobody who could write one
+kb_follow() { # DIRECTORY: copy its output until there is an rc, or no process that could write one
   kb_ticks=0
   kb_pause=0.05
   while [ ! -e "$1/rc" ]; do
@@ -198,7 +198,7 @@ kb_follow() { # FOLDER: copy what comes until there is an rc, or nobody who coul
     4) kb_pause=0.1 ;;
     30) kb_pause=0.2 ;;
     esac
-    # Now and then a sign of life, which also ends this loop when nobody is there to read it.
+    # A regular sign of life, which also ends this loop if the connection is closed.
     [ $((kb_ticks % 25)) -ne 0 ] || printf '%s W\n' "$KB_MARK" >&2
     kb_nap "$kb_pause"
   done

@@ -1,17 +1,16 @@
 #!/bin/sh
 # The driver: runs the parts of one request, one after the other, each in its own subshell.
 #
-# kbootstrap puts assignments of KB_MARK KB_ID KB_RUN KB_STATE KB_SEEN KB_BIN before this text and
-# calls of kb_part and kb_end after it. Two streams go back (kbootstrap/remote/reply_reader.py):
+# kbootstrap adds assignments of KB_MARK KB_ID KB_RUN KB_STATE KB_SEEN KB_BIN before this text and
+# calls of kb_part and kb_end after it. The reply (kbootstrap/remote/reply_reader.py):
 #   stdout  frames only:    <RS>KB1 <nonce> R <id> <rc> <millis> <length><NL><bytes><NL>
-#   stderr  live output of the parts, between marks that carry the nonce
-# A part cannot forge either: it does not hold stdout (fd 3 is closed in it) and no program
-# it starts knows the nonce, which is in KB_MARK. One fork per part, none for the clock
-# (/proc/uptime).
+#   stderr  live output of the parts, between marks with the nonce
+# A part cannot forge frames or marks: stdout (fd 3) is closed in it, and the nonce in KB_MARK is
+# not exported. One fork per part, none for the clock (/proc/uptime).
 unset kb_text http_proxy https_proxy ftp_proxy all_proxy no_proxy socks_proxy rsync_proxy \
   HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY SOCKS_PROXY RSYNC_PROXY
 exec 3>&1 4<&0 1>&2 </dev/null
-# Neither sudo's secure_path nor a login's own PATH need have it, and an older kubeadm may be there.
+# sudo's secure_path and the login's PATH may lack it, or have an older kubeadm.
 [ -z "$KB_BIN" ] || PATH=$KB_BIN:$PATH
 
 # shellcheck disable=SC2034 # prelude.sh uses it
@@ -24,12 +23,12 @@ kb_failed=0
 kb_count=0
 kb_left=0
 kb_new=
-# What is still to be said on stderr and stdout: few writes are few packets.
+# Pending output on stderr and stdout: few writes are few packets.
 kb_marks="" kb_frames=""
 # shellcheck disable=SC2034 # prelude.sh uses them
 kb_held="" kb_known="" kb_stages="" kb_staged=""
 
-kb_clean() { # the end of the driver, however it comes
+kb_clean() { # at every end of the driver
   [ -d "$KB_TMP" ] || return 0
   rm -rf "$KB_TMP"
   rmdir /run/kbootstrap 2>/dev/null || :
@@ -40,7 +39,7 @@ trap 'exit 130' INT
 trap 'exit 141' PIPE
 trap 'exit 143' TERM
 
-kb_tmp() { # make the private folder $KB_TMP; called at the start of each part that names it
+kb_tmp() { # make the private directory $KB_TMP; called at the start of each part that uses it
   [ -d "$KB_TMP" ] || { mkdir -p "${KB_TMP%/*}" && mkdir "$KB_TMP"; }
 }
 
@@ -57,7 +56,7 @@ kb_take() { # the next $1 bytes of the blobs, to stdout
   [ "$kb_rest" -eq 0 ] || dd bs="$kb_rest" count=1 iflag=fullblock status=none <&4 || return 1
 }
 
-kb_leave() { # the end of a step that has blobs: no half-written file, no unread bytes
+kb_leave() { # the end of a step with blobs: remove a partial file, read the remaining bytes
   [ -z "$kb_new" ] || rm -f "$kb_new"
   [ "$kb_left" -le 0 ] || kb_take "$kb_left" >/dev/null
 }
@@ -74,7 +73,7 @@ kb_part() { # ID step|probe ALWAYS BLOB-BYTES SCRIPT
   kb_clock
   kb_from=$kb_ms
   set --
-  # Not "( ... ) || kb_rc=$?": that would switch set -e off inside.
+  # Not "( ... ) || kb_rc=$?", which would disable set -e inside.
   if [ "$kb_kind" = probe ]; then
     kb_out=$(
       exec 3>&- 4<&-

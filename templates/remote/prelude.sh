@@ -1,33 +1,33 @@
 #!/bin/sh
-# Functions for the parts of a request. Each part may use:
+# Functions that the parts of a request may call:
 #
 #   kb_fact NAME VALUE               print one NAME=VALUE line
-#   kb_sha NAME PATH [NAME PATH]...  kb_fact of each file's sha256; empty if there is no such file
-#   kb_files NAME FORMAT PATH...     kb_fact of each that is a file: sha256, stat's FORMAT, path
-#   kb_socket PATH                   does a process listen at this unix socket?
+#   kb_sha NAME PATH [NAME PATH]...  kb_fact of each file's sha256; empty if the file does not exist
+#   kb_files NAME FORMAT PATH...     kb_fact of each existing file: sha256, stat's FORMAT, path
+#   kb_socket PATH                   does a process listen on this unix socket?
 #   kb_run_state NAME                print none|running|ok|failed|lost of a detached run
-#   kb_put PATH MODE OWNER SIZE SHA256   place the next blob of the request at PATH, atomically
-#   kb_write PATH TEXT               prepare a small file; then, last in the part and for all:
-#   kb_flush MODE OWNER              sync them and move each to its place, atomically
-#   kb_replace PATH TEXT             write a file that only we read, atomically
+#   kb_put PATH MODE OWNER SIZE SHA256   write the next blob of the request to PATH, atomically
+#   kb_write PATH TEXT               stage a small file; then, once, at the end of the part:
+#   kb_flush MODE OWNER              sync the staged files and move each to its path, atomically
+#   kb_replace PATH TEXT             write a file of kbootstrap's own, atomically
 #   kb_unit start|restart UNIT       systemctl; if it fails, the last lines of the unit's journal too
-#   kb_ledger PATH                   note PATH, and keep the original, before it is first changed
-#   kb_was KIND NAME VALUE           note a running value of the host before it is first changed
-#   kb_wrote PATH [SHA256]           record what we wrote there, so that a later change is seen
-#   kb_ours PATH                     is PATH as we wrote it, or as it was before us?
-#   kb_edit PATH TEXT                change lines of a file that is not ours, atomically
-#   kb_changed [FOLDER]...           print each file that was changed since we wrote it
-#   kb_put_back PATH                 put one file back that the ledger notes
-#   kb_undo_ledger [FOLDER]...       put everything back that the ledger notes; what was changed
-#                                    since we wrote it stays, but not below these folders
-#   kb_alone                         no other part does so, or writes the ledger, until this one ends
+#   kb_ledger PATH                   record PATH and its original, before its first change
+#   kb_was KIND NAME VALUE           record a running value of the host before its first change
+#   kb_wrote PATH [SHA256]           record what kbootstrap wrote, so that later changes are detected
+#   kb_ours PATH                     is PATH unchanged since kbootstrap wrote it, or the original?
+#   kb_edit PATH TEXT                change lines of a file of the system, atomically
+#   kb_changed [DIRECTORY]...        print each file that was changed after kbootstrap wrote it
+#   kb_put_back PATH                 restore one file from the ledger
+#   kb_undo_ledger [DIRECTORY]...    restore everything in the ledger; files that were changed after
+#                                    kbootstrap wrote them are retained, except below the directories
+#   kb_alone                         exclude other parts with kb_alone or the ledger until this one ends
 #   kb_detach NAME SECONDS <<script  run a script that outlives the connection; never twice
-#   kb_reattach NAME                 follow or replay such a run, but start none
+#   kb_reattach NAME                 follow or replay such a run, but never start it
 #
 # and the variables KB_RUN (the run's id), KB_STATE (the state directory) and KB_TMP (a private
-# folder on tmpfs, removed at the end). kb_run_state, kb_detach and kb_reattach are in detach.sh.
+# directory on tmpfs, removed at the end). kb_run_state, kb_detach and kb_reattach are in detach.sh.
 
-kb_fail() { # say why, return 1 (ends a part, which runs under set -e)
+kb_fail() { # print the reason, return 1 (ends a part, which runs under set -e)
   printf 'kbootstrap: %s\n' "$*" >&2
   return 1
 }
@@ -39,7 +39,7 @@ kb_fact() {
   printf '%s=%s\n' "$1" "$2"
 }
 
-kb_sha() { # one process, however many files
+kb_sha() { # one process for all files
   kb_names="" kb_pairs=$(($# / 2))
   while [ "$kb_pairs" -gt 0 ]; do
     kb_pairs=$((kb_pairs - 1))
@@ -60,7 +60,7 @@ kb_sha() { # one process, however many files
   done
 }
 
-kb_files() { # two processes, however many files
+kb_files() { # two processes for all files
   kb_field=$1 kb_format=$2 kb_stats=
   shift 2
   for kb_path; do
@@ -78,11 +78,11 @@ kb_files() { # two processes, however many files
   done
 }
 
-kb_socket() { # 00010000 is the kernel's "accepts connections"; /var/run is a link to /run
+kb_socket() { # flag 00010000: it accepts connections; /var/run is a link to /run
   grep -qE "^[^ ]+ [^ ]+ [^ ]+ 00010000 .* (/var)?${1#/var}\$" /proc/net/unix
 }
 
-kb_same() { # PATH MODE OWNER SIZE SHA256: is it already so?
+kb_same() { # PATH MODE OWNER SIZE SHA256: is the file already like this?
   [ -f "$1" ] && [ ! -h "$1" ] || return 1
   kb_stat=$(stat -c '%s %a %U:%G %u:%g' "$1") || return 1
   case $kb_stat in
@@ -132,14 +132,14 @@ kb_put() {
   kb_take "$4" >"$kb_new" || kb_fail "cannot write $kb_new" || return 1
   kb_sum=$(sha256sum <"$kb_new") || return 1
   [ "${kb_sum%% *}" = "$5" ] ||
-    kb_fail "KB-CHECKSUM $1 arrived with sha256 ${kb_sum%% *}, sent was $5" || return 1
+    kb_fail "KB-CHECKSUM $1 was received with sha256 ${kb_sum%% *}, but sent with $5" || return 1
   kb_wrote "$1" "$5" && chown "$3" "$kb_new" && chmod "$2" "$kb_new" &&
     sync "$KB_STATE/ledger" "$kb_new" && mv -f "$kb_new" "$1" || return 1
   kb_new=
 }
 
-kb_write() { # no process but for a new folder: the shell itself writes, beside the file's place
-  kb_note "$1" || return 1
+kb_write() { # PATH TEXT: the shell itself writes, beside the file, so that no process is needed
+  kb_add "$1" || return 1
   kb_dir=${1%/*}
   if [ ! -d "$kb_dir/" ]; then
     sync "$KB_STATE/ledger" || return 1
@@ -159,12 +159,12 @@ kb_write() { # no process but for a new folder: the shell itself writes, beside 
   esac
   kb_staged=$kb_staged$kb_new/${1##*/}$KB_NL
   kb_new=$kb_new/${1##*/}
-  # The shell does not say why it cannot write, cat does.
+  # cat prints why it cannot write; the shell does not.
   printf '%s' "$2" 2>/dev/null >"$kb_new" || printf '%s' "$2" | cat >"$kb_new" ||
     kb_fail "cannot write $1"
 }
 
-kb_replace() { # PATH TEXT: a file of lines that only we read; whole, or as it was
+kb_replace() { # PATH TEXT: a file of lines of kbootstrap's own; either replaced or unchanged
   printf '%s\n' "$2" 2>/dev/null >"$1.new" || printf '%s\n' "$2" | cat >"$1.new" || {
     rm -f "$1.new"
     kb_fail "cannot write $1"
@@ -173,7 +173,7 @@ kb_replace() { # PATH TEXT: a file of lines that only we read; whole, or as it w
   mv -f "$1.new" "$1"
 }
 
-kb_unit() { # VERB UNIT
+kb_unit() { # COMMAND UNIT
   systemctl --quiet "$@" && return 0
   kb_rc=$?
   journalctl --no-pager -q -o cat -n 15 -u "$2" || :
@@ -203,7 +203,7 @@ kb_flush() { # MODE OWNER
   kb_stages=""
 }
 
-kb_unstage() { # the end of a part that could not flush
+kb_unstage() { # the end of a part that did not flush
   IFS=$KB_NL
   set -f
   for kb_new in $kb_stages; do
@@ -211,13 +211,13 @@ kb_unstage() { # the end of a part that could not flush
   done
 }
 
-kb_alone() { # steps whose connection broke may still be at work; one that detaches a run lets go
+kb_alone() { # steps of lost connections may still be running; a step that detaches a run releases it
   [ -z "$kb_held" ] || return 0
   exec 6<"$KB_STATE" || return 1
   kb_tries=60
   until flock -n 6; do
     kb_tries=$((kb_tries - 1))
-    [ "$kb_tries" -gt 0 ] || kb_fail "steps of an earlier run have been at work for a minute" || return 1
+    [ "$kb_tries" -gt 0 ] || kb_fail "steps of an earlier run have been running for a minute" || return 1
     sleep 1
   done
   kb_held=1
@@ -225,11 +225,11 @@ kb_alone() { # steps whose connection broke may still be at work; one that detac
 
 kb_ledger() {
   kb_added=
-  kb_note "$1" || return 1
+  kb_add "$1" || return 1
   [ -z "$kb_added" ] || sync "$KB_STATE/ledger"
 }
 
-kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was not
+kb_add() { # add PATH to the ledger, unless it is in it; kb_added = it was not
   case $1 in
   *"$KB_NL"* | [!/]*) kb_fail "not an absolute path on one line: $1" || return 1 ;;
   esac
@@ -244,16 +244,16 @@ kb_note() { # write PATH in the ledger, unless it is there; kb_added = it was no
   if [ -h "$1" ] || [ -f "$1" ]; then
     kb_keep=$KB_STATE/original$1
     mkdir -p "${kb_keep%/*}" && rm -f "$kb_keep" && cp -a "$1" "$kb_keep" || return 1
-    kb_note="replaced $1"
+    kb_entry="replaced $1"
   else
-    kb_note="created $1"
+    kb_entry="created $1"
     kb_above=${1%/*}
     while [ -n "$kb_above" ] && [ ! -d "$kb_above" ]; do
-      kb_note="mkdir $kb_above$KB_NL$kb_note"
+      kb_entry="mkdir $kb_above$KB_NL$kb_entry"
       kb_above=${kb_above%/*}
     done
   fi
-  kb_record "$kb_note" && kb_added=1
+  kb_record "$kb_entry" && kb_added=1
 }
 
 kb_read() { # kb_known = the ledger's lines
@@ -261,7 +261,7 @@ kb_read() { # kb_known = the ledger's lines
   kb_known=$KB_NL$(cat "$KB_STATE/ledger")$KB_NL
 }
 
-kb_record() { # LINE: at the ledger's end, unless it is there
+kb_record() { # LINE: append it to the ledger, unless it is in it
   case $kb_known in
   *"$KB_NL$1$KB_NL"*) return 0 ;;
   esac
@@ -269,7 +269,7 @@ kb_record() { # LINE: at the ledger's end, unless it is there
   kb_known=${kb_known:-$KB_NL}$1$KB_NL
 }
 
-kb_wrote() { # before the file takes its place: each version of ours counts, also one cut off
+kb_wrote() { # called before the file is moved to its path, so that an interrupted write counts
   if [ -z "${2-}" ]; then
     kb_sum=$(sha256sum <"$1") || return 1
     set -- "$1" "${kb_sum%% *}"
@@ -277,7 +277,7 @@ kb_wrote() { # before the file takes its place: each version of ours counts, als
   kb_read && kb_record "wrote $1 $2"
 }
 
-kb_ours() { # a file we made counts also where the ledger does not say what we wrote
+kb_ours() { # also true for a file that kbootstrap created without a recorded sha256
   kb_read
   kb_keep=$KB_STATE/original$1
   [ -e "$1" ] || [ -h "$1" ] || return 0
@@ -293,11 +293,11 @@ kb_ours() { # a file we made counts also where the ledger does not say what we w
   esac
 }
 
-kb_edit() { # PATH TEXT: our lines begin with "# kbootstrap: " or end with " # kbootstrap"
+kb_edit() { # PATH TEXT: marked lines begin with "# kbootstrap: " or end with " # kbootstrap"
   kb_ledger "$1" && kb_record "edited $1" && sync "$KB_STATE/ledger" && kb_rewrite "$1" "$2"
 }
 
-kb_rewrite() { # PATH TEXT: whole, or as it was; owner and mode stay
+kb_rewrite() { # PATH TEXT: either replaced or unchanged; owner and mode are retained
   kb_path=$1
   [ ! -h "$1" ] || kb_path=$(readlink -f "$1") || return 1
   kb_fresh "${kb_path%/*}"
@@ -309,7 +309,7 @@ kb_rewrite() { # PATH TEXT: whole, or as it was; owner and mode stay
   kb_move "$kb_path"
 }
 
-kb_move() { # PATH: $kb_new takes its place; a mount, as in a container, can only be written
+kb_move() { # PATH: replace it by $kb_new; a mount point, as in a container, can only be written to
   if grep -qF " $1 " /proc/self/mounts; then
     cat "$kb_new" >"$1" && rm -f "$kb_new"
   else
@@ -332,7 +332,7 @@ kb_changed() {
   done <"$KB_STATE/ledger"
 }
 
-kb_keeps() { # PATH [FOLDER]...: does undoing lose nothing that somebody else wrote?
+kb_keeps() { # PATH [DIRECTORY]...: can it be undone without losing changes of others?
   kb_path=$1
   shift
   for kb_dir in "$KB_STATE" "$@"; do
@@ -353,7 +353,7 @@ kb_undo_ledger() {
   rm -rf "$KB_STATE/ledger" "$KB_STATE/original"
 }
 
-kb_undo_lines() { # goes on after a failure, and then fails; doing it twice does no harm
+kb_undo_lines() { # continues after a failure, and fails at the end; idempotent
   kb_bad=0
   while IFS= read -r kb_line; do
     case $kb_line in
@@ -368,7 +368,7 @@ kb_undo_lines() { # goes on after a failure, and then fails; doing it twice does
   return "$kb_bad"
 }
 
-kb_undo() { # created|replaced PATH [FOLDER]...
+kb_undo() { # created|replaced PATH [DIRECTORY]...
   kb_kind=$1
   shift
   kb_read
@@ -387,7 +387,7 @@ kb_undo() { # created|replaced PATH [FOLDER]...
   fi
 }
 
-kb_put_back() { # PATH: one file as it was before us; its line stays, for it may be written again
+kb_put_back() { # PATH: restore one file; its line stays, since the file may be written again
   kb_alone || return 1
   kb_read
   case $kb_known in
@@ -396,16 +396,16 @@ kb_put_back() { # PATH: one file as it was before us; its line stays, for it may
   esac
 }
 
-kb_set_aside() { # PATH KIND: what somebody changed stays, the original lies beside it
+kb_set_aside() { # PATH KIND: retain a changed file, restore the original beside it
   if [ "$2" = created ]; then
-    echo "kept $1: changed since kbootstrap wrote it"
+    echo "retained $1: changed after kbootstrap wrote it"
     return
   fi
   cp -a "$KB_STATE/original$1" "$1.kbootstrap-original" || return 1
-  echo "kept $1: changed since kbootstrap wrote it; the original is $1.kbootstrap-original"
+  echo "retained $1: changed after kbootstrap wrote it; the original is $1.kbootstrap-original"
 }
 
-kb_take_out() { # PATH KIND: our lines; byte for byte as before if nobody else changed it
+kb_take_out() { # PATH KIND: remove marked lines; restores the exact bytes if others changed nothing
   [ -e "$1" ] || return 0
   kb_text=$(sed -e '/ # kbootstrap$/d' -e 's/^# kbootstrap: //' "$1") || return 1
   if [ "$2" = created ]; then

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Stage 0: the constant text of every session, sent as  sh -c '<this, on one line>'.
 #
-# It may pass through any login shell (bash, fish, csh) inside single quotes, so it holds no
-# single quote, exclamation mark, double backslash or newline that matters: kbootstrap drops
-# the comments and joins the lines with blanks (kbootstrap/remote/shell_library.py, tested).
+# It may pass through any login shell (bash, fish, csh) inside single quotes, so it contains no
+# single quote, exclamation mark, double backslash or significant newline: kbootstrap removes the
+# comments and joins the lines with blanks (kbootstrap/remote/shell_library.py, tested).
 # It reads "KB1 <nonce> <size>" from stdin, then <size> bytes of script. The script must end with
-# the nonce, so a text cut short by a broken connection is never run. dd reads exactly; head may not.
-# Then it waits for the next request: each runs in a subshell, and finds nothing of the last one.
-# Not "( ... ) ||": that would switch set -e off in the parts.
+# the nonce, so that a truncated text is never run. dd reads exactly <size> bytes; head may not.
+# Then it waits for the next request. Each runs in a subshell, without variables of the last one.
+# Not "( ... ) ||", which would disable set -e in the parts.
 umask 077;
 unset ENV BASH_ENV CDPATH;
 LC_ALL=C;

@@ -45,7 +45,7 @@ def named(result: Result, path: str, remedy: str) -> bool:
     return any(
         error["code"] == "KB352"
         and error["node"] == "node1"
-        and error["message"].startswith(f"{path} ended at ")
+        and error["message"].startswith(f"{path} expired at ")
         and remedy in error["detail"]
         for error in result.errors()
     )

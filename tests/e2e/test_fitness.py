@@ -116,7 +116,7 @@ def test_one_machine_under_two_names(site: Site, tmp_path: Path) -> None:
             site.write_inventory()
     (error,) = result.errors()
     assert (error["code"], error["node"]) == ("KB317", "node3")
-    assert "node2 and node3 lead to the same machine" in error["message"]
+    assert "node2 and node3 are the same host" in error["message"]
 
 
 def test_another_network_is_moved_aside_before_the_join_and_reset_puts_it_back(site: Site) -> None:

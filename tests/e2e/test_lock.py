@@ -178,7 +178,7 @@ def test_the_second_is_told_by_whom_at_once(site: Site) -> None:
             said = result.errors()[0]["message"]
             assert f"root@{record['host']} (pid {first.process.pid}, since " in said
             assert "kbootstrap up -i" in said
-            assert "runs out in" in result.errors()[0]["detail"]
+            assert "expires in" in result.errors()[0]["detail"]
         print(f"\nrefused in {fastest:.2f} s ({site.kind}; machine {slow:.1f} times slowed)")
         assert fastest < AT_ONCE * slow
         assert code(elsewhere(site, "reset", "node3", "--yes")) == "KB410"

@@ -84,7 +84,7 @@ def test_an_init_under_way_is_stopped(site: Site, fresh: dict[str, Snapshot]) ->
 
     result = site.ok(*DESTROY)
 
-    assert "stop what an earlier run began: init" in [text for _, _, text in result.plan]
+    assert "stop commands of an earlier run:  init" in [text for _, _, text in result.plan]
     assert node.exec("pgrep -f /run/[n]ever", check=False).stdout == ""
     assert left_by_reset(node, fresh["node1"]) == []
 
@@ -112,7 +112,7 @@ def test_files_older_than_us_and_lines_added_since_stay(
     assert "node2" not in hosts
     assert node2.exec("ip link show cni0", check=False).returncode == 0
     assert "theirs" in node2.exec("cat /etc/crictl.yaml").stdout
-    assert "keep /etc/crictl.yaml" in "".join(text for _, _, text in result.plan)
+    assert "retain /etc/crictl.yaml" in "".join(text for _, _, text in result.plan)
 
 
 def test_no_unit_of_ours_is_listed_as_failed(site: Site) -> None:

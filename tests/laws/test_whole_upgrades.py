@@ -164,6 +164,6 @@ def test_room_for_kubeadm_s_copy_of_etcd_is_asked_for_where_it_goes() -> None:
     (error,) = upgrade_prepare.check(view)
 
     assert error.code is DISK_FULL
-    assert "/etc/kubernetes has 100 MiB free, 201 are needed" in error.message
+    assert "/etc/kubernetes has 100 MiB free, 201 are required" in error.message
     roomy = dataclasses.replace(facts, etc_free_kib=200 * mib)
     assert not list(upgrade_prepare.check(dataclasses.replace(view, facts=roomy)))

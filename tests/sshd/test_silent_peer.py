@@ -21,7 +21,7 @@ HELLO = [Part("hello", "kb_fact hello 1", "probe")]
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "MUTE_SECONDS", 2)
+    monkeypatch.setattr(transfer, "SILENT_SECONDS", 2)
     monkeypatch.setattr(transfer, "_QUIET_SECONDS", 0.5)
 
 
@@ -31,7 +31,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
         ("cat", "on it "),
         ("sleep 60", "on it "),
         ("yes", "on it "),
-        ('exec 2>/dev/null; eval "$SSH_ORIGINAL_COMMAND"', "on its stderr "),
+        ('exec 2>/dev/null; eval "$SSH_ORIGINAL_COMMAND"', "on stderr "),
     ],
 )
 def test_a_host_that_swallows_what_is_sent(
@@ -57,7 +57,7 @@ def test_the_probing_of_such_a_host_is_named_before_it_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "FIRST", 1)
-    monkeypatch.setattr(transfer, "MUTE_SECONDS", 4)
+    monkeypatch.setattr(transfer, "SILENT_SECONDS", 4)
     events: list[Event] = []
     with running(tmp_path / "mute", "ForceCommand cat") as server:
         known = cluster("single")

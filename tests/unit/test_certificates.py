@@ -40,16 +40,16 @@ def test_an_ended_certificate_is_named_with_its_remedy(path: str, remedy: str) -
     (error,) = certificates.ended(facts, NOW)
 
     assert error.code.id == "KB352"
-    assert error.message == f"{path} ended at 2027-01-14T08:00:00Z"
+    assert error.message == f"{path} expired at 2027-01-14T08:00:00Z"
     assert remedy in error.detail
 
 
 @pytest.mark.parametrize(
     ("ends", "begins", "state", "valid"),
     [
-        (NOW, 0, "ended at", False),
-        (NOW + 1, 0, "ends in 0 days", True),
-        (NOW + 30 * DAY - 1, 0, "ends in 29 days", True),
+        (NOW, 0, "expired at", False),
+        (NOW + 1, 0, "expires in 0 days", True),
+        (NOW + 30 * DAY - 1, 0, "expires in 29 days", True),
         (NOW + 90 * DAY, NOW + 1, "is not valid before", False),
     ],
 )

@@ -60,7 +60,7 @@ def refused(known: Cluster, addresses: tuple[str, ...], *, member: bool = False)
 
 def test_a_node_without_a_second_address_is_refused_with_those_it_has() -> None:
     (said,) = refused(cluster("IPv4", V4), (V4, V6))
-    assert "gives it no second_address" in said
+    assert "has no second_address" in said
     assert f"its addresses: {V4}, {V6}" in said
 
 

@@ -1,8 +1,8 @@
-"""What a schema cannot say: each check looks at one concern and reports all it finds.
+"""Checks that a schema cannot express; each covers one concern and yields all violations.
 
-Checks are pure but for the operator's own files (patches, sources, folders). They judge
-what is left of an inventory after its broken parts were taken out; `load` drops what they
-say about a place that is already known to be wrong.
+Checks are pure except that they read local files (patches, sources, directories). They run on
+what is left of an inventory after its broken parts were removed; `load` drops violations at
+paths that are already known to be broken.
 """
 
 from kbootstrap.model.checks import arguments, documents, files, kubeadm, network, nodes, roles

@@ -1,4 +1,4 @@
-"""Command-line arguments: which are ours, which are gone, and which cannot be repeated."""
+"""Command-line arguments: set by kbootstrap, removed upstream, or not repeatable."""
 
 from collections.abc import Iterator
 
@@ -36,7 +36,7 @@ def components(world: CheckContext) -> Iterator[Violation]:
 
 
 def kubelet(world: CheckContext) -> Iterator[Violation]:
-    """The kubelet's arguments do not contradict the inventory, and still exist."""
+    """The kubelet's arguments exist in this release and do not contradict the inventory."""
     for layer_path, layer in world.layers:
         for name in layer.kubelet_args or {}:
             path = (*layer_path, "kubelet_args", name)
@@ -58,14 +58,14 @@ def kubelet(world: CheckContext) -> Iterator[Violation]:
 
 
 def etcd(world: CheckContext) -> Iterator[Violation]:
-    """External etcd leaves nothing to say about a local one; its data has its own folder."""
+    """Keys of local etcd are not set beside external etcd; its data has its own directory."""
     words, folder = world.inventory.etcd, world.inventory.etcd.data_dir
     if folder in kubernetes_names.SHARED_FOLDERS:
         yield Violation(
             code=codes.INV_PATH,
             path=("etcd", "data_dir"),
-            message=f"{folder} holds more than etcd's data, and a reset empties it",
-            allowed="a folder of its own, such as /var/lib/etcd",
+            message=f"{folder} holds more than etcd's data, and reset empties it",
+            allowed="a directory of its own, such as /var/lib/etcd",
         )
     if words.external is None:
         return
@@ -77,7 +77,7 @@ def etcd(world: CheckContext) -> Iterator[Violation]:
     }
     for path, value in local.items():
         if value:
-            message = "is about local etcd, and etcd.external is written"
+            message = "is for local etcd, but etcd.external is set"
             yield Violation(
                 code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
             )

@@ -1,4 +1,4 @@
-"""What a check looks at: the inventory, its merged nodes, and where its files are."""
+"""What a check reads: the inventory, its merged nodes, and the directory of its files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from kbootstrap.model.versions import Version
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """A well-formed inventory, perhaps without its broken parts."""
+    """A valid inventory, perhaps without its broken parts."""
 
     inventory: Inventory
     members: tuple[MergedNode, ...]
     folder: Path
-    version: Version | None  # None: it is missing or wrong, so checks that need it pass
+    version: Version | None  # None: missing or wrong; checks that need it pass
 
     @property
     def layers(self) -> Iterator[tuple[Keys, Settings]]:
-        """Every place where settings of machines are written, once each."""
+        """Every path at which settings of nodes are written, with the settings."""
         yield ("defaults",), self.inventory.defaults
         for name, group in self.inventory.groups.items():
             yield ("groups", name), group

@@ -1,7 +1,7 @@
 """The free-form documents of kubelet and kube-proxy: contradictions and likely typos.
 
-Nothing checks them strictly later: kubeadm does not validate values, and unknown fields
-are dropped with a warning in a log.
+No later step checks them strictly: kubeadm does not validate values, and drops unknown fields
+with a warning in its log.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ _PROXY_MODES = ("", "iptables", "ipvs", "nftables")
 
 
 def kubelet(world: CheckContext) -> Iterator[Violation]:
-    """The kubelet's document says nothing the inventory says otherwise."""
+    """The kubelet's document does not contradict the inventory."""
     words = world.inventory.kubelet
     wanted = {
         "staticPodPath": (
             kubernetes_names.STATIC_POD_PATH,
-            "kubeadm writes the control plane there",
+            "kubeadm writes the static pods there",
         ),
-        "clusterDomain": (world.inventory.network.dns_domain, "network.dns_domain decides it"),
+        "clusterDomain": (world.inventory.network.dns_domain, "it is set by network.dns_domain"),
         "rotateCertificates": (True, "kubeadm forces it to true"),
     }
     for key, (value, why) in wanted.items():
@@ -35,13 +35,13 @@ def kubelet(world: CheckContext) -> Iterator[Violation]:
             yield _wrong("kubelet", key, f"must be {_json(value)}: {why}", codes.INV_OWNED)
     if "containerRuntimeEndpoint" in words:
         yield _wrong(
-            "kubelet", "containerRuntimeEndpoint", "runtime.type decides it", codes.INV_OWNED
+            "kubelet", "containerRuntimeEndpoint", "it is set by runtime.type", codes.INV_OWNED
         )
     if words.get("cgroupDriver", "systemd") != "systemd":
         yield Violation(
             code=codes.INV_W_SETTING,
             path=("kubelet", "cgroupDriver"),
-            message="the runtime is configured for systemd, and both must agree",
+            message="the runtime uses the systemd driver, and both must be the same",
             allowed="systemd, or the same driver in runtime.settings",
             warning=True,
         )
@@ -50,14 +50,14 @@ def kubelet(world: CheckContext) -> Iterator[Violation]:
 
 
 def kube_proxy(world: CheckContext) -> Iterator[Violation]:
-    """kube-proxy's document says nothing the inventory says otherwise."""
+    """kube-proxy's document does not contradict the inventory."""
     words = world.inventory.kube_proxy
     if words and not world.inventory.addons.kube_proxy:
-        message = "addons.kube_proxy is false, so nobody reads these settings"
+        message = "addons.kube_proxy is false, so these settings are not used"
         yield Violation(code=codes.INV_CONTRADICTION, path=("kube_proxy",), message=message)
     cidrs = ",".join(world.inventory.network.pod_cidr)
     if words.get("clusterCIDR", cidrs) != cidrs:
-        message = f"must be {cidrs}: network.pod_cidr decides it"
+        message = f"must be {cidrs}: it is set by network.pod_cidr"
         yield _wrong("kube_proxy", "clusterCIDR", message, codes.INV_OWNED)
     if words.get("mode", "") not in _PROXY_MODES:
         yield Violation(
@@ -78,14 +78,14 @@ def _kind(section: str, words: Mapping[str, Any], expected: tuple[str, str]) -> 
 
 
 def _typos(section: str, words: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Violation]:
-    """Fields that are nearly, but not quite, one of the known ones; others may be newer."""
+    """Fields that look like a misspelt known field; other fields may be newer."""
     for key in words:
         near = "" if key in known else closest(key, known)
         if near:
             yield Violation(
                 code=codes.INV_W_SETTING,
                 path=(section, key),
-                message=f"{key!r} is not a field we know, and unknown fields are dropped silently",
+                message=f"{key!r} is not a known field, and unknown fields are dropped silently",
                 meant=near,
                 at_key=True,
                 warning=True,

@@ -1,4 +1,4 @@
-"""Files, folders and manifests on the operator's machine, and where files go."""
+"""Local files, directories and manifests, and the paths of files on nodes."""
 
 import re
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ _MAX_BYTES = 1024 * 1024
 
 
 def patches(world: CheckContext) -> Iterator[Violation]:
-    """The patches folder exists, and kubeadm ignores no file in it."""
+    """The patches directory exists, and kubeadm ignores no file in it."""
     text = world.inventory.kubeadm.patches
     if text is None:
         return
     path, folder = ("kubeadm", "patches"), local(text, world.folder)
     if not exists(folder, "folder"):
-        yield _missing(path, f"there is no folder {folder}")
+        yield _missing(path, f"there is no directory {folder}")
         return
     names = files_in(folder)
     for name in names:
@@ -42,7 +42,7 @@ def patches(world: CheckContext) -> Iterator[Violation]:
             )
     if not names:
         yield Violation(
-            code=codes.INV_PATCHES, path=path, message=f"{folder} holds no patch we can read"
+            code=codes.INV_PATCHES, path=path, message=f"{folder} holds no readable patch"
         )
 
 
@@ -55,13 +55,13 @@ def _meant_patch(name: str) -> str:
 
 
 def manifests(world: CheckContext) -> Iterator[Violation]:
-    """Manifests are there when, and only when, they are used."""
+    """Manifests are named if, and only if, they are applied."""
     words, path = world.inventory.cni, ("cni", "manifests")
     if words.type == "manifest" and not words.manifests:
-        message = "is missing: cni.type manifest applies manifests"
+        message = "is missing: cni.type is manifest"
         yield Violation(code=codes.INV_MISSING_KEY, path=path, message=message)
     if words.type != "manifest" and words.manifests:
-        message = f"nobody applies them with cni.type {words.type}"
+        message = f"they are not applied with cni.type {words.type}"
         allowed = "cni.type manifest"
         yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message, allowed=allowed)
     if "type" not in words.model_fields_set:
@@ -73,7 +73,7 @@ def manifests(world: CheckContext) -> Iterator[Violation]:
 
 
 def own_files(world: CheckContext) -> Iterator[Violation]:
-    """Files have one source of text, hold no private key, and are not kubeadm's."""
+    """A file has one source, holds no private key, and is not one that kubeadm writes."""
     for i, words in enumerate(world.inventory.files):
         path = ("files", i)
         if (words.content is None) == (words.source is None):
@@ -91,15 +91,15 @@ def own_files(world: CheckContext) -> Iterator[Violation]:
                 yield _missing((*path, "source"), trouble)
         if _PRIVATE_KEY.search(text):
             key = "source" if words.source is not None else "content"
-            message = "a private key would end up in plans and checkpoints"
-            allowed = "put it on the node yourself"
+            message = "a private key would be printed in plans and records"
+            allowed = "copy it to the node yourself"
             yield Violation(
                 code=codes.INV_SECRET, path=(*path, key), message=message, allowed=allowed
             )
 
 
 def _read(path: Path) -> tuple[str, str]:
-    """The file's text, and why it cannot be had; one of the two is empty."""
+    """The file's text, and why it cannot be read; one of the two is empty."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             return "", f"{path} is larger than 1 MiB"
@@ -124,14 +124,14 @@ def one_file_per_path(world: CheckContext) -> Iterator[Violation]:
 
 
 def programs(world: CheckContext) -> Iterator[Violation]:
-    """The keys fit the source, and folders exist."""
+    """The keys fit the source, and directories exist."""
     words = world.inventory.programs
     if words.source == "folder" and words.folder is None:
-        message = "is missing: programs.source is folder"
+        message = "is missing, but `programs.source` is `folder`"
         yield Violation(code=codes.INV_MISSING_KEY, path=("programs", "folder"), message=message)
     for key, source in (("folder", "folder"), ("base_url", "release")):
         if getattr(words, key) is not None and words.source != source:
-            message = f"nobody reads it with programs.source {words.source}"
+            message = f"it is not used with programs.source {words.source}"
             yield Violation(
                 code=codes.INV_CONTRADICTION,
                 path=("programs", key),
@@ -139,7 +139,7 @@ def programs(world: CheckContext) -> Iterator[Violation]:
                 allowed=f"programs.source: {source}",
             )
     if words.cni_plugins_url and words.cni_plugins_folder:
-        message = "cni_plugins_url is written too"
+        message = "cni_plugins_url is set too"
         path = ("programs", "cni_plugins_folder")
         yield Violation(
             code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
@@ -149,16 +149,16 @@ def programs(world: CheckContext) -> Iterator[Violation]:
         if text is not None and key == "folder" and world.version is not None:
             text = text.replace("{version}", str(world.version))
         if text is not None and not exists(local(text, world.folder), "folder"):
-            yield _missing(("programs", key), f"there is no folder {local(text, world.folder)}")
+            yield _missing(("programs", key), f"there is no directory {local(text, world.folder)}")
 
 
 def mirrors(world: CheckContext) -> Iterator[Violation]:
-    """Each registry once; plain http only where it was asked for."""
+    """Each registry is named once; plain http needs ``insecure``."""
     seen: set[str] = set()
     for i, words in enumerate(world.inventory.registry.mirrors):
         path: Keys = ("registry", "mirrors", i)
         if words.host in seen:
-            message = f"{words.host} is there twice"
+            message = f"{words.host} is written twice"
             yield Violation(code=codes.INV_TWICE, path=(*path, "host"), message=message)
         seen.add(words.host)
         for j, endpoint in enumerate(words.endpoints):

@@ -1,4 +1,4 @@
-"""What is passed to kubeadm: names it would drop, or refuse only in the middle of a run."""
+"""Names passed to kubeadm that it would ignore, or refuse only in the middle of a run."""
 
 import re
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from kbootstrap.model.versions import FULL_FROM_MINOR
 
 _IGNORE: Path = ("kubeadm", "ignore_preflight")
 _SKIP: Path = ("kubeadm", "skip_phases")
-_OLD_TIMEOUTS = {"control_plane", "discovery"}  # the two v1beta3 has fields for
+_OLD_TIMEOUTS = {"control_plane", "discovery"}  # the only two that v1beta3 has
 _MIN_TTL, _MAX_TTL = 60, 900
 
 
 def version(world: CheckContext) -> Iterator[Violation]:
-    """Old releases are rendered, but nobody tests them here."""
+    """Old releases are rendered but not tested."""
     if world.before(FULL_FROM_MINOR):
-        message = f"{world.version} is rendered as v1beta3 and not tested on machines"
+        message = f"{world.version} is rendered as v1beta3 and not tested on nodes"
         path = ("kubernetes", "version")
         yield Violation(code=codes.INV_W_RENDER_ONLY, path=path, message=message, warning=True)
 
 
 def preflight_names(world: CheckContext) -> Iterator[Violation]:
-    """Ignored checks exist; kubeadm accepts any name."""
+    """Ignored checks exist; kubeadm itself accepts any name."""
     lists = [(_IGNORE, world.inventory.kubeadm.ignore_preflight)]
     lists += [
         ((*path, "ignore_preflight"), layer.ignore_preflight or ()) for path, layer in world.layers
@@ -37,14 +37,14 @@ def preflight_names(world: CheckContext) -> Iterator[Violation]:
                 yield Violation(
                     code=codes.INV_PREFLIGHT,
                     path=(*path, i),
-                    message=f"{name!r} is not a check kubeadm has",
+                    message=f"kubeadm has no check {name!r}",
                     allowed="a name such as Swap, NumCPU or Port-10250, as its errors print it",
                     meant=_meant_check(name),
                 )
 
 
 def _is_check(name: str) -> bool:
-    lower = name.lower()  # kubeadm compares them so
+    lower = name.lower()  # as kubeadm compares them
     known = {"all", *(check.lower() for check in kubernetes_names.PREFLIGHT_CHECKS)}
     return lower in known or any(
         re.fullmatch(family.lower(), lower) for family in kubernetes_names.PREFLIGHT_FAMILIES
@@ -57,7 +57,7 @@ def _meant_check(name: str) -> str:
 
 
 def preflight_all(world: CheckContext) -> Iterator[Violation]:
-    """`all` stands alone, or kubeadm refuses the list; and it hides real damage."""
+    """`all` is the only name, else kubeadm refuses the list; it also hides real damage."""
     everywhere = world.inventory.kubeadm.ignore_preflight
     seen: set[Path] = set()
     for member in world.members:
@@ -69,7 +69,7 @@ def preflight_all(world: CheckContext) -> Iterator[Violation]:
         seen.add(path)
         if len(union) > 1:
             others = ", ".join(sorted(union - {"all"}))
-            message = f"all cannot stand beside other checks ({others})"
+            message = f"all cannot be combined with other checks ({others})"
             allowed = "all alone, or exact names without it"
             yield Violation(code=codes.INV_PREFLIGHT, path=path, message=message, allowed=allowed)
         else:
@@ -80,7 +80,7 @@ def preflight_all(world: CheckContext) -> Iterator[Violation]:
 
 
 def skipped_phases(world: CheckContext) -> Iterator[Violation]:
-    """Skipped phases exist, are not ours to skip, and no later step needs them."""
+    """Skipped phases exist, have no key of their own, and no later step needs them."""
     several = len(world.members) > 1
     for i, name in enumerate(world.inventory.kubeadm.skip_phases):
         path = (*_SKIP, i)
@@ -95,7 +95,7 @@ def skipped_phases(world: CheckContext) -> Iterator[Violation]:
             )
         elif name in kubernetes_names.PHASES_OF_ADDONS:
             key = kubernetes_names.PHASES_OF_ADDONS[name]
-            message = f"{name} is an addon, which its own key switches off"
+            message = f"{name} is an addon that has a key of its own"
             yield Violation(
                 code=codes.INV_CONTRADICTION, path=path, message=message, allowed=f"{key}: false"
             )
@@ -120,7 +120,7 @@ def feature_gates(world: CheckContext) -> Iterator[Violation]:
             yield Violation(
                 code=codes.INV_W_SETTING if newer else codes.INV_FEATURE_GATE,
                 path=("kubeadm", "feature_gates", name),
-                message=f"kubeadm 1.{minor} has no feature gate {name!r} that we know of",
+                message=f"{name!r} is not a known feature gate of kubeadm 1.{minor}",
                 allowed=", ".join(known),
                 meant=closest(name, known),
                 at_key=True,
@@ -129,7 +129,7 @@ def feature_gates(world: CheckContext) -> Iterator[Violation]:
 
 
 def timeouts(world: CheckContext) -> Iterator[Violation]:
-    """v1beta3 has two timeouts only; the others would silently not count."""
+    """v1beta3 has two timeouts only; the others would be ignored silently."""
     if not world.before(FULL_FROM_MINOR):
         return
     written = world.inventory.kubeadm.timeouts.model_fields_set
@@ -137,14 +137,14 @@ def timeouts(world: CheckContext) -> Iterator[Violation]:
         yield Violation(
             code=codes.INV_CONTRADICTION,
             path=("kubeadm", "timeouts", key),
-            message=f"kubeadm {world.version} cannot be told this timeout",
+            message=f"kubeadm {world.version} does not have this timeout",
             allowed=", ".join(sorted(_OLD_TIMEOUTS)) + f", or v1.{FULL_FROM_MINOR} and later",
             at_key=True,
         )
 
 
 def token(world: CheckContext) -> Iterator[Violation]:
-    """A token lives long enough for one join and not longer."""
+    """A token is valid long enough for one join, and not longer."""
     ttl = world.inventory.token.ttl
     if not _MIN_TTL <= seconds(ttl) <= _MAX_TTL:
         yield Violation(

@@ -1,4 +1,4 @@
-"""Address ranges: kubeadm accepts overlaps and mixed families silently (contract, 1.4)."""
+"""Address ranges: kubeadm accepts overlaps and mixed families silently."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from kbootstrap.model.problems import Path, Violation
 from kbootstrap.model.resolve_node import roles
 from kbootstrap.model.validators.net import split_host_port
 
-_NODE_BITS = {4: 24, 6: 64}  # the range of one node, unless an argument says otherwise
+_NODE_BITS = {4: 24, 6: 64}  # the default range of one node
 _MAX_DIFFERENCE = 16  # bits between the pods' range and one node's
 _SERVICE_BITS = {4: (12, 28), 6: (108, 124)}  # kubeadm: at most 20 bits, at least 10 addresses
 _SHOWN = 3
@@ -69,10 +69,10 @@ def families(world: CheckContext) -> Iterator[Violation]:
 
 
 def node_families(world: CheckContext) -> Iterator[Violation]:
-    """Machines have an address of a family pods have; API servers one of the first."""
+    """Nodes have an address of a family of the pods; API servers one of the first family."""
     pods, services = _ranges(world, "pod"), _ranges(world, "service")
     if not pods or [one.family for one in pods] != [one.family for one in services]:
-        return  # `families` says so, and nothing can be compared
+        return  # `families` reports it; there is nothing to compare
     usable = {one.network.version for one in pods}
     for member in world.members:
         key = "advertise_address" if member.entry.advertise_address else "address"
@@ -94,7 +94,7 @@ def node_families(world: CheckContext) -> Iterator[Violation]:
 
 
 def second_addresses(world: CheckContext) -> Iterator[Violation]:
-    """Only a dual-stack cluster has use for one, and it is of the other family."""
+    """Only a dual-stack cluster has second addresses, and they are of the other family."""
     pods = _ranges(world, "pod")
     for member in world.members:
         entry = member.entry
@@ -124,8 +124,8 @@ def overlaps(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def machines_outside(world: CheckContext) -> Iterator[Violation]:
-    """No machine's address is inside a range; the cluster would route it to itself."""
+def nodes_outside(world: CheckContext) -> Iterator[Violation]:
+    """No node's address is inside a range; its traffic would be routed to pods or services."""
     taken = list(_taken(world))
     for one in [*_ranges(world, "pod"), *_ranges(world, "service")]:
         inside = [
@@ -138,7 +138,7 @@ def machines_outside(world: CheckContext) -> Iterator[Violation]:
 
 
 def _taken(world: CheckContext) -> Iterator[tuple[str, str]]:
-    """Every address the cluster must be able to reach outside itself."""
+    """Every address outside the ranges that the cluster must reach."""
     for member in world.members:
         entry, ssh = member.entry, member.settings.ssh
         yield entry.name, entry.address
@@ -167,7 +167,7 @@ def _is_ip(text: str) -> bool:
 
 
 def pod_sizes(world: CheckContext) -> Iterator[Violation]:
-    """The pods' range holds the nodes' ranges, and not too many of them (contract, 1.4)."""
+    """The pods' range holds the nodes' ranges, and not too many of them."""
     args = world.inventory.kubeadm.extra_args.controller_manager
     if args.get("allocate-node-cidrs", ("true",))[-1] == "false":
         return
@@ -175,7 +175,7 @@ def pod_sizes(world: CheckContext) -> Iterator[Violation]:
         version, length = one.network.version, one.network.prefixlen
         text = args.get(f"node-cidr-mask-size-ipv{version}", (str(_NODE_BITS[version]),))[-1]
         if not text.isdecimal():
-            continue  # `kubeadm.arguments` says so
+            continue  # `checks.arguments` reports it
         bits = int(text)
         room = 2 ** max(bits - length, 0)
         least = bits - max(len(world.members) - 1, 0).bit_length()
@@ -208,7 +208,7 @@ def service_sizes(world: CheckContext) -> Iterator[Violation]:
 
 
 def bridge_is_ipv4(world: CheckContext) -> Iterator[Violation]:
-    """The built-in pod network answers ARP for pods, which IPv6 does not have."""
+    """The built-in pod network relies on proxy ARP, which IPv6 does not have."""
     if world.inventory.cni.type != "bridge":
         return
     for one in _ranges(world, "pod"):
@@ -223,7 +223,7 @@ CHECKS = (
     node_families,
     second_addresses,
     overlaps,
-    machines_outside,
+    nodes_outside,
     pod_sizes,
     service_sizes,
     bridge_is_ipv4,

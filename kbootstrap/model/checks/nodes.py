@@ -1,4 +1,4 @@
-"""Names, addresses and logins: unique, and referring to what exists."""
+"""Names, addresses and logins are unique and refer to something that exists."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def unique_names(world: CheckContext) -> Iterator[Violation]:
 
 
 def unique_addresses(world: CheckContext) -> Iterator[Violation]:
-    """No two nodes have the same address or announce the same one."""
+    """No two nodes have the same address or advertise the same one."""
     owners: dict[str, MergedNode] = {}
     for member in world.members:
         for key, address in _addresses(member):
@@ -42,12 +42,12 @@ def _addresses(member: MergedNode) -> Iterator[tuple[str, str]]:
 
 
 def unique_logins(world: CheckContext) -> Iterator[Violation]:
-    """No two nodes are reached by the same SSH host and port, which is one machine."""
+    """No two nodes have the same SSH host and port."""
     seen: dict[tuple[str, int, str], str] = {}
     for member in world.members:
         ssh = member.settings.ssh
         if ssh is None or (ssh.host is None and ssh.port is None):
-            continue  # reached by its address, which is unique
+            continue  # it is reached by its address, which is unique
         jump = ssh.jump.host or "" if ssh.jump else ""
         login = (ssh.host or member.entry.address, ssh.port or 22, jump)
         other = seen.setdefault(login, member.entry.name)
@@ -90,7 +90,7 @@ def file_nodes(world: CheckContext) -> Iterator[Violation]:
 
 
 def logins(world: CheckContext) -> Iterator[Violation]:
-    """Jump hosts have a host; a user who is not root becomes root."""
+    """Jump hosts have an address; a user other than root uses sudo."""
     seen: set[Path] = set()
     for member in world.members:
         for finding in _login(member):
@@ -108,13 +108,13 @@ def _login(member: MergedNode) -> Iterator[Violation]:
             code=codes.INV_MISSING_KEY,
             path=(*member.origin("ssh", "jump"), "host"),
             message="is missing",
-            allowed="the address or DNS name of the machine to go through",
+            allowed="the address or DNS name of the jump host",
         )
     if ssh.become is False and ssh.user not in {None, "root"}:
         yield Violation(
             code=codes.INV_W_SUDO,
             path=member.origin("ssh", "become"),
-            message=f"{ssh.user} will not use sudo, and kubeadm needs root",
+            message=f"{ssh.user} does not use sudo, and kubeadm needs root",
             warning=True,
         )
 

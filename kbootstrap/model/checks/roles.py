@@ -20,7 +20,7 @@ def one_way_to_say(world: CheckContext) -> Iterator[Violation]:
     """`role` and `roles` are never written together."""
     for path, layer in world.layers:
         if layer.role is not None and layer.roles is not None:
-            message = "role and roles say the same thing"
+            message = "role and roles are the same setting"
             yield Violation(
                 code=codes.INV_CONTRADICTION,
                 path=(*path, "roles"),
@@ -37,12 +37,12 @@ def every_node_has_one(world: CheckContext) -> Iterator[Violation]:
                 code=codes.INV_ROLES,
                 path=(*member.path, "role"),
                 message=f"{member.entry.name} has no role",
-                allowed="control-plane, worker or both, here or in a group or defaults",
+                allowed="control-plane, worker or both, at the node, in a group or in defaults",
             )
 
 
 def control_planes(world: CheckContext) -> Iterator[Violation]:
-    """There is one; several have an endpoint; their number keeps a majority."""
+    """There is at least one; several need an endpoint; an odd number is best for quorum."""
     leaders = _leaders(world)
     stacked = world.inventory.etcd.external is None
     if not leaders:
@@ -52,7 +52,7 @@ def control_planes(world: CheckContext) -> Iterator[Violation]:
         yield Violation(
             code=codes.INV_ENDPOINT,
             path=_ENDPOINT,
-            message=f"is missing: {len(leaders)} control planes need an endpoint that stays",
+            message=f"is missing: {len(leaders)} control planes need a stable endpoint",
             allowed="host:port of a DNS name, load balancer or virtual address",
         )
     if leaders and len(leaders) % 2 == 0 and stacked:
@@ -68,7 +68,7 @@ def _leaders(world: CheckContext) -> list[MergedNode]:
 
 
 def endpoint(world: CheckContext) -> Iterator[Violation]:
-    """An endpoint on one of several control planes is lost with it; its port is served."""
+    """Warns of an endpoint on one of several control planes; its port must be served."""
     text = world.inventory.api.endpoint
     if text is None:
         return
@@ -78,7 +78,7 @@ def endpoint(world: CheckContext) -> Iterator[Violation]:
     if owner is None:
         return
     if len(leaders) > 1:
-        message = f"{host} is {owner.entry.name}; the API is gone when that machine is"
+        message = f"{host} is {owner.entry.name}; without that node the API cannot be reached"
         yield Violation(code=codes.INV_W_ENDPOINT, path=_ENDPOINT, message=message, warning=True)
     elif port != world.inventory.api.bind_port:
         message = f"port {port} of {owner.entry.name} is not the API server's"
@@ -93,19 +93,19 @@ def endpoint(world: CheckContext) -> Iterator[Violation]:
 
 
 def endpoint_is_usable(world: CheckContext) -> Iterator[Violation]:
-    """An endpoint that is an address is one other machines can reach."""
+    """An endpoint that is an address can be reached by other nodes."""
     text = world.inventory.api.endpoint
     try:
         address = ip_address(split_host_port(text or "none:1")[0])
     except ValueError:
         return
     if address.is_loopback or address.is_unspecified or address.is_multicast:
-        message = f"{address} is not an address other machines can reach"
+        message = f"{address} is not an address that other nodes can reach"
         yield Violation(code=codes.INV_ENDPOINT, path=_ENDPOINT, message=message)
 
 
 def bind_port(world: CheckContext) -> Iterator[Violation]:
-    """The API server's port is not one another program on the node listens on."""
+    """The API server's port is not used by another process of the node."""
     port = world.inventory.api.bind_port
     if port in TAKEN_PORTS:
         path = ("api", "bind_port")
@@ -114,19 +114,19 @@ def bind_port(world: CheckContext) -> Iterator[Violation]:
 
 
 def taints(world: CheckContext) -> Iterator[Violation]:
-    """Own taints of a control plane replace kubeadm's; no taint is written twice."""
+    """Taints of a control plane replace kubeadm's; no taint is written twice."""
     for path, layer in world.layers:
         seen = set()
         for i, taint in enumerate(layer.taints or ()):
             if (taint.key, taint.effect) in seen:
-                message = f"{taint.key} with {taint.effect} is there twice"
+                message = f"{taint.key} with {taint.effect} is written twice"
                 yield Violation(code=codes.INV_TAINT, path=(*path, "taints", i), message=message)
             seen.add((taint.key, taint.effect))
     for member in _leaders(world):
         own = member.settings.taints
         replaced = own and not any(taint.key == _CONTROL_PLANE for taint in own)
         if replaced and Role.WORKER not in roles(member.settings):
-            message = f"{member.entry.name} gets only these taints, not the control plane's"
+            message = f"{member.entry.name} gets these taints only, not the control plane's"
             path = member.origin("taints")
             yield Violation(code=codes.INV_W_TAINTS, path=path, message=message, warning=True)
 

@@ -1,4 +1,5 @@
-"""The forms of text in an inventory: pure checks that explain themselves.
+"""Validators of the values of an inventory; pure.
 
-Each function takes the user's text and returns it in its usual form, or raises `base.bad`.
+Each function takes the text as written and returns it in canonical form, or raises the error of
+`base.invalid`.
 """

@@ -1,4 +1,4 @@
-"""How a form says what is wrong: the code, what is allowed and what was probably meant."""
+"""The error of a validator: a code, what is allowed and what was probably meant."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,13 +9,13 @@ from kbootstrap.errors import Code
 
 
 def bad(code: Code, message: str, *, allowed: str = "", meant: str = "") -> PydanticCustomError:
-    """The error a form raises; its texts pass through pydantic as data, never as a format."""
+    """The error to raise; its texts pass through pydantic as data, never as a format."""
     details = {"code": code, "message": message, "allowed": allowed, "meant": meant}
     return PydanticCustomError("inventory", "{message}", details)
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """The known word the user most likely meant, or an empty string."""
+    """The known name that the user most likely meant, or an empty string."""
     names = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
     return names[near[0]] if near else ""

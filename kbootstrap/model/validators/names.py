@@ -65,7 +65,7 @@ def group_name(text: str) -> str:
 
 
 def env_name(text: str) -> str:
-    """A variable's name; never shown, as it may be the secret itself."""
+    """The name of an environment variable; never shown, as it may be the secret itself."""
     if not _ENV.fullmatch(text):
         allowed = "the name of an environment variable: letters, digits and '_'"
         raise bad(codes.INV_SECRET, "this is not a variable's name", allowed=allowed)
@@ -73,7 +73,7 @@ def env_name(text: str) -> str:
 
 
 def label_key(text: str) -> str:
-    """``[prefix/]name`` of a label, except those the kubelet sets back at every start."""
+    """``[prefix/]name`` of a label, except those that the kubelet resets at every start."""
     _qualified_key(codes.INV_LABEL, text)
     if text in _KUBELET_LABELS:
         raise bad(codes.INV_OWNED, f"{text} is set by the kubelet itself")

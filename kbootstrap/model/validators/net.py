@@ -1,4 +1,4 @@
-"""Addresses, ranges, endpoints and URLs: what is well formed, and why something is not."""
+"""Addresses, ranges, endpoints and URLs."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MAX_PORT = 65535
 
 
 def address(text: str) -> str:
-    """An IP address that can be a machine's own, in its shortest form."""
+    """A unicast IP address that a node can have, in its shortest form."""
     try:
         parsed = ip_address(text)
     except ValueError:
@@ -25,10 +25,10 @@ def address(text: str) -> str:
             allowed="an IPv4 or IPv6 address; a DNS name goes to ssh.host",
         ) from None
     for wrong, why in (
-        (parsed.is_unspecified, "stands for any address"),
-        (parsed.is_loopback, "is the machine itself (loopback)"),
+        (parsed.is_unspecified, "means any address"),
+        (parsed.is_loopback, "is a loopback address"),
         (parsed.is_multicast, "is a multicast address"),
-        (parsed.is_link_local, "is link-local and works on one cable only"),
+        (parsed.is_link_local, "is link-local and not routed"),
         (parsed == IPv4Address("255.255.255.255"), "is the broadcast address"),
     ):
         if wrong:
@@ -68,10 +68,10 @@ def port(number: int) -> int:
 
 
 def split_host_port(text: str) -> tuple[str, int]:
-    """``host:port`` or ``[v6]:port``.
+    """Splits ``host:port`` or ``[v6]:port``.
 
     Raises:
-        ValueError: it has another form; the text says which part.
+        ValueError: it has another form; the message says what is wrong.
     """
     if "://" in text:
         raise ValueError("it has a scheme")
@@ -115,7 +115,7 @@ def _endpoint_guess(text: str) -> str:
 
 
 def cert_san(text: str) -> str:
-    """A name or address for the API server's certificate; a name may start with ``*.``."""
+    """A name or address in the API server's certificate; a name may start with ``*.``."""
     host(text.removeprefix("*."))
     return text
 
@@ -168,7 +168,7 @@ def url_with_port(text: str) -> str:
 
 
 def registry_host(text: str) -> str:
-    """A registry as image names say it: ``host`` or ``host:port``."""
+    """A registry as in image names: ``host`` or ``host:port``."""
     try:
         name, number = split_host_port(text)
     except ValueError:

@@ -33,7 +33,7 @@ _VERSIONS = f"an exact release from v1.{OLDEST_MINOR} to v1.{NEWEST_MINOR}, such
 
 
 def version_input(value: Any) -> Any:
-    """Explain a number where a version is wanted; anything else passes."""
+    """Reject a number where a version is expected; anything else passes."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         message = "YAML reads this as a number, and it is not an exact version"
         raise bad(codes.INV_VERSION, message, allowed=_VERSIONS)
@@ -41,7 +41,7 @@ def version_input(value: Any) -> Any:
 
 
 def version(text: str) -> str:
-    """An exact Kubernetes release this program knows."""
+    """An exact Kubernetes release that kbootstrap supports."""
     try:
         parsed = Version.parse(text)
     except ValueError:
@@ -71,7 +71,7 @@ def duration(text: str) -> str:
 
 
 def with_unit(value: Any) -> Any:
-    """Explain a bare number where a duration is wanted; anything else passes."""
+    """Reject a number without a unit where a duration is expected; anything else passes."""
     if isinstance(value, int) and not isinstance(value, bool):
         message = f"{value} has no unit"
         raise bad(codes.INV_DURATION, message, allowed=_DURATIONS, meant=f"{value}s")
@@ -79,7 +79,7 @@ def with_unit(value: Any) -> Any:
 
 
 def image_repository(text: str) -> str:
-    """Where images come from: a registry host and a path, no scheme, no tag."""
+    """An image repository: registry host and path, no scheme, no tag."""
     if _IMAGE_PATH.fullmatch(text):
         return text
     meant = text.rsplit("://", maxsplit=1)[-1].rstrip("/").lower()
@@ -121,11 +121,11 @@ def node_path(text: str) -> str:
 
 
 def operator_path(text: str) -> str:
-    """A path on this machine; whether it exists is another question."""
+    """A local path; whether it exists is checked elsewhere."""
     too_long = len(text) > _MAX_PATH or any(len(part) > _MAX_PART for part in text.split("/"))
     if not text or not text.isprintable() or too_long:
         allowed = "a path, relative to the inventory, absolute, or below ~"
-        raise bad(codes.INV_PATH, "this cannot be a path", allowed=allowed)
+        raise bad(codes.INV_PATH, "this is not a path", allowed=allowed)
     if text.startswith("~") and not text.startswith("~/"):
         message = f"{text!r} starts with the name of a user"
         raise bad(codes.INV_PATH, message, allowed="~/PATH for a path in your home")
@@ -140,7 +140,7 @@ def line(text: str) -> str:
 
 
 def manifest(text: str) -> str:
-    """A URL, or a path on this machine."""
+    """A URL or a local path."""
     return url("https", "http")(text) if "://" in text else operator_path(text)
 
 
@@ -167,7 +167,7 @@ def host_key(text: str) -> str:
     kind, _, rest = text.strip().partition(" ")
     encoded = rest.split()[0] if rest.split() else ""
     if encoded in HOST_KEY_TYPES:
-        message = "leave the host name in front of the key out"
+        message = "the host name in front of the key must be left out"
         raise bad(codes.INV_HOST_KEY, message, allowed=allowed)
     if kind not in HOST_KEY_TYPES:
         message, near = f"{kind[:40]!r} is not a key type", closest(kind, HOST_KEY_TYPES)

@@ -13,9 +13,9 @@ from kbootstrap.run.run import Run
 from phases import reset
 
 HELD = (
-    Held("node2", "shop/till", "no controller makes it anew", FORCE),
+    Held("node2", "shop/till", "no controller recreates it", FORCE),
     Held("node2", "db/pg-0", "the data of its emptyDir would be deleted", EMPTY_DIRS),
-    Held("node3", "shop/other", "no controller makes it anew", FORCE),
+    Held("node3", "shop/other", "no controller recreates it", FORCE),
 )
 
 

@@ -12,7 +12,7 @@ DEADLINE = 20  # seconds
 
 CONFIRM = """
 from kbootstrap.console.confirm import ask
-ask("this takes down w1", "w1")
+ask("this removes w1", "w1")
 """
 PASSWORD = """
 from kbootstrap.remote.secret_source import Secrets
@@ -69,7 +69,7 @@ def _read(near: int, until: bytes | None) -> bytes:
 
 @pytest.mark.parametrize("typed", [b"\x04", b"no\n"])
 def test_a_confirmation_that_is_not_given(typed: bytes) -> None:
-    said = at_the_prompt(CONFIRM, b"go on: ", typed)
+    said = at_the_prompt(CONFIRM, b"continue: ", typed)
     assert "KB405 7 " in said
     assert "Traceback" not in said
 

@@ -134,8 +134,8 @@ def test_what_joins_left_is_named_with_its_owner_and_end() -> None:
     lines = leftovers_of(Secrets().items)
 
     assert lines == (
-        "bootstrap token of the join of node3 (ends: 2026-01-01T02:00:00Z)",
-        "uploaded certificates, Secret kubeadm-certs (ends: 2026-01-01T02:00:00Z)",
+        "bootstrap token of the join of node3 (expires: 2026-01-01T02:00:00Z)",
+        "uploaded certificates, Secret kubeadm-certs (expires: 2026-01-01T02:00:00Z)",
     )
 
 

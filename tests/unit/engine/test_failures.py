@@ -38,7 +38,7 @@ API for endpoint \"unix:///run/containerd/containerd.sock\": rpc error: code = U
 connection error: desc = \"transport: Error while dialing: dial unix \
 /run/containerd/containerd.sock: connect: no such file or directory\""
 """
-CHECKSUM = f"KB-CHECKSUM https://x/kubelet has sha256 {'a' * 64}, published is {'b' * 64}\n"
+CHECKSUM = f"KB-CHECKSUM https://x/kubelet has sha256 {'a' * 64}, but {'b' * 64} is published\n"
 
 INIT = Detached(why="x", name="init", title="kubeadm init", body="", seconds=1)
 JOIN = Detached(why="x", name="join", title="kubeadm join", body="", seconds=1)
@@ -68,8 +68,12 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (UPGRADE, "\t[ERROR CreateJob]: Job did not complete in 15s\n", "KB321"),
         (IMAGES, "", "KB324"),
         (IMAGES, "KB-PULL cannot pull x\n", "KB324"),
-        (IMAGES, "KB-SNAPSHOT the snapshot is older than what etcd held before it\n", "KB363"),
-        (IMAGES, "KB-RESTORE etcd's own tool did not restore the snapshot\n", "KB364"),
+        (
+            IMAGES,
+            "KB-SNAPSHOT the snapshot has an older revision than etcd had before it\n",
+            "KB363",
+        ),
+        (IMAGES, "KB-RESTORE etcdutl did not restore the snapshot\n", "KB364"),
         (WAIT, "KB-READY the API server is not ready after 300 s\n", "KB330"),
         (PUT, "KB-HERE cannot write /home/op/x.db.part: No space left on device", "KB345"),
         (PUT, "dd: error writing '/etc/.kb': No space left on device\n", "KB303"),
@@ -77,8 +81,8 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (VALIDATE, "error: something else\n", "KB320"),
         (VALIDATE, "KB-VERSION kubeadm on this node is v1.33.0, ...\n", "KB310"),
         (WAIT, "containerd.service does not answer at /run/x.sock after 30 s\n", "KB305"),
-        (Unit(why="x", verb="restart", name="crio.service"), "Job for crio failed\n", "KB305"),
-        (Unit(why="x", verb="restart", name="other.service"), "Job failed\n", "KB300"),
+        (Unit(why="x", command="restart", name="crio.service"), "Job for crio failed\n", "KB305"),
+        (Unit(why="x", command="restart", name="other.service"), "Job failed\n", "KB300"),
         (PUT, "sh: 1: nonsense: not found\n", "KB300"),
         (PUT, "", "KB300"),
     ],

@@ -103,7 +103,7 @@ def test_a_reset_says_what_stays() -> None:
     assert external_etcd.before_reset(made, EXTERNAL.nodes[1:]) is None
     assert external_etcd.remains(made, Held(keys=0)) == ""
     unknown = run(None)
-    assert "could not be asked" in external_etcd.remains(
+    assert "could not be read" in external_etcd.remains(
         unknown, external_etcd.before_reset(unknown, EXTERNAL.nodes)
     )
 
@@ -115,7 +115,7 @@ def test_a_wipe_is_planned_only_when_it_is_asked_for() -> None:
     with pytest.raises(RefusedError) as caught:
         external_etcd.before_reset(run(None, wipe=True), EXTERNAL.nodes)
     assert caught.value.code is codes.NOT_WIPED
-    with pytest.raises(RefusedError, match="a control plane stays"):
+    with pytest.raises(RefusedError, match="a control plane remains"):
         external_etcd.check_wipe(EXTERNAL, whole=False)
     external_etcd.check_wipe(EXTERNAL, whole=True)
     assert reset_etcd.PHASE.on(EXTERNAL, EXTERNAL.first)

@@ -120,7 +120,7 @@ def test_a_small_step_of_the_clock_takes_nobodys_lock(step: int, *, held: bool) 
 def test_people_are_told_whom_to_ask_and_how_long_to_wait() -> None:
     found = seen(OTHER, 3)
     assert found.who == "bob@ops2 (pid 4711, since 2026-11-21T07:16:06Z): kbootstrap up"
-    assert found.freshness == "renewed 3 s ago, runs out in 27 s unless renewed again"
+    assert found.freshness == "renewed 3 s ago, expires in 27 s unless renewed"
     assert seen(OTHER, 300).freshness == "renewed 300 s ago, so it no longer counts"
 
 

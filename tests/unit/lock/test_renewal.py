@@ -114,7 +114,7 @@ def test_somebody_at_work_is_told() -> None:
     with pytest.raises(RefusedError, match=r"bob@ops2 \(pid 4711") as caught:
         told.holder.take(place)
     assert (caught.value.code.id, caught.value.where.node) == ("KB410", "cp1")
-    assert "runs out in" in caught.value.detail
+    assert "expires in" in caught.value.detail
     told.free(place)
     assert place.seen.claim == OTHER
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_freed_is_only_told(monkeypatch: pytest.MonkeyPatch) -> N
     stuck.set()
     assert here.seen == NO_RECORD
     assert told.notes == [
-        f"the lock on {name} could not be freed; it runs out in {TTL} s" for name in ("cp1", "cp3")
+        f"the lock on {name} could not be freed; it expires in {TTL} s" for name in ("cp1", "cp3")
     ]
 
 

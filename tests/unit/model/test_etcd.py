@@ -76,6 +76,6 @@ def test_who_ought_not_to_be_a_member() -> None:
             ),
         ),
         ("cp3", "of cp3; it is not healthy"),
-        ("gone", "no node of the inventory has it"),
+        ("gone", "it belongs to no node of the inventory"),
     ]
     assert list(strays(found[:1], cluster("ha"), {"cp1"})) == []

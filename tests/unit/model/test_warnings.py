@@ -45,7 +45,7 @@ CASES = (
         "nodes[0].taints",
         "nodes:\n  - {name: a, address: 192.0.2.1, role: control-plane,"
         " taints: §['x:NoSchedule']}\n  - {name: w1, address: 192.0.2.21, role: worker}\n",
-        "a gets only these taints",
+        "a gets these taints only",
     ),
     Case(
         "endpoint on one of three",
@@ -85,7 +85,7 @@ CASES = (
         codes.INV_W_SETTING,
         "kubelet.cgroupDriver",
         "kubelet: {cgroupDriver: §cgroupfs}\n",
-        "both must agree",
+        "both must be the same",
     ),
     Case(
         "feature gate of a newer release",

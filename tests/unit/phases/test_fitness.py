@@ -33,15 +33,18 @@ def test_a_fit_node_is_not_refused() -> None:
 
 def test_each_fault_is_named() -> None:
     gone = "/run/systemd/resolve/stub-resolv.conf"
-    assert refusals(lost_resolver=gone) == [(codes.NO_RESOLVER, f"there is no file {gone}")]
+    assert refusals(lost_resolver=gone) == [(codes.NO_RESOLVER, f"{gone} does not exist")]
     assert refusals(address=False) == [
         (codes.NO_ADDRESS, "no interface has the advertise_address 192.0.2.11")
     ]
     assert refusals(bridge=("10.42.1.1/24",)) == [
-        (codes.OTHER_NETWORK, "the bridge cni0 has address 10.42.1.1/24, and is not ours")
+        (codes.OTHER_NETWORK, "the bridge cni0 has address 10.42.1.1/24, and is not kbootstrap's")
     ]
     assert refusals(bridge=("10.85.0.1/16",), range="10.244.1.0/24", member=True) == [
-        (codes.OTHER_NETWORK, "the bridge cni0 has address 10.85.0.1/16, not of 10.244.1.0/24")
+        (
+            codes.OTHER_NETWORK,
+            "the bridge cni0 has address 10.85.0.1/16, which is not in 10.244.1.0/24",
+        )
     ]
 
 
@@ -76,7 +79,7 @@ def compared(**facts: fitness.Facts) -> list[tuple[object, str, str]]:
 def test_two_names_for_one_machine() -> None:
     ((code, node, message),) = compared(cp1=FIT, w1=FIT)
     assert (code, node) == (codes.SAME_MACHINE, "w1")
-    assert message.startswith("cp1 and w1 lead to the same machine")
+    assert message.startswith("cp1 and w1 are the same host")
 
 
 def test_a_cloned_machine_is_a_notice() -> None:

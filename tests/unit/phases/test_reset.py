@@ -89,8 +89,8 @@ def test_the_plan_names_what_is_kept_and_what_has_no_record() -> None:
         )
     )
     assert "remove /etc/cni (no record of what was there before)" in action.title
-    assert "keep /etc/a, changed since kbootstrap wrote it; its original goes to" in action.title
-    assert "keep /etc/b, changed since kbootstrap wrote it" in action.title
+    assert "retain /etc/a, changed after kbootstrap wrote it; the original is" in action.title
+    assert "retain /etc/b, changed after kbootstrap wrote it" in action.title
 
 
 def test_a_node_known_by_its_ca_is_marked_before_that_goes() -> None:

@@ -47,7 +47,7 @@ def test_one_that_changed_does_not_stay(machine: Machine, tmp_path: Path) -> Non
     path.write_bytes(DATA[1:])
     result = fetch(machine, path, into)
     assert result.rc == 1
-    assert result.output.startswith(f"KB-CHECKSUM {into} arrived with sha256 ")
+    assert result.output.startswith(f"KB-CHECKSUM {into} was received with sha256 ")
     assert not into.exists()
 
 

@@ -159,7 +159,7 @@ def test_waiting_tells_who_is_not() -> None:
     with pytest.raises(PhaseError) as caught:
         gateway.etcd().perform(AwaitEtcd(why="x", seconds=0))
     assert caught.value.code is codes.ETCD_UNSETTLED
-    assert caught.value.message == "after 0 s: cp2 (a learner still), cp3 (not healthy)"
+    assert caught.value.message == "after 0 s: cp2 (still a learner), cp3 (not healthy)"
 
 
 NODES = (("192.0.2.11", "cp1"), ("192.0.2.12", "cp2"), ("192.0.2.13", "cp3"))

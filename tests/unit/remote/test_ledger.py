@@ -37,7 +37,7 @@ def test_a_file_changed_since_we_wrote_it_is_kept(machine: Machine, tmp_path: Pa
         "before",
     )
     assert (tmp_path / "replaced.kbootstrap-original").read_text() == "before"
-    assert f"kept {created}: changed since kbootstrap wrote it" in result.output
+    assert f"retained {created}: changed after kbootstrap wrote it" in result.output
     assert f"the original is {replaced}.kbootstrap-original" in result.output
 
 

@@ -106,7 +106,7 @@ def test_a_wrong_sum_leaves_everything_as_it_was(machine: Machine, tmp_path: Pat
     path.write_bytes(b"before")
     result = machine.step(put(path, b"right") + "echo never", b"wrong")
     assert result.rc == 1
-    assert result.output.startswith(f"kbootstrap: KB-CHECKSUM {path} arrived with sha256")
+    assert result.output.startswith(f"kbootstrap: KB-CHECKSUM {path} was received with sha256")
     assert path.read_bytes() == b"before"
     assert not list(tmp_path.glob(".kb.*"))
 

@@ -13,7 +13,7 @@ journalctl() { echo 'level=fatal msg="unknown cgroup manager \\"nonsense\\""'; }
 
 
 def test_the_journals_last_lines_are_in_the_error(machine: Machine) -> None:
-    action = Unit(why="x", verb="restart", name="containerd.service")
+    action = Unit(why="x", command="restart", name="containerd.service")
 
     result = machine.step(SYSTEMD + action.script())
 
@@ -25,7 +25,7 @@ def test_the_journals_last_lines_are_in_the_error(machine: Machine) -> None:
 
 
 def test_a_unit_that_starts_says_nothing(machine: Machine) -> None:
-    action = Unit(why="x", verb="restart", name="containerd.service")
+    action = Unit(why="x", command="restart", name="containerd.service")
     words = 'systemctl() { [ "$*" = "--quiet restart containerd.service" ]; }\n'
     result = machine.step(words + action.script())
     assert (result.rc, result.output) == (0, "")

@@ -235,7 +235,7 @@ def test_at_the_deadline_the_events_say_why_there_are_no_pods() -> None:
     )
     action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=1, seconds=0)
 
-    with pytest.raises(PhaseError, match="not up after 0 s") as caught:
+    with pytest.raises(PhaseError, match="not rolled out after 0 s") as caught:
         await_rollout(cast("KubeHttp", server), action)
 
     assert "violates PodSecurity" in caught.value.detail
@@ -255,7 +255,7 @@ def test_at_the_deadline_pods_that_only_start_are_named_with_their_events() -> N
     )
     action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=1, seconds=0)
 
-    with pytest.raises(PhaseError, match="not up after 0 s: ContainerCreating") as caught:
+    with pytest.raises(PhaseError, match="not rolled out after 0 s: ContainerCreating") as caught:
         await_rollout(cast("KubeHttp", server), action)
 
     assert caught.value.detail.splitlines() == [

@@ -112,7 +112,7 @@ def test_who_holds_the_lock_is_shown(
     if output == "text":
         assert said == (
             "cp1: alice@ops1 (pid 4711, since 2026-11-21T07:16:06Z): kbootstrap up; "
-            "renewed 3 s ago, runs out in 27 s unless renewed again\n"
+            "renewed 3 s ago, expires in 27 s unless renewed\n"
         )
     else:
         record = json.loads(said)

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2043 # a list from a template may have one element
 # shellcheck disable=SC2016 # a file that is written stands there as it is
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=

@@ -4,8 +4,8 @@
 # shellcheck disable=SC2016 # a file that is written stands there as it is
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 # write /run/kbootstrap.lock (0600)
-# Replace or remove the record, if it is still the one that was seen. A lock on the folder needs
-# no file of its own, so nothing stays behind.
+# Replaces or removes the record if it is unchanged since it was read. The flock is on the
+# directory, so that no lock file is left behind.
 exec 9</run
 flock 9
 held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
@@ -17,7 +17,7 @@ if [ "$held" = '{"run": "it'"'"'s old"}' ] && [ "$stamp" = 1700000000 ]; then
 fi
 exec 9<&-
 
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=

@@ -8,7 +8,7 @@
 
 # ---- read:lock
 (
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=
@@ -86,10 +86,10 @@ if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.
 if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
 )
 
-# ---- init: finish the kubeadm init that was cut short (v1.34.2, endpoint api.example.org:6443)
+# ---- init: resume the interrupted kubeadm init (v1.34.2, endpoint api.example.org:6443)
 (
 kb_detach init 1620 <<'KB_DETACHED'
-kb_static_pods() { # why those that kubeadm waited for do not run; its own error does not say
+kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
     [ -z "$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || continue

@@ -8,7 +8,7 @@
 
 # ---- read:lock
 (
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=
@@ -69,7 +69,7 @@ if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.
 if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
 )
 
-# ---- join-control-plane: clear the half-done join (kubeadm reset; its etcd member leaves)
+# ---- join-control-plane: clear the half-done join (kubeadm reset; removes its etcd member)
 (
 kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock 2>&1
 )
@@ -88,11 +88,11 @@ kb_put /run/kbootstrap/upload-certs.yaml 0600 root:root 1239 37ccad1d75129164319
 # ---- join-control-plane: kubeadm init phase upload-certs, on cp1 [on cp1]
 (
 trap 'rm -f /run/kbootstrap/upload-certs.yaml' EXIT
-# its output is the key itself
+# its output contains the key
 kubeadm init phase upload-certs --upload-certs --config /run/kbootstrap/upload-certs.yaml >/dev/null
 )
 
-# ---- join-control-plane: let the uploaded certificates end after 15 min [not on this machine]
+# ---- join-control-plane: let the uploaded certificates expire after 15 min [not on this machine]
 
 # ---- join-control-plane: write /run/kbootstrap/join.yaml (659 bytes, 0600)
 (
@@ -102,7 +102,7 @@ kb_put /run/kbootstrap/join.yaml 0600 root:root 659 4be55770dca8fc4c6885f54f109f
 # ---- join-control-plane: kubeadm join as control plane (api.example.org:6443)
 (
 kb_detach join 1680 <<'KB_DETACHED'
-kb_static_pods() { # why those that kubeadm waited for do not run; its own error does not say
+kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
     [ -z "$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || continue

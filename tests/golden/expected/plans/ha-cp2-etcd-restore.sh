@@ -8,7 +8,7 @@
 
 # ---- read:lock
 (
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=
@@ -130,9 +130,9 @@ if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.
 if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
 )
 
-# ---- etcd-stop: stop etcd, kube-apiserver, kube-controller-manager, kube-scheduler (their manifests wait in /var/lib/kbootstrap/etcd-restore/manifests)
+# ---- etcd-stop: stop etcd, kube-apiserver, kube-controller-manager, kube-scheduler (manifests are moved to /var/lib/kbootstrap/etcd-restore/manifests)
 (
-# Static pods end when the kubelet finds their manifests gone; they come back in start.sh.j2.
+# The kubelet stops static pods whose manifests are removed; start.sh.j2 restores the manifests.
 folder=/var/lib/kbootstrap/etcd-restore/manifests
 umask 077
 mkdir -p "$folder"
@@ -150,7 +150,7 @@ until running=$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock
   tries=$((tries - 1))
   if [ "$tries" = 0 ]; then
     crictl ps
-    echo "the control plane still runs here after 150 s; does the kubelet run?"
+    echo "the control plane is still running after 150 s; is the kubelet running?"
     exit 1
   fi
   sleep 0.2
@@ -162,18 +162,18 @@ done
 kb_put /var/lib/kbootstrap/etcd-restore/snapshot.db 0600 root:root 20512 edededededededededededededededededededededededededededededededed
 )
 
-# ---- etcd-restore: restore /var/lib/etcd from the snapshot; the old data moves aside
+# ---- etcd-restore: restore /var/lib/etcd from the snapshot; move the old data aside
 (
 kb_detach etcd-restore 1200 <<'KB_DETACHED'
-# etcdutl of the node's own etcd image, in a container of its own. The kubelet ends containers
-# it does not know, so it stops meanwhile; what runs goes on.
+# Runs etcdutl of the node's etcd image in a separate container. The kubelet would stop unknown
+# containers, so it is stopped meanwhile; running containers continue.
 crictl() { command crictl --runtime-endpoint unix:///run/containerd/containerd.sock "$@"; }
 folder=/var/lib/kbootstrap/etcd-restore
 data=/var/lib/etcd
 work=$data/kbootstrap-restore
 pod=
 
-forget() { # what an earlier try left
+forget() { # remove containers of an earlier attempt
   for old in $(crictl pods -q --name '^kbootstrap-etcd-restore$'); do
     crictl rmp -f "$old" >/dev/null
   done
@@ -182,7 +182,7 @@ finish() {
   [ -z "$pod" ] || forget || :
   systemctl start kubelet.service
 }
-attempt() { # FILE: run the container it describes to its end
+attempt() { # FILE: run the container that it describes to its end
   rm -rf "$work" "$folder/restore.log"
   container=$(crictl create "$pod" "$1" "$folder/pod.json") && crictl start "$container" >/dev/null || return 1
   until [ -n "$(crictl ps -a -q --id "$container" --state Exited)" ]; do sleep 0.2; done
@@ -237,7 +237,7 @@ cat >"$folder/container-2.json" <<'KB_JSON'
 }
 KB_JSON
 if [ -n "$(crictl ps -q --name '^etcd$')" ]; then
-  echo "KB-RESTORE etcd runs here; it must be stopped first"
+  echo "KB-RESTORE etcd is running on this node; it must be stopped first"
   exit 1
 fi
 [ -d "$data" ] || (umask 077 && mkdir -p "$data")
@@ -260,11 +260,11 @@ for number in 0 1 2; do
   esac
 done
 if [ -z "$done" ] || [ ! -d "$work/member/snap" ]; then
-  echo "KB-RESTORE etcd's own tool did not restore the snapshot"
+  echo "KB-RESTORE etcdutl did not restore the snapshot"
   exit 1
 fi
 
-# One rename puts data and mark in place together; the old data stays.
+# One rename places data and mark together; the old data is retained.
 echo edededededededededededededededededededededededededededededededed >"$work/member/kbootstrap-restored"
 sync
 if [ -e "$data/member" ]; then

@@ -8,7 +8,7 @@
 
 # ---- read:lock
 (
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=
@@ -71,15 +71,15 @@ if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.
 if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
 )
 
-# ---- etcd-snapshot: take a snapshot of etcd, check it and keep it as /var/lib/kbootstrap/snapshots/manual.db
+# ---- etcd-snapshot: take a snapshot of etcd, check it and store it as /var/lib/kbootstrap/snapshots/manual.db
 (
 kb_detach etcd-snapshot 1800 <<'KB_DETACHED'
-# A snapshot by the running etcd itself, checked three ways, then moved to our own folder.
+# A snapshot by the running etcd, checked in three ways, then moved to kbootstrap's directory.
 crictl() { command crictl --runtime-endpoint unix:///run/containerd/containerd.sock "$@"; }
 etcd=$(crictl ps -q --name '^etcd$' --state Running)
 etcd=${etcd%%[!0-9a-f]*}
 if [ -z "$etcd" ]; then
-  echo "no etcd container runs here"
+  echo "no etcd container is running on this node"
   exit 1
 fi
 pki=/etc/kubernetes/pki/etcd
@@ -96,9 +96,9 @@ folder=/var/lib/kbootstrap/snapshots
 file=$folder/manual.db
 rm -f "$temporary" "$temporary.part"
 trap 'rm -f "$temporary" "$temporary.part" "$file.new" "$file.facts.new"' EXIT
-# Without it `snapshot save` waits for ever for an etcd that refuses its certificate.
+# Checked first, since `snapshot save` would wait forever for an etcd that refuses its certificate.
 if ! status=$(etcdctl --dial-timeout 10s --command-timeout 10s endpoint status -w json); then
-  echo "KB-SNAPSHOT etcd does not answer its own etcdctl within 10 s"
+  echo "KB-SNAPSHOT etcd does not answer etcdctl within 10 s"
   exit 1
 fi
 before=$(printf '%s\n' "$status" | number revision)
@@ -108,14 +108,14 @@ said=$(crictl exec "$etcd" etcdutl snapshot status "$temporary" -w json 2>/dev/n
 revision=$(printf '%s\n' "$said" | number revision)
 echo "etcd was at revision ${before:-unknown}, the snapshot is at ${revision:-unknown}"
 if [ -z "$before" ] || [ -z "$revision" ] || [ "$revision" -lt "$before" ]; then
-  echo "KB-SNAPSHOT the snapshot is older than what etcd held before it"
+  echo "KB-SNAPSHOT the snapshot has an older revision than etcd had before it"
   exit 1
 fi
-# etcdctl ends the file with the sha256 of all that is before
+# etcdctl appends the sha256 of the content before it
 sum=$(head -c -32 "$temporary" | sha256sum)
 end=$(tail -c 32 "$temporary" | od -An -v -tx1 | tr -d ' \n')
 if [ "${sum%% *}" != "$end" ]; then
-  echo "KB-SNAPSHOT the snapshot does not have the sha256 at its end"
+  echo "KB-SNAPSHOT the snapshot does not match the sha256 at its end"
   exit 1
 fi
 
@@ -129,7 +129,7 @@ echo "${sum%% *}" >"$file.sha256"
 printf '%s %s %s %s\n' "$(stat -c '%s:%.9Y:%i' "$file")" "${sum%% *}" "$revision" "$(date +%s)" >"$file.facts.new"
 sync "$file.facts.new"
 mv "$file.facts.new" "$file.facts"
-# shellcheck disable=SC2012 # the names are ours
+# shellcheck disable=SC2012 # the names contain no blanks
 ls -1t "$folder"/*.db | tail -n +4 | while read -r old; do
   rm -f "$old.facts" "$old.sha256" "$old"
 done
@@ -138,9 +138,9 @@ echo "$file: ${sum%% *}"
 KB_DETACHED
 )
 
-# ---- etcd-copy: copy /var/lib/kbootstrap/snapshots/manual.db to /home/operator/etcd.db.part here
+# ---- etcd-copy: copy /var/lib/kbootstrap/snapshots/manual.db to the local file /home/operator/etcd.db.part
 (
 cat /var/lib/kbootstrap/snapshots/manual.db.sha256 /var/lib/kbootstrap/snapshots/manual.db
 )
 
-# ---- etcd-copy: check the copy and name it /home/operator/etcd.db here (0600) [not on this machine]
+# ---- etcd-copy: check the copy and rename it to the local file /home/operator/etcd.db (0600) [not on this machine]

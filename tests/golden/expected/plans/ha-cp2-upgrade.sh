@@ -8,7 +8,7 @@
 
 # ---- read:lock
 (
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=
@@ -215,7 +215,7 @@ if [ -r /etc/kubernetes/pki/etcd/ca.crt ]; then cat /etc/kubernetes/pki/etcd/ca.
 if [ -r /etc/kubernetes/pki/apiserver-etcd-client.key ]; then cat /etc/kubernetes/pki/apiserver-etcd-client.crt /etc/kubernetes/pki/apiserver-etcd-client.key; fi
 )
 
-# ---- upgrade-repair: put back from kubeadm's own copies: etcd.yaml (kubeadm-backup-manifests-2026-01-02-03-04-05)
+# ---- upgrade-repair: restore from kubeadm's backups: etcd.yaml (kubeadm-backup-manifests-2026-01-02-03-04-05)
 (
 cp -p /etc/kubernetes/tmp/kubeadm-backup-manifests-2026-01-02-03-04-05/etcd.yaml /etc/kubernetes/.kb.etcd
 sync /etc/kubernetes/.kb.etcd
@@ -226,14 +226,14 @@ until said=$(kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" 
   tries=$((tries - 1))
   if [ "$tries" = 0 ]; then
     printf '%s\n' "$said"
-    echo "the API server $server does not say ok at /readyz"
+    echo "the API server $server is not ready (/readyz)"
     exit 1
   fi
   sleep 1
 done
 )
 
-# ---- upgrade-prepare: copy /etc/kubernetes to /var/lib/kbootstrap/backup/v1.34.2
+# ---- upgrade-prepare: back up /etc/kubernetes to /var/lib/kbootstrap/backup/v1.34.2
 (
 target=/var/lib/kbootstrap/backup/v1.34.2
 umask 077
@@ -252,7 +252,7 @@ mv "$target/kubernetes.new" "$target/kubernetes"
 (
 url=https://dl.k8s.io/release/v1.35.1/bin/linux/amd64/kubelet
 target=/var/lib/kbootstrap/upgrade/kubelet
-part=${target%/*}/.kb.${target##*/} # beside its place: a tmpfs may be too small for it
+part=${target%/*}/.kb.${target##*/} # in the target's directory, since a tmpfs may be too small
 (umask 022 && mkdir -p "${target%/*}")
 trap 'rm -f "$part"' EXIT
 if command -v curl >/dev/null 2>&1; then
@@ -266,7 +266,7 @@ fi
 want=amd6411111111111111111111111111111111111111111111111111111111111
 got=$(sha256sum <"$part")
 if [ "${got%% *}" != "$want" ]; then
-  echo "KB-CHECKSUM $url has sha256 ${got%% *}, published is $want"
+  echo "KB-CHECKSUM $url has sha256 ${got%% *}, but $want is published"
   exit 1
 fi
 kb_ledger "$target"
@@ -287,7 +287,7 @@ lines=$(grep -sv ' /opt/cni/bin/bridge$' "$record" || :; stat -c '%s:%.9Y:%.9Z:%
 kb_replace "$record" "$lines"
 )
 
-# ---- upgrade-prepare: ask the programs whether they are v1.35.1, and place kubeadm
+# ---- upgrade-prepare: check that the new binaries are v1.35.1, and install kubeadm
 (
 want=v1.35.1
 stage=/var/lib/kbootstrap/upgrade
@@ -299,13 +299,13 @@ for name in kubeadm kubelet; do
   esac
   have=${have#Kubernetes }
   if [ "$have" != "$want" ]; then
-    echo "KB-VERSION the $name to be placed says it is $have, not $want"
+    echo "KB-VERSION the new $name is $have, not $want"
     rm -f "$stage"/*
     exit 1
   fi
 done
 if [ ! -f "$stage/kubeadm" ]; then
-  echo "KB-VERSION there is no kubeadm $want to place"
+  echo "KB-VERSION there is no new kubeadm $want"
   exit 1
 fi
 for name in kubeadm; do
@@ -393,7 +393,7 @@ kb_flush 0600 root:root
 (
 version=$(kubeadm version -o short)
 if [ "$version" != v1.35.1 ]; then
-  echo "KB-VERSION kubeadm on this node is $version, the inventory wants v1.35.1"
+  echo "KB-VERSION kubeadm on this node is $version, the inventory has v1.35.1"
   exit 1
 fi
 kubeadm config validate --config /var/lib/kbootstrap/kubeadm.yaml
@@ -470,7 +470,7 @@ systemctl --quiet enable containerd.service
 kb_unit restart containerd.service
 )
 
-# ---- upgrade-control-plane: wait until containerd answers, and note its version
+# ---- upgrade-control-plane: wait until containerd answers, and record its version
 (
 tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
@@ -482,7 +482,7 @@ until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/contai
   fi
   sleep 0.2
 done
-# So that a look need not start it to ask: that takes longer than all the rest.
+# Recorded, so that a probe does not start the binary, which takes longer than everything else.
 if [ -d "$KB_STATE" ] && version=$(containerd --version); then
   kb_replace /var/lib/kbootstrap/runtime "$(stat -Lc '%s:%.9Y:%.9Z:%i' "$(command -v containerd)") $version"
 fi
@@ -501,7 +501,7 @@ KB_DETACHED
 if [ -f /var/lib/kbootstrap/upgrade/kubelet ]; then
   have=$(/var/lib/kbootstrap/upgrade/kubelet --version)
   if [ "$have" != 'Kubernetes v1.35.1' ]; then
-    echo "KB-VERSION the kubelet to be placed says it is ${have#Kubernetes }, not v1.35.1"
+    echo "KB-VERSION the new kubelet is ${have#Kubernetes }, not v1.35.1"
     exit 1
   fi
 fi
@@ -543,7 +543,7 @@ until said=$(kubectl --kubeconfig /etc/kubernetes/admin.conf --server "$server" 
   tries=$((tries - 1))
   if [ "$tries" = 0 ]; then
     printf '%s\n' "$said"
-    echo "the API server $server does not say ok at /readyz"
+    echo "the API server $server is not ready (/readyz)"
     exit 1
   fi
   sleep 1

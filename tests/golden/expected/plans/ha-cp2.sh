@@ -8,7 +8,7 @@
 
 # ---- read:lock
 (
-# the record as it is, and its age by this machine's own clock; an empty one is none
+# prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :
 kb_fact boot "$boot"
 held=
@@ -72,7 +72,7 @@ fi
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
-for tool in awk cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
+for tool in awk cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mountpoint mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
   command -v "$tool" >/dev/null 2>&1 || kb_fact lacks "$tool"
 done
 while read -r key value _; do
@@ -127,12 +127,12 @@ fi
 if [ -r /etc/machine-id ] && read -r id </etc/machine-id; then kb_fact machine_id "$id"; fi
 if read -r id </proc/sys/kernel/random/boot_id; then kb_fact boot_id "$id"; fi
 reach() {
-  words=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
-  case $?,$words in
-    124,* | 143,*) words='timed out' ;;
+  reason=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
+  case $?,$reason in
+    124,* | 143,*) reason='timed out' ;;
     *refused*) return ;;
   esac
-  kb_fact blocked "$1 $2 ${words##*: }"
+  kb_fact blocked "$1 $2 ${reason##*: }"
 }
 if [ ! -e /etc/kubernetes/kubelet.conf ] && command -v bash >/dev/null 2>&1; then
   reach api.example.org 6443 &
@@ -455,7 +455,7 @@ done </proc/swaps
 swapoff -a
 )
 
-# ---- host: comment the swap lines of /etc/fstab out
+# ---- host: comment out the swap lines of /etc/fstab
 (
 text=$(awk '!/^[ \t]*#/ && $3 == "swap" { print "# kbootstrap: " $0; next } { print }' /etc/fstab)
 kb_edit /etc/fstab "$text"
@@ -510,7 +510,7 @@ fi
 (
 text=
 [ ! -e /etc/hosts ] || text=$(cat /etc/hosts)
-# first, for the first line that has a name is the one that counts
+# at the top, since the first line with a name is used
 kb_edit /etc/hosts '192.0.2.12 cp2 # kbootstrap'"${text:+$KB_NL$text}"
 )
 
@@ -552,7 +552,7 @@ kb_flush 0644 root:root
 kb_unit restart containerd.service
 )
 
-# ---- runtime: wait until containerd answers, and note its version
+# ---- runtime: wait until containerd answers, and record its version
 (
 tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
@@ -564,7 +564,7 @@ until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/contai
   fi
   sleep 0.2
 done
-# So that a look need not start it to ask: that takes longer than all the rest.
+# Recorded, so that a probe does not start the binary, which takes longer than everything else.
 if [ -d "$KB_STATE" ] && version=$(containerd --version); then
   kb_replace /var/lib/kbootstrap/runtime "$(stat -Lc '%s:%.9Y:%.9Z:%i' "$(command -v containerd)") $version"
 fi
@@ -574,7 +574,7 @@ fi
 (
 url=https://dl.k8s.io/release/v1.34.2/bin/linux/amd64/kubelet
 target=/usr/local/bin/kubelet
-part=${target%/*}/.kb.${target##*/} # beside its place: a tmpfs may be too small for it
+part=${target%/*}/.kb.${target##*/} # in the target's directory, since a tmpfs may be too small
 (umask 022 && mkdir -p "${target%/*}")
 trap 'rm -f "$part"' EXIT
 if command -v curl >/dev/null 2>&1; then
@@ -588,7 +588,7 @@ fi
 want=amd6411111111111111111111111111111111111111111111111111111111111
 got=$(sha256sum <"$part")
 if [ "${got%% *}" != "$want" ]; then
-  echo "KB-CHECKSUM $url has sha256 ${got%% *}, published is $want"
+  echo "KB-CHECKSUM $url has sha256 ${got%% *}, but $want is published"
   exit 1
 fi
 kb_ledger "$target"
@@ -739,7 +739,7 @@ kb_flush 0600 root:root
 (
 version=$(kubeadm version -o short)
 if [ "$version" != v1.34.2 ]; then
-  echo "KB-VERSION kubeadm on this node is $version, the inventory wants v1.34.2"
+  echo "KB-VERSION kubeadm on this node is $version, the inventory has v1.34.2"
   exit 1
 fi
 kubeadm config validate --config /var/lib/kbootstrap/kubeadm.yaml
@@ -783,11 +783,11 @@ kb_put /run/kbootstrap/upload-certs.yaml 0600 root:root 1239 37ccad1d75129164319
 # ---- join-control-plane: kubeadm init phase upload-certs, on cp1 [on cp1]
 (
 trap 'rm -f /run/kbootstrap/upload-certs.yaml' EXIT
-# its output is the key itself
+# its output contains the key
 kubeadm init phase upload-certs --upload-certs --config /run/kbootstrap/upload-certs.yaml >/dev/null
 )
 
-# ---- join-control-plane: let the uploaded certificates end after 15 min [not on this machine]
+# ---- join-control-plane: let the uploaded certificates expire after 15 min [not on this machine]
 
 # ---- join-control-plane: write /run/kbootstrap/join.yaml (659 bytes, 0600)
 (
@@ -797,7 +797,7 @@ kb_put /run/kbootstrap/join.yaml 0600 root:root 659 4be55770dca8fc4c6885f54f109f
 # ---- join-control-plane: kubeadm join as control plane (api.example.org:6443)
 (
 kb_detach join 1680 <<'KB_DETACHED'
-kb_static_pods() { # why those that kubeadm waited for do not run; its own error does not say
+kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
     [ -z "$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || continue
@@ -892,7 +892,7 @@ systemctl --quiet enable kbootstrap-pod-network.service
 kb_unit restart kbootstrap-pod-network.service
 )
 
-# ---- cni-bridge: read the pod CIDR the node was given [not on this machine]
+# ---- cni-bridge: read the node's pod CIDR [not on this machine]
 
 # ---- cni-bridge: write /etc/cni/net.d/10-kbootstrap.conflist (487 bytes, 0644)
 (

@@ -8,7 +8,7 @@
 
 # ---- probe:leave
 (
-units() { # names of our detached runs that systemd has loaded, or that go on without it
+units() { # names of detached runs that systemd has loaded, or that run without it
   for path in /run/systemd/transient/kbootstrap-*.service; do
     path=${path##*/kbootstrap-}
     path=${path%.service}
@@ -19,7 +19,7 @@ units() { # names of our detached runs that systemd has loaded, or that go on wi
     [ -e "/run/systemd/transient/kbootstrap-${path##*/}.service" ] || free "$path" || echo "${path##*/}"
   done
 }
-free() { # FOLDER: does nobody hold its lock? A script holds it also when its runner is gone
+free() { # DIRECTORY: is its lock free? A script holds it also if its runner was killed
   [ ! -e "$1/lock" ] || (exec 9<"$1/lock" && flock -n 9)
 }
 kb_fact run "$(kb_run_state reset)"
@@ -34,7 +34,7 @@ for path in kubelet.conf bootstrap-kubelet.conf admin.conf manifests/kube-apiser
     break
   fi
 done
-# what may be somebody else's, if this machine is not known
+# what may belong to others, if the node is not known
 [ -z "$(find -H /etc/kubernetes/manifests ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'static pod manifests, /etc/kubernetes/manifests'
 [ -z "$(find -H /var/lib/kubelet/pods ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/pods'
 [ -z "$(find -H /var/lib/kubelet/pki ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/pki'
@@ -53,7 +53,7 @@ fi
 
 # ---- probe:clean
 (
-units() { # names of our detached runs that systemd has loaded, or that go on without it
+units() { # names of detached runs that systemd has loaded, or that run without it
   for path in /run/systemd/transient/kbootstrap-*.service; do
     path=${path##*/kbootstrap-}
     path=${path%.service}
@@ -64,27 +64,27 @@ units() { # names of our detached runs that systemd has loaded, or that go on wi
     [ -e "/run/systemd/transient/kbootstrap-${path##*/}.service" ] || free "$path" || echo "${path##*/}"
   done
 }
-free() { # FOLDER: does nobody hold its lock? A script holds it also when its runner is gone
+free() { # DIRECTORY: is its lock free? A script holds it also if its runner was killed
   [ ! -e "$1/lock" ] || (exec 9<"$1/lock" && flock -n 9)
 }
 before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
-older() { # files from before us that nobody has written to since
+older() { # earlier files that are unchanged
   printf '%s\n' "$before_us" | while IFS=' ' read -r kind identity path; do
     [ "$kind" = file ] || continue
     [ "$(stat -c %Y:%s "$path" 2>/dev/null)" != "$identity" ] || printf '%s\n' "$path"
   done
 }
-was_there() { # LINE of that record
+was_there() { # LINE: is it in that record?
   printf '%s\n' "$before_us" | grep -qxF -e "$1"
 }
-stays() { # FOLDER: patterns of what is not ours below it
+stays() { # DIRECTORY: patterns of what is retained below it
   {
     echo "$1/lost+found"
     awk '{ gsub(/\\040/, " ", $2); print $2 }' /proc/self/mounts
     older
   } | at=$1/ awk 'index($0, ENVIRON["at"]) == 1' | sed 's/[][*?\\]/\\&/g'
 }
-below() ( # FOLDER WORDS...: find what is ours below it, on its own file system
+below() ( # DIRECTORY ARGUMENTS...: find what is to be removed below it, on its file system
   folder=$(cd "$1" && pwd -P)
   shift
   IFS=$KB_NL
@@ -142,16 +142,16 @@ if [ -r /var/lib/kbootstrap/state.json ]; then cat /var/lib/kbootstrap/state.jso
 (
 kb_detach reset 600 <<'KB_DETACHED'
 before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
-older() { # files from before us that nobody has written to since
+older() { # earlier files that are unchanged
   printf '%s\n' "$before_us" | while IFS=' ' read -r kind identity path; do
     [ "$kind" = file ] || continue
     [ "$(stat -c %Y:%s "$path" 2>/dev/null)" != "$identity" ] || printf '%s\n' "$path"
   done
 }
-was_there() { # LINE of that record
+was_there() { # LINE: is it in that record?
   printf '%s\n' "$before_us" | grep -qxF -e "$1"
 }
-# kubeadm reset empties folders that may hold files of others
+# kubeadm reset empties directories that may contain files of others
 older | while IFS= read -r path; do
   case $path in /etc/kubernetes/* | /var/lib/kubelet/*) ;; *) continue ;; esac
   mkdir -p "/var/lib/kbootstrap/aside${path%/*}"
@@ -164,10 +164,10 @@ KB_DETACHED
 
 # ---- node-object: delete the Node object [not on this machine]
 
-# ---- clean: remove what Kubernetes and kbootstrap made, put back what was there before
+# ---- clean: remove what Kubernetes and kbootstrap made, restore what was there before
 (
-# What we or Kubernetes made, and nothing else; every step may find its work done already.
-units() { # names of our detached runs that systemd has loaded, or that go on without it
+# Removes what kbootstrap or Kubernetes made, and nothing else; every step is idempotent.
+units() { # names of detached runs that systemd has loaded, or that run without it
   for path in /run/systemd/transient/kbootstrap-*.service; do
     path=${path##*/kbootstrap-}
     path=${path%.service}
@@ -178,10 +178,10 @@ units() { # names of our detached runs that systemd has loaded, or that go on wi
     [ -e "/run/systemd/transient/kbootstrap-${path##*/}.service" ] || free "$path" || echo "${path##*/}"
   done
 }
-free() { # FOLDER: does nobody hold its lock? A script holds it also when its runner is gone
+free() { # DIRECTORY: is its lock free? A script holds it also if its runner was killed
   [ ! -e "$1/lock" ] || (exec 9<"$1/lock" && flock -n 9)
 }
-stop() { # NAME: end a detached run, and wait until it has ended
+stop() { # NAME: stop a detached run, and wait until it has ended
   if [ -e "/run/systemd/transient/kbootstrap-$1.service" ]; then
     systemctl stop "kbootstrap-$1.service"
     systemctl reset-failed "kbootstrap-$1.service" 2>/dev/null || :
@@ -200,33 +200,33 @@ stop() { # NAME: end a detached run, and wait until it has ended
   done
   kb_fail "the run $1 does not end"
 }
-session() { # FOLDER: every process of the runner's session
+session() { # DIRECTORY: every process of the runner's session
   read -r leader _ <"$1/pid" || return 0
   for process in /proc/[0-9]*; do
     read -r line 2>/dev/null <"$process/stat" || continue
-    # shellcheck disable=SC2086 # fields, counted after the name, which may hold anything
+    # shellcheck disable=SC2086 # fields, counted after the name, which may contain blanks
     set -- ${line##*) }
     [ "$4" != "$leader" ] || echo "${process#/proc/}"
   done
 }
 before_us=$(cat /var/lib/kbootstrap/before 2>/dev/null) || before_us=
-older() { # files from before us that nobody has written to since
+older() { # earlier files that are unchanged
   printf '%s\n' "$before_us" | while IFS=' ' read -r kind identity path; do
     [ "$kind" = file ] || continue
     [ "$(stat -c %Y:%s "$path" 2>/dev/null)" != "$identity" ] || printf '%s\n' "$path"
   done
 }
-was_there() { # LINE of that record
+was_there() { # LINE: is it in that record?
   printf '%s\n' "$before_us" | grep -qxF -e "$1"
 }
-stays() { # FOLDER: patterns of what is not ours below it
+stays() { # DIRECTORY: patterns of what is retained below it
   {
     echo "$1/lost+found"
     awk '{ gsub(/\\040/, " ", $2); print $2 }' /proc/self/mounts
     older
   } | at=$1/ awk 'index($0, ENVIRON["at"]) == 1' | sed 's/[][*?\\]/\\&/g'
 }
-below() ( # FOLDER WORDS...: find what is ours below it, on its own file system
+below() ( # DIRECTORY ARGUMENTS...: find what is to be removed below it, on its file system
   folder=$(cd "$1" && pwd -P)
   shift
   IFS=$KB_NL
@@ -236,7 +236,7 @@ below() ( # FOLDER WORDS...: find what is ours below it, on its own file system
   done
   find "$folder" -xdev -depth ! -path "$folder" "$@"
 )
-gone() { # FOLDER: empty it, and remove it if it was not there before us
+gone() { # DIRECTORY: empty it, and remove it if it did not exist before
   [ -d "$1" ] || return 0
   below "$1" ! -type d -exec rm -f {} +
   below "$1" -type d -exec rmdir {} + 2>/dev/null || :
@@ -247,7 +247,7 @@ for name in $(units); do stop "$name"; done
 systemctl --quiet disable --now kubelet.service 2>/dev/null || :
 systemctl --quiet disable --now kbootstrap-pod-network.service 2>/dev/null || :
 
-# pods that run on without the kubelet, where kubeadm was not there to stop them
+# pods that still run without the kubelet, if there was no kubeadm to stop them
 if command -v crictl >/dev/null 2>&1; then
   crictl --runtime-endpoint unix:///run/containerd/containerd.sock rmp --all --force >/dev/null 2>&1 || :
 fi
@@ -258,7 +258,7 @@ awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/self/mounts | sort -r | while
   umount "$mount" || umount -l "$mount"
 done
 
-# the slices the kubelet made for pods
+# the kubelet's slices for pods
 systemctl --quiet stop kubepods.slice 2>/dev/null || :
 
 # links of the pod network
@@ -266,12 +266,12 @@ for path in /sys/class/net/kube-ipvs0 /sys/class/net/nodelocaldns /sys/class/net
   [ ! -e "$path" ] || was_there "link ${path##*/}" || ip link delete "${path##*/}" 2>/dev/null || :
 done
 
-# chains of Kubernetes and of CNI plugins, never anybody else's
+# chains of Kubernetes and of CNI plugins only
 for tool in iptables iptables-legacy ip6tables ip6tables-legacy; do
   command -v "$tool-save" >/dev/null 2>&1 || continue
   rules=$("$tool-save" 2>/dev/null) || continue
   if printf '%s\n' "$rules" | grep -Eq '^:(KUBE-|FLANNEL-|CILIUM_|cali-|CNI-)'; then
-    # a line that names one of them, as the chain, its rule, or the place a rule jumps to
+    # a line with one of them as chain, rule or jump target
     printf '%s\n' "$rules" | grep -Ev '(^:|-[AIjg] )(KUBE-|FLANNEL-|CILIUM_|cali-|CNI-)' | "$tool-restore"
   fi
 done
@@ -284,7 +284,7 @@ if command -v nft >/dev/null 2>&1; then
   done
 fi
 
-# files from before us, which the step before put out of kubeadm's way
+# earlier files, which the previous step moved aside
 if [ -d /var/lib/kbootstrap/aside ]; then
   (cd /var/lib/kbootstrap/aside && find . ! -type d) | while IFS= read -r path; do
     (umask 022 && mkdir -p "/${path%/*}")
@@ -296,7 +296,7 @@ before=$(sha256sum /etc/containerd/config.toml /etc/crio/crio.conf.d/10-kbootstr
 had_networks=
 [ ! -d /etc/cni/net.d ] || had_networks=1
 
-# files Kubernetes made
+# files that Kubernetes made
 for folder in /var/lib/kubelet /var/log/pods /var/log/containers /etc/kubernetes /run/cni-ipam-state; do
   gone "$folder"
 done
@@ -304,10 +304,10 @@ for folder in /opt/containerd /opt/cni/bin /opt/cni /usr/libexec/kubernetes /etc
   was_there "$folder" || gone "$folder"
 done
 
-# files we made or replaced, from the ledger, which says last of all that this machine is ours
+# files that kbootstrap made or replaced; the ledger goes last, since it identifies the node
 kb_undo_ledger /etc/cni/net.d /opt/cni/bin /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods /etc/cni /etc/kubernetes /opt/cni /opt/containerd
 
-# the runtime runs as it did before us
+# the runtime with its earlier configuration
 after=$(sha256sum /etc/containerd/config.toml /etc/crio/crio.conf.d/10-kbootstrap.conf 2>/dev/null) || :
 # directories that a volume of a pod made where there were none
 rmdir /lib/modules 2>/dev/null || :
@@ -315,10 +315,10 @@ systemctl daemon-reload
 for unit in kubelet.service kbootstrap-pod-network.service; do
   systemctl reset-failed "$unit" 2>/dev/null || :
 done
-# a runtime that watched a folder which is gone does not see the next one of that name
+# a runtime does not notice that a directory it watches was removed and created again
 [ -z "$had_networks" ] || [ -d /etc/cni/net.d ] || after="$after, without its networks"
 if [ "$before" != "$after" ] && systemctl --quiet is-active containerd.service; then
-  systemctl restart containerd.service || echo 'containerd.service does not start with the configuration it had before us'
+  systemctl restart containerd.service || echo 'containerd.service does not start with its earlier configuration'
 fi
 rm -rf /run/kbootstrap/*.yaml
 cd / && rm -rf /var/lib/kbootstrap

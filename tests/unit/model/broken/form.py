@@ -120,7 +120,7 @@ FORM = (
         codes.INV_SECRET,
         "defaults.ssh.password",
         "defaults: {ssh: {password: §{env: A, file: b}}}\n",
-        "exactly one place",
+        "exactly one source",
     ),
     Case(
         "password in a URL",

@@ -58,7 +58,7 @@ MACHINES = (
         codes.INV_MISSING_KEY,
         "defaults.ssh.jump.host",
         "defaults: {ssh: {§jump: {user: me}}}\n",
-        "to go through",
+        "jump host",
     ),
     Case(
         "no control plane",
@@ -80,7 +80,7 @@ MACHINES = (
         codes.INV_CONTRADICTION,
         "nodes[0].roles",
         "nodes: [{name: a, address: 192.0.2.1, role: both, roles: §[worker]}]\n",
-        "same thing",
+        "same setting",
     ),
     Case(
         "port of the kubelet",
@@ -94,7 +94,7 @@ MACHINES = (
         codes.INV_ENDPOINT,
         "api.endpoint",
         'api: {endpoint: §"127.0.0.1:6443"}\n',
-        "other machines",
+        "other nodes",
     ),
     Case(
         "pods overlap services",

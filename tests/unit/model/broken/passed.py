@@ -9,7 +9,7 @@ PASSED = (
         codes.INV_PREFLIGHT,
         "kubeadm.ignore_preflight[0]",
         "kubeadm: {ignore_preflight: [§Swapp]}\n",
-        "not a check",
+        "has no check",
         "Swap",
     ),
     Case(
@@ -17,7 +17,7 @@ PASSED = (
         codes.INV_PREFLIGHT,
         "kubeadm.ignore_preflight[0]",
         "kubeadm: {ignore_preflight: [§Port10250]}\n",
-        "not a check",
+        "has no check",
         "Port-10250",
     ),
     Case(
@@ -25,7 +25,7 @@ PASSED = (
         codes.INV_PREFLIGHT,
         "kubeadm.ignore_preflight",
         "kubeadm: {ignore_preflight: §[all, Swap]}\n",
-        "all cannot stand beside other checks (swap)",
+        "all cannot be combined with other checks (swap)",
     ),
     Case(
         "phase name",
@@ -113,7 +113,7 @@ PASSED = (
         codes.INV_PATH,
         "etcd.data_dir",
         "etcd: {data_dir: §/var/lib}\n",
-        "a reset empties it",
+        "reset empties it",
     ),
     Case(
         "external etcd beside a local one",
@@ -121,7 +121,7 @@ PASSED = (
         "etcd.image_tag",
         "etcd:\n  image_tag: §3.6.4-0\n  external: {endpoints: ['https://192.0.2.40:2379'],"
         " ca_file: /a, cert_file: /b, key_file: /c}\n",
-        "etcd.external is written",
+        "etcd.external is set",
     ),
     Case(
         "etcd endpoint without port",
@@ -143,7 +143,7 @@ PASSED = (
         codes.INV_OWNED,
         "kubelet.clusterDomain",
         "kubelet: {clusterDomain: §example.org}\n",
-        "network.dns_domain decides",
+        "set by network.dns_domain",
     ),
     Case(
         "kube-proxy mode",
@@ -158,14 +158,14 @@ PASSED = (
         codes.INV_CONTRADICTION,
         "kube_proxy",
         "addons: {kube_proxy: false}\nkube_proxy: §{mode: ipvs}\n",
-        "nobody reads",
+        "are not used",
     ),
     Case(
         "manifest without manifests",
         codes.INV_MISSING_KEY,
         "cni.manifests",
         "§cni: {type: manifest}\n",
-        "applies manifests",
+        "cni.type is manifest",
     ),
     Case(
         "manifest that is not there",
@@ -179,14 +179,14 @@ PASSED = (
         codes.INV_MISSING_KEY,
         "programs.folder",
         "§programs: {source: folder}\n",
-        "source is folder",
+        "`programs.source` is `folder`",
     ),
     Case(
         "programs folder not there",
         codes.INV_PATH,
         "programs.folder",
         "programs: {source: folder, folder: §bins}\n",
-        "there is no folder",
+        "there is no directory",
     ),
     Case(
         "base_url of no use",
@@ -214,7 +214,7 @@ PASSED = (
         codes.INV_SECRET,
         "files[0].content",
         "files: [{path: /etc/x, content: §'-----BEGIN RSA PRIVATE KEY-----'}]\n",
-        "put it on the node yourself",
+        "copy it to the node yourself",
     ),
     Case(
         "same file twice",

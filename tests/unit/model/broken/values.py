@@ -159,7 +159,7 @@ VALUES = (
         codes.INV_HOST_KEY,
         "defaults.ssh.host_keys[0]",
         "defaults: {ssh: {host_keys: [§cp1 ssh-ed25519 AAAA]}}\n",
-        "leave the host name",
+        "must be left out",
     ),
     Case(
         "damaged host key",
