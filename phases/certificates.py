@@ -136,7 +136,7 @@ PHASE = Phase(
     probe=probe,
     plan=plan,
     check=check,
-    noted=False,
+    recorded=False,
 )
 
 

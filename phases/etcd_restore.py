@@ -227,7 +227,7 @@ STOP = Phase(
     plan=plan_stop,
     check=check_running,
     on=stacked,
-    noted=False,
+    recorded=False,
 )
 
 RESTORE = Phase(
@@ -248,7 +248,7 @@ START = Phase(
     plan=plan_start,
     on=stacked,
     waits=(("etcd-restore", Wait.CONTROL_PLANES),),
-    noted=False,
+    recorded=False,
 )
 
 READY = Phase(
@@ -259,5 +259,5 @@ READY = Phase(
     plan=plan_ready,
     on=stacked,
     waits=(("etcd-start", Wait.CONTROL_PLANES),),
-    noted=False,
+    recorded=False,
 )

@@ -122,5 +122,5 @@ def copy(label: str, on: On = stacked) -> Phase[Kept]:
         probe=probe,
         plan=lambda view: plan_copy(view, label),
         on=on,
-        noted=False,
+        recorded=False,
     )

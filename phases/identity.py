@@ -32,7 +32,7 @@ class Facts:
     marker: str = ""  # the cluster name in kbootstrap's marker
     folder: tuple[str, ...] = ()  # those of `Leftovers.shared` that are there
     older: tuple[str, ...] = ()  # files and links there, while they are still to be recorded
-    noted: bool = False  # the files that existed before are recorded
+    recorded: bool = False  # the files that existed before are recorded
     orphan: tuple[str, ...] = ()  # detached runs of kbootstrap whose record is missing
     ca: tuple[str, ...] = ()  # lines of /etc/kubernetes/pki/ca.crt
     member: bool = False  # kubelet.conf exists
@@ -109,13 +109,13 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             mode=0o600,
             effect={"marker": view.cluster.name},
         )
-    if not view.facts.noted:
+    if not view.facts.recorded:
         yield PutFile(
             why="reset retains what existed before",
             path=node_paths.BEFORE,
             body="".join(f"{line}\n" for line in (*view.facts.folder, *view.facts.older)),
             mode=0o600,
-            effect={"noted": True},
+            effect={"recorded": True},
         )
 
 

@@ -117,5 +117,5 @@ def kept(cluster: Cluster, facts: Left, *, restore_host: bool) -> Iterator[str]:
 
 
 CLEAN = Phase(
-    id="clean", title="Clean up", facts=Left, probe=probe_clean, plan=plan_clean, noted=False
+    id="clean", title="Clean up", facts=Left, probe=probe_clean, plan=plan_clean, recorded=False
 )

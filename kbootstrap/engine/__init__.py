@@ -1,1 +1,1 @@
-"""The state machine: graph, plan, run. It knows nothing of any particular phase."""
+"""The engine: graph, plan, run. It does not depend on any particular phase."""

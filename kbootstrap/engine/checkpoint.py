@@ -1,8 +1,8 @@
-"""The record of the phases that ended on a node, stored there with mode 0600.
+"""The record of the phases that ended on a node, stored on it with mode 0600.
 
-It tells people, and `status`, what was done when and by which run. Nothing is done or
-skipped because of it: plans come from probes; but a step stops where it is not the one that
-was seen. Written in the same round trip as the end of a phase. Schema (docs/state.md)::
+It is printed by `status` and does not affect plans, which come from probes; but a step is refused
+if the record changed after the probe. Written in the same round trip as the end of a phase.
+Schema (docs/state.md)::
 
     {"schema": 1, "cluster": NAME, "node": NAME, "version": "v1.34.2",
      "phases": {PHASE: {"at": "2026-11-21T02:00:00Z", "run": RUN_ID, "changes": 3}}}

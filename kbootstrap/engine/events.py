@@ -1,7 +1,7 @@
 """What happens during a run, as data; the console, the journal and the log follow it.
 
 Events never hold secrets: `clean` masks what looks like a token or a key in the output of
-commands, and actions know secrets only as slots.
+commands, and actions contain only placeholders.
 """
 
 import re
@@ -26,13 +26,13 @@ StepState = Literal["waiting", "running", "changed", "unchanged", "failed", "blo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something happened.
+    """One event.
 
     Attributes:
         kind: ``run``, ``surveyed``, ``step``, ``action``, ``output`` or ``note``.
         node: empty if it is about the whole run.
-        text: for people; one line, but for an error's detail.
-        longest: of an action, the one that may take longest of those that begin with it.
+        text: as printed; one line, except for an error's detail.
+        longest: of a group of actions, the one that may take longest.
 
     """
 
@@ -54,7 +54,7 @@ class Observer(Protocol):
 
 
 class Bus:
-    """Hands each event to every observer, one at a time."""
+    """Passes each event to every observer, one at a time."""
 
     def __init__(self, *observers: Observer) -> None:
         self._observers = observers
@@ -76,7 +76,7 @@ class Bus:
                 observer(event)
 
     def output(self, node: str, phase: str, text: str) -> None:
-        """Lines a command printed on a node."""
+        """Lines that a command printed on a node."""
         for line in clean(text).splitlines():
             if line.strip():
                 self(Event(kind="output", node=node, phase=phase, text=line.rstrip()))

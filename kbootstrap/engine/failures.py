@@ -17,7 +17,7 @@ _SIGNS: tuple[tuple[str, Code], ...] = (
     ("KB-HERE", codes.OWN_DISK),
     ("No space left on device", codes.DISK_FULL),
     ("printf: I/O error", codes.DISK_FULL),  # dash on a full disk
-    ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, of a socket that is dead
+    ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, for a dead socket
     ("KB-VERSION", codes.WRONG_VERSION),
     ("KB-PULL", codes.IMAGE_PULL),
     ("KB-SNAPSHOT", codes.SNAPSHOT_FAILED),
@@ -32,7 +32,7 @@ _BY_RUN = {
     "init": codes.INIT_FAILED,
     "join": codes.JOIN_FAILED,
     "images": codes.IMAGE_PULL,
-    "upgrade": UPGRADE_FAILED,  # its runs are named for the version too
+    "upgrade": UPGRADE_FAILED,  # the names of its runs end with the version
 }
 
 

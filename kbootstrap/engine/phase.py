@@ -32,7 +32,7 @@ class NoFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class View(Generic[F]):
-    """All a plan may look at."""
+    """Everything that a plan may depend on."""
 
     cluster: Cluster
     node: Node
@@ -73,7 +73,7 @@ def on_first(cluster: Cluster, node: Node) -> bool:
 
 
 def nothing_wrong(view: View[F]) -> Iterator[KbError]:
-    """The check of a phase that has none."""
+    """The default: nothing to refuse."""
     del view
     yield from ()
 
@@ -98,7 +98,7 @@ def no_difference(view: View[F]) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How many nodes may be in a phase at once, counting only those with something to do.
+    """How many nodes may be in a phase at once, counting those with changes.
 
     A node whose step fails keeps its place, because it may be unfit for work; when failed nodes
     hold every place, the other nodes are not started.
@@ -115,29 +115,29 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase(Generic[F]):
-    """One step of the state machine.
+    """One phase of a workflow.
 
     Attributes:
         id: its name on the command line and in checkpoints.
-        title: what it does, for people.
+        title: what it does, as printed.
         facts: a frozen dataclass; fields are str, bool, int or tuple[str, ...].
-        probe: the read-only shell text that prints ``field=value`` lines; None when the
-            API's view is enough.
-        plan: pure; yields the least change from the facts to what the inventory wants.
-        check: pure; yields the reasons not to touch this node, before anything changes.
+        probe: the read-only shell text that prints ``field=value`` lines; None if the API is
+            enough.
+        plan: pure; yields the least change from the facts to the inventory's state.
+        check: pure; yields the reasons to refuse this node, before anything changes.
         drift: pure; yields the settings in which the live node differs from the inventory and
             which ``plan`` does not change.
-        compare: pure; yields what only several nodes together show, from the facts of every
-            node that was probed, by name. An error is stamped with its node.
+        compare: pure; yields errors found by comparing nodes, from the facts of every probed
+            node, by name. Each error has its node.
         files: pure; path and content of each file that its plan writes, as far as they are
             known before a run: `render` prints them.
         leaves: pure; what `reset` has to remove because of it. Also asked of nodes that it does
             not run on: the inventory may have said otherwise before.
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
-        api: its plan reads the API's view, which is refreshed first.
+        api: its plan reads the API's state, which is refreshed first.
         manifests: it also reads the objects of the CNI manifests, one request for each.
-        noted: its end is recorded in the node's checkpoint.
+        recorded: its end is recorded in the node's checkpoint.
         shared: others use its facts, such as which control plane is up, so it is probed also when
             only other phases run.
         window: how many nodes may be in it at once; None: all.
@@ -158,7 +158,7 @@ class Phase(Generic[F]):
     waits: tuple[tuple[str, Wait], ...] = ()
     api: bool = False
     manifests: bool = False
-    noted: bool = True
+    recorded: bool = True
     shared: bool = False
     window: Window | None = None
 

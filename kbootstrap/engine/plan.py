@@ -1,4 +1,4 @@
-"""A plan: for each node and phase, the actions. It is what is printed and what is run."""
+"""A plan: the actions for each node and phase. The printed plan is the one that is run."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Plan:
 
     @property
     def risk(self) -> Risk:
-        """The worst any action may do."""
+        """The highest risk of its actions."""
         return worst(tuple(a for step in self.steps for a in step.actions))
 
     def step(self, node: str, phase: str) -> Step | None:

@@ -32,7 +32,7 @@ def make_plan(
 def verdicts(
     cluster: Cluster, phases: Iterable[AnyPhase], nodes: Iterable[Node], views: Views
 ) -> Iterator[KbError]:
-    """Every reason not to begin, stamped with node and phase."""
+    """Every reason not to start, with node and phase."""
     chosen = tuple(nodes)
     for phase in phases:
         for node in chosen:
@@ -67,7 +67,7 @@ def differences(
 def comparisons(
     cluster: Cluster, phases: Iterable[AnyPhase], probed: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[KbError]:
-    """What the phases find when they compare the nodes; ``probed``: node -> phase id -> facts."""
+    """Errors found by comparing nodes; ``probed``: node -> phase id -> facts."""
     for phase in phases:
         names = [n.name for n in cluster.nodes if phase.id in probed.get(n.name, ())]
         facts = {name: probed[name][phase.id] for name in names}

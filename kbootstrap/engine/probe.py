@@ -50,8 +50,8 @@ class ProbeResult:
         facts: phase id -> that phase's Facts.
         kubeconfig: the admin kubeconfig, on a control plane.
         state: the checkpoint on the node, as JSON text; empty if there is none.
-        at: the operator's clock, seconds since 1970.
-        etcd: how to log in to etcd, on a control plane.
+        at: the workstation's clock, seconds since 1970.
+        etcd: the client certificate for etcd, on a control plane.
         lock: the lock's record, of a control plane.
 
     """
@@ -146,7 +146,7 @@ def _read(name: str, *paths: str, secret: bool = False) -> Part:
 
 
 def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> ProbeResult:
-    """Facts from the answers to `probe_parts`.
+    """Facts from the reply to `probe_parts`.
 
     Raises:
         InternalError: a probe failed, or printed a line that its Facts do not have.

@@ -23,11 +23,11 @@ from kbootstrap.engine.failures import failure
 from kbootstrap.errors import KbError
 from kbootstrap.remote.protocol import Blob, Part, Reply
 
-Made = tuple[tuple[HostAction, ...], Part]  # a part, and the actions it carries out
+Made = tuple[tuple[HostAction, ...], Part]  # a part, and the actions that it applies
 
 
 def groups(actions: Sequence[Action], node: str) -> Iterator[tuple[str, tuple[Action, ...]]]:
-    """Runs of actions with the same place: a node's name, ``api`` or ``local``."""
+    """Groups of adjacent actions with the same target: a node's name, ``api`` or ``local``."""
 
     def place(action: Action) -> str:
         if isinstance(action, HostAction):

@@ -67,7 +67,7 @@ class StepBoard:
         first: tuple[str, str],
         stopping: Callable[[], bool],
     ) -> str:
-        """Wait for a place in the window; returns why there is none, or "" once inside."""
+        """Wait for a place in the window; returns "" once inside, else the reason."""
         with self._changed:
             self._changed.wait_for(
                 lambda: stopping() or self._turn(step, window, first) is not None
@@ -78,7 +78,7 @@ class StepBoard:
             return why
 
     def _turn(self, step: tuple[str, str], window: Window, first: tuple[str, str]) -> str | None:
-        """Empty when there is a place now, a reason when there will be none, None to wait."""
+        """Empty if there is a place now, a reason if there will be none, None to wait."""
         if window.canary and step != first and not self._ended.get(first):
             return f"{first[0]}, the first node, did not succeed" if first in self._ended else None
         held = [one for one in self._inside if one[1] == step[1]]
@@ -86,7 +86,7 @@ class StepBoard:
             return ""
         if any(one not in self._ended for one in held):
             return None
-        return f"nodes that failed hold every place ({', '.join(sorted(n for n, _ in held))})"
+        return f"failed nodes use up the limit ({', '.join(sorted(n for n, _ in held))})"
 
     def _verdict(self, needed: frozenset[tuple[str, str]]) -> bool | None:
         ends = [self._ended.get(step) for step in needed]
@@ -132,7 +132,7 @@ class Runner:
         names = list(dict.fromkeys(step.node for step in self._plan.steps))
         threads = [
             threading.Thread(target=self._node, args=(name,), name=name, daemon=True)
-            for name in names  # daemons, so that a second signal ends the process at once
+            for name in names  # daemon threads, so that a second signal ends the process at once
         ]
         for thread in threads:
             thread.start()

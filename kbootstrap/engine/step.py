@@ -25,7 +25,7 @@ from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.remote.protocol import Part, Reply
 from kbootstrap.wait import until
 
-RECOVER_SECONDS = 300  # how long a node may be away in the middle of a step, as when it reboots
+RECOVER_SECONDS = 300  # how long a node may be unreachable during a step, such as for a reboot
 UNCHANGED = "unchanged"  # the part that checks whether another run worked there
 SETTLE_SECONDS = 30  # for a node that came back to start its services
 LOSSES = 5  # connections a step may lose: a node that keeps going away makes no progress
@@ -88,7 +88,7 @@ class StepRunner:
     node: Node
     planned: Mapping[str, Step]
     slots: dict[str, str] = field(default_factory=dict)
-    _tries: int = 0  # of this run on this node; a detached command belongs to one of them
+    _tries: int = 0  # attempts of this run on this node; a detached command belongs to one of them
     _acted: float = 0.0  # when the last action ended; what the API said before is out of date
     _met: bool = False  # a script of this run was sent there
 
@@ -96,7 +96,7 @@ class StepRunner:
         """Bring the node to the state that the phase wants; returns the number of changes.
 
         Raises:
-            KbError: stamped with node and phase by the caller.
+            KbError: the caller adds node and phase.
 
         """
         printed = self.planned[phase.id].keys if phase.id in self.planned else frozenset()
@@ -136,7 +136,7 @@ class StepRunner:
         return tuple(phase.plan(self.context.view_since(phase, self.node, self._acted)))
 
     def _perform(self, phase: AnyPhase, actions: tuple[Action, ...]) -> None:
-        """All actions in order; after a failure only those meant for it."""
+        """Apply all actions in order; after a failure only those with ``always``."""
         placed = list(groups(actions, self.node.name))
         problem: KbError | None = None
         for index, (host, group) in enumerate(placed):
@@ -186,7 +186,7 @@ class StepRunner:
         """One request to one node; on the step's own node the probes and the checkpoint follow."""
         made = host_parts(actions, self.slots)
         parts = [part for _, part in made]
-        if changes and phase.noted:
+        if changes and phase.recorded:
             parts.append(self._checkpoint(phase, changes))
         watched = self._watched(phase)
         if host == self.node.name:

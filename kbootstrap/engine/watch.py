@@ -50,7 +50,7 @@ class Watch:
     _works: dict[object, _Work] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _end: threading.Event = field(default_factory=threading.Event)
-    _own: Event | None = None  # a line of ours, on its way through the bus
+    _own: Event | None = None  # a line of the watch itself that passes through the bus
 
     def start(self) -> None:
         """Follow the bus from now on."""
@@ -58,7 +58,7 @@ class Watch:
         threading.Thread(target=self._run, daemon=True, name="kb-watch").start()
 
     def close(self) -> None:
-        """Print nothing more."""
+        """Stop printing."""
         self._end.set()
         self.bus.remove(self)
 
@@ -129,7 +129,7 @@ def _follow(work: _Work, event: Event, now: float) -> None:
 
 
 def _together(due: list[_Work], now: float) -> Iterator[Event]:
-    """A line for each; one for many nodes that wait for the same."""
+    """A line for each; one line for many nodes that wait for the same."""
     alike: dict[tuple[str, str], list[_Work]] = defaultdict(list)
     for work in due:
         alike[work.phase, work.line(now)].append(work)

@@ -27,8 +27,8 @@ class Claim:
     Attributes:
         holder: the user on the operator's workstation.
         host: name of the workstation.
-        machine: identifies one boot of one workstation or container, where ``pid`` is unique.
-        start: start time of the process in ticks since that boot; it tells a reused pid.
+        machine: identifies one boot of a workstation or container, in which ``pid`` is unique.
+        start: start time of the process in ticks since that boot; it identifies a reused pid.
         since: UTC, by the workstation's clock.
         ttl: seconds the record counts after each renewal.
 
@@ -167,7 +167,7 @@ def parse_claim(text: str) -> Claim | None:
 
 
 def claim_of(data: dict[str, Any]) -> Claim | None:
-    """A claim from its fields, which another program may have written; None if they are wrong."""
+    """A claim from its fields, which others may have written; None if they are invalid."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Claim):
         value = data.get(field.name)

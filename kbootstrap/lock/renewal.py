@@ -27,7 +27,7 @@ HOLD = TTL - MARGIN  # seconds that a record counts for this run, from the start
 RETRY = 2  # seconds between attempts to renew after one that failed
 TICK = 0.5  # seconds between checks whether the run still holds enough places
 _TRIES = 3  # attempts to write a place that other runs write, too
-# Also counts the time a suspended workstation sleeps; the places' clocks go on meanwhile.
+# Also counts the time while the workstation is suspended, as the clocks of the places do.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 Alive = Callable[[int, int], bool]

@@ -76,7 +76,7 @@ class RunLock:
     Args:
         claim: of the run.
         stops: the run stops at the lock of another one; a command that only reads does not.
-        warns: the run reports the lock of another one and goes on: a dry run.
+        warns: the run only reports the lock of another run, as in a dry run.
         notify: called with a line for people.
 
     """

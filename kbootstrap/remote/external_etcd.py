@@ -1,7 +1,7 @@
-"""An etcd that somebody else runs: what of a cluster it holds, and how that goes.
+"""An external etcd: which keys of a cluster it holds, and how they are removed.
 
-Asked through a control plane, where the client certificate is (kbootstrap/run/api_connection.py).
-Keys as kube-apiserver writes them: PREFIX/RESOURCE/..., Nodes below "minions".
+Reached through a control plane, which has the client certificate (run/api_connection.py).
+Keys have the form of kube-apiserver: PREFIX/RESOURCE/..., Nodes below "minions".
 """
 
 import base64

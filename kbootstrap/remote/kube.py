@@ -1,4 +1,4 @@
-"""What the API shows, through one API server."""
+"""Reads the cluster's state through one API server."""
 
 import threading
 import time
@@ -32,18 +32,18 @@ from kbootstrap.remote.kubeobjects import (
 )
 from kbootstrap.remote.workloads import Paths, is_applied, rolled_out, workload_of
 
-FRESH = 0.5  # seconds an observation serves concurrent steps
+FRESH = 0.5  # seconds for which concurrent steps share an observation
 NEVER: tuple[float, float, None] = (0.0, 0.0, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asks:
-    """What a verb looks at besides what every verb does.
+    """What a command reads in addition to the common objects.
 
     Attributes:
-        pods: pods too, which only a drain needs.
-        own_pods: why those that kubeadm makes do not run.
-        etcd: etcd's members, for who changes them or takes a control plane down.
+        pods: also pods, for a drain.
+        own_pods: the reasons why pods of kubeadm do not run.
+        etcd: etcd's members, for commands that change them or restart a control plane.
 
     """
 
@@ -56,7 +56,7 @@ NOTHING_MORE = Asks()
 
 
 def usable(http: KubeHttp, seconds: float | None = None) -> bool:
-    """Whether kubeadm init has come so far that the API answers us; asks once."""
+    """Whether the API answers, that is, kubeadm init has got that far; one request."""
     try:
         path = f"{SYSTEM}/configmaps/kubeadm-config"
         http.request("GET", path, patient=False, seconds=seconds)
@@ -71,12 +71,12 @@ def _looking() -> Iterator[None]:
         yield
     except ApiError as error:
         raise PhaseError(
-            codes.API_REFUSED, f"looking at the cluster: {error}", detail=str(error.status)
+            codes.API_REFUSED, f"reading the cluster's state: {error}", detail=str(error.status)
         ) from error
 
 
 class KubeReader:
-    """Looks at a cluster through one API server."""
+    """Reads a cluster's state through one API server."""
 
     def __init__(
         self,
@@ -93,10 +93,10 @@ class KubeReader:
         self._seen: dict[tuple[Document, ...], tuple[float, float, Observed]] = {}
 
     def observe(self, manifests: tuple[Document, ...] = (), since: float = 0.0) -> Observed:
-        """The cluster now, and how these objects are in it.
+        """The cluster's state now, with that of the manifests' objects.
 
-        Steps that ask the same within half a second share one answer, but never one that was
-        begun before ``since``, by the monotonic clock: the caller changed something until then.
+        Steps share an answer for half a second, but never one that was requested before ``since``
+        (monotonic clock), when the caller last changed something.
         """
         with self._lock:
             began, ended, observed = self._seen.get(manifests, NEVER)
@@ -114,12 +114,12 @@ class KubeReader:
             return held_pods(self.http)
 
     def forget(self) -> None:
-        """Look anew next time: something was changed."""
+        """Drop the cached answer, after a change."""
         with self._lock:
             self._seen.clear()
 
     def follow(self, http: KubeHttp, etcd: Etcd | None) -> None:
-        """Look through the API server that ``http`` asks, and through this member of etcd."""
+        """Use the API server of ``http`` and this member of etcd from now on."""
         self.http.target = http.target
         self._etcd = etcd if self._asks.etcd else None
 
@@ -156,13 +156,13 @@ class KubeReader:
                 yield item["metadata"]["name"]
 
     def _pods(self) -> list[dict[str, Any]]:
-        """Of kube-system: those of the control plane, or all where their reasons are asked for."""
+        """Pods of kube-system: of the control plane, or all if their reasons are needed."""
         some = "" if self._asks.own_pods else "?labelSelector=tier%3Dcontrol-plane"
         items: list[dict[str, Any]] = self.http.request("GET", f"{SYSTEM}/pods{some}")["items"]
         return items
 
     def events(self, pod: str) -> list[dict[str, Any]]:
-        """The warnings about a pod of kube-system; none where the API does not show them."""
+        """Warning events of a pod of kube-system; none if the API does not have them."""
         path = f"{SYSTEM}/events?fieldSelector=involvedObject.name%3D{pod},type%3DWarning"
         try:
             items: list[dict[str, Any]] = self.http.request("GET", path)["items"]
@@ -177,7 +177,7 @@ class KubeReader:
             return False
 
     def _live(self, manifest: Document) -> dict[str, Any]:
-        """The object as the API holds it; empty if it is not there."""
+        """The live object; empty if it does not exist."""
         try:
             live: dict[str, Any] = self.http.request("GET", self.paths.of(manifest))
         except ApiError as error:

@@ -1,6 +1,6 @@
-"""HTTP to API servers and etcd with the `kubernetes` client, over an SSH tunnel, from memory.
+"""HTTPS to API servers and etcd with the `kubernetes` client, over an SSH tunnel.
 
-A private key never touches the operator's disk: TLS reads it from an anonymous file.
+Private keys are never written to the workstation's disk: TLS reads them from an anonymous file.
 Only this module imports `kubernetes`.
 """
 
@@ -37,12 +37,12 @@ class ApiError(Exception):
 
     @property
     def passes(self) -> bool:
-        """Whether it may be gone soon: a server that is busy or starts, an etcd that elects."""
+        """Whether it is transient: a busy or starting server, an etcd that elects a leader."""
         return self.starting or self.status in _TRANSIENT_STATUS
 
 
 class Target:
-    """Where requests go, and the client that makes them; made when it is first used."""
+    """A server, and the client for it, which is made at its first use."""
 
     def __init__(self, base: str, login: Credentials) -> None:
         self.base, self.login = base, login
@@ -50,7 +50,7 @@ class Target:
         self._client: Any = None
 
     def client(self) -> Any:
-        """The client, which has connections to this server."""
+        """The client with the connections to this server."""
         with self._lock:
             if self._client is None:
                 self._client = _rest_client(_context(self.login), self.login.server_name)
@@ -61,12 +61,12 @@ class TlsHttp:
     """Requests to one server.
 
     Attributes:
-        target: that server; another one from the moment that it is replaced.
+        target: the server; it may be replaced by another one.
 
     Args:
-        login: how to log in.
-        host: where the tunnel listens.
-        port: likewise.
+        login: client certificate and CA.
+        host: of the tunnel's local end.
+        port: of the tunnel's local end.
 
     """
 
@@ -75,17 +75,17 @@ class TlsHttp:
         self.requests = 0
         self._given_up = False
         self._elsewhere: Callable[[Target], bool] = _nowhere
-        self._ahead = 0.0  # seconds the server's clock is before ours
+        self._ahead = 0.0  # seconds by which the server's clock is ahead of the local one
 
     def give_up(self) -> None:
-        """Try nothing again from now on: the tunnel was closed by ourselves."""
+        """Stop all retries, because this run closed the tunnel."""
         self._given_up = True
 
     def on_failure(self, elsewhere: Callable[[Target], bool]) -> None:
-        """Ask ``elsewhere`` whenever a server does not answer, or is not well.
+        """Call ``elsewhere`` if a server does not answer or is not healthy.
 
-        It is given that server and says whether requests go to another one now; then the
-        request that failed is made there, once.
+        It gets the server and returns whether requests now go to another one; the failed request
+        is then repeated there, once.
         """
         self._elsewhere = elsewhere
 
@@ -93,12 +93,12 @@ class TlsHttp:
         return not self._given_up and _passes(error)
 
     def now(self) -> float:
-        """The server's clock, to a second, as its last answer told it; seconds since 1970."""
+        """The server's clock, from its last answer, to a second; seconds since 1970."""
         return time.time() + self._ahead
 
     @property
     def ca_pem(self) -> str:
-        """The CA that is trusted."""
+        """The trusted CA."""
         return self.target.login.ca_pem
 
     def request(
@@ -111,15 +111,15 @@ class TlsHttp:
         patient: bool = True,
         seconds: float | None = None,
     ) -> Any:
-        """The decoded answer; text for paths that do not speak JSON.
+        """The decoded answer; text for paths without JSON.
 
-        ``patient`` retries what passes by itself: a server that restarts, an etcd that
-        elects a leader, an API server that has just started and knows no roles yet.
+        ``patient`` retries transient errors: a server that restarts, an etcd that elects a leader,
+        an API server that has just started and has no roles yet.
 
         Raises:
-            ApiError: the server refused; 404 and 409 are for the caller to judge.
-            PhaseError: KB330 of an API server, KB360 of etcd: it does not answer, or with
-                nothing but what should pass by itself.
+            ApiError: the server refused; the caller handles 404 and 409.
+            PhaseError: KB330 of an API server, KB360 of etcd: it does not answer, or its transient
+                errors do not end.
 
         """
         headers = {"Content-Type": content_type, "Accept": "application/json"}
@@ -152,7 +152,7 @@ class TlsHttp:
     def _once(
         self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
     ) -> Any:
-        import urllib3  # noqa: PLC0415 - slow to import; most verbs need no API
+        import urllib3  # noqa: PLC0415 - slow to import; most commands need no API
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
 
         target = self.target
@@ -168,7 +168,7 @@ class TlsHttp:
             )
             text = answer.data if answer.data is not None else answer.read()
         except (urllib3.exceptions.HTTPError, ApiException) as error:
-            # The client wraps TLS failures, a hang-up in the handshake among them, in its own.
+            # The client wraps TLS failures, also a closed connection, in its own error.
             raise ConnectionError(str(error)) from error
         if said := answer.getheader("Date"):
             self._ahead = parsedate_to_datetime(said).timestamp() - time.time()
@@ -188,7 +188,7 @@ class KubeHttp(TlsHttp):
     def _once(
         self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
     ) -> Any:
-        """A server that still starts refuses with 401 or 403: its roles are not there yet."""
+        """Retry 401 and 403 of a starting server, whose roles do not exist yet."""
         try:
             return super()._once(method, path, body, headers, seconds)
         except ApiError as error:
@@ -197,11 +197,11 @@ class KubeHttp(TlsHttp):
             error.starting = not self._is_ready()
             if error.starting:
                 raise
-        # It may have become ready between the refusal and the question.
+        # It may have become ready in the meantime.
         return super()._once(method, path, body, headers, seconds)
 
     def _is_ready(self) -> bool:
-        """What the server says of itself; kubeadm's probes ask it as nobody, too."""
+        """Its /readyz, which kubeadm's probes also read without authentication."""
         try:
             return str(self._anybody.request("GET", "/readyz", patient=False)) == "ok"
         except (ApiError, PhaseError):

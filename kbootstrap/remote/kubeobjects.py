@@ -1,4 +1,4 @@
-"""What is read from API objects, and the objects we make; pure."""
+"""Parses API objects, and builds the objects that kbootstrap creates; pure."""
 
 import base64
 import secrets
@@ -24,14 +24,17 @@ from kbootstrap.remote.pod_reasons import reasons
 SYSTEM = "/api/v1/namespaces/kube-system"
 SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"
 TOKENS = f"{SYSTEM}/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
-PROXY_TOKEN = "Proxy for managing TTL for the kubeadm-certs secret"  # noqa: S105 - kubeadm's words
-_OWN = {"kube-proxy": "kube-proxy", "kube-dns": "coredns"}  # label k8s-app -> our name
+PROXY_TOKEN = "Proxy for managing TTL for the kubeadm-certs secret"  # noqa: S105 - kubeadm's text
+_OWN = {"kube-proxy": "kube-proxy", "kube-dns": "coredns"}  # label k8s-app -> kbootstrap's name
 NOT_FOUND = 404
 CONFLICT = 409
 
 
 def token_object(node: str, token_id: str, secret: str, ttl: int) -> dict[str, Any]:
-    """A bootstrap token as `kubeadm token create` makes it (contract, section 6)."""
+    """A bootstrap token as `kubeadm token create` makes it.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/
+    """
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -50,7 +53,7 @@ def token_object(node: str, token_id: str, secret: str, ttl: int) -> dict[str, A
 
 
 def random_text(length: int) -> str:
-    """So many letters and digits, as tokens are made of."""
+    """Random letters and digits, as in tokens."""
     alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
     return "".join(secrets.choice(alphabet) for _ in range(length))
 
@@ -61,14 +64,14 @@ def text_of(secret: dict[str, Any], key: str) -> str:
 
 
 def owner_of(description: str) -> str:
-    """The node a token of ours was made for; ``init`` for the one kubeadm init made."""
+    """The node for which a token was made; ``init`` for that of kubeadm init."""
     if description == INIT_TOKEN:
         return "init"
     return description.removeprefix(JOIN_TOKEN) if description.startswith(JOIN_TOKEN) else ""
 
 
 def leftovers_of(tokens: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Our tokens and the uploaded certificates, for people: whose they are and when they end."""
+    """Bootstrap tokens and uploaded certificates, as printed, with owner and expiry."""
     found = []
     for token in tokens:
         description = text_of(token, "description")
@@ -83,12 +86,12 @@ def leftovers_of(tokens: list[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def expiration(seconds: int) -> str:
-    """The value of a token's ``expiration`` so many seconds from now."""
+    """The ``expiration`` of a token that is valid for ``seconds`` from now."""
     return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def node_of(node: dict[str, Any]) -> ObservedNode:
-    """What plans need of a Node object."""
+    """The fields of a Node object that plans need."""
     meta, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or []}
     ready = conditions.get("Ready", {})
@@ -123,7 +126,7 @@ def _list(text: str | None) -> tuple[str, ...]:
 
 
 def kubeadm_config_of(maps: list[dict[str, Any]]) -> Document:
-    """The ClusterConfiguration among kube-system's ConfigMaps; empty before there is one."""
+    """The ClusterConfiguration among kube-system's ConfigMaps; empty before it exists."""
     return _document(maps, "kubeadm-config", "ClusterConfiguration")
 
 
@@ -165,7 +168,7 @@ def _static_pod(pod: dict[str, Any]) -> StaticPod:
 
 
 def own_pods_of(pods: list[dict[str, Any]]) -> tuple[ObservedPod, ...]:
-    """The pods of kubeadm among kube-system's that are on a node; what is going away is not."""
+    """The pods of kubeadm among kube-system's that are on a node, except terminating ones."""
     found = []
     for pod in pods:
         meta, labels = pod["metadata"], pod["metadata"].get("labels") or {}

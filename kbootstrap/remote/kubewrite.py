@@ -1,4 +1,4 @@
-"""Carries out API actions; only the runner makes a `KubeWriter`."""
+"""Applies API actions; only the runner makes a `KubeWriter`."""
 
 import base64
 import secrets
@@ -43,15 +43,15 @@ _MERGE = "application/merge-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 REGISTER_SECONDS = 60  # for a kubelet to register its Node after a join
-CONFLICT_SECONDS = 20  # for others who change the same object
+CONFLICT_SECONDS = 20  # for concurrent changes of the same object
 SERVED_SECONDS = 30  # for a kind to be served after its CustomResourceDefinition was applied
 
 
 class KubeWriter:
-    """Carries out API actions.
+    """Applies API actions.
 
     Attributes:
-        slots: values made on the way, by name; `secret` names those never to show.
+        values: of placeholders, by name; `secret` has the names of those never to show.
 
     """
 
@@ -78,10 +78,10 @@ class KubeWriter:
         }
 
     def perform(self, action: act.ApiAction, slots: dict[str, str]) -> None:
-        """Carry out one action; it may read and fill slots.
+        """Apply one action; it may read and set values of placeholders.
 
         Raises:
-            KbError: what went wrong, in the API server's words.
+            KbError: what went wrong, with the API server's message.
 
         """
         try:
@@ -98,7 +98,7 @@ class KubeWriter:
         try:
             self._http.request("POST", f"{SYSTEM}/secrets", token)
         except ApiError as error:
-            if error.status != CONFLICT:  # ours; the answer to the first try was lost
+            if error.status != CONFLICT:  # it is this one; the answer to the first attempt was lost
                 raise
         kubeconfig = until(lambda: self._signed(token_id, token_secret), 60)
         if kubeconfig is None:
@@ -118,7 +118,7 @@ class KubeWriter:
         return None
 
     def _check_ca(self, kubeconfig: str) -> None:
-        """cluster-info must hand out the CA that the control plane holds."""
+        """Refuse a cluster-info with another CA than that of the control plane."""
         cluster = yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]
         served = base64.b64decode(cluster.get("certificate-authority-data", "")).decode()
         hashes = {ca_hash(served), ca_hash(self._http.ca_pem), ca_hash(self._ca)}
@@ -140,7 +140,7 @@ class KubeWriter:
             self._delete(path)
 
     def _bound_certs(self, action: act.ExpireCerts, slots: dict[str, str]) -> None:
-        """The Secret kubeadm-certs belongs to this token: with it, it is deleted."""
+        """Shorten the token that owns the Secret kubeadm-certs, which is deleted with it."""
         del slots
         end = base64.b64encode(expiration(action.ttl).encode()).decode()
         for path in self._proxy_tokens():
@@ -160,7 +160,7 @@ class KubeWriter:
 
     def _set_node_meta(self, action: act.SetNodeMeta, slots: dict[str, str]) -> None:
         del slots
-        # the kubelet registers its Node a moment after kubeadm join is done
+        # the kubelet registers its Node shortly after kubeadm join ends
         if not until(lambda: self._reader.observe().node(action.node), REGISTER_SECONDS):
             raise PhaseError(
                 codes.NOT_READY, f"node {action.node} is not registered after {REGISTER_SECONDS} s"
@@ -168,7 +168,7 @@ class KubeWriter:
         retry(lambda: self._patch_meta(action), CONFLICT_SECONDS, _is_conflict)
 
     def _patch_meta(self, action: act.SetNodeMeta) -> None:
-        """Taints are one list, which others may change meanwhile: then this is a conflict."""
+        """Patch labels and taints; a concurrent change of the list of taints is a conflict."""
         path = f"/api/v1/nodes/{action.node}"
         labels = {**dict(action.labels), **dict.fromkeys(action.old_labels)}
         notes = {
@@ -188,7 +188,7 @@ class KubeWriter:
         retry(lambda: self._enable(action.key), CONFLICT_SECONDS, _is_conflict)
 
     def _enable(self, key: str) -> None:
-        """Change one field of kubeadm's own document; a change made meanwhile is a conflict."""
+        """Change one field of kubeadm's document; a concurrent change is a conflict."""
         path = f"{SYSTEM}/configmaps/kubeadm-config"
         live = self._http.request("GET", path)
         stored = yaml.safe_load(live["data"]["ClusterConfiguration"])
@@ -237,7 +237,7 @@ class KubeWriter:
                 last[0] = node.reason or "the kubelet gives no reason"
             waits_for_network = not action.network and "cni" in last[0].lower()
             if node and action.version not in {"", node.kubelet_version}:
-                last[0] = f"the kubelet that runs is {node.kubelet_version}"
+                last[0] = f"the running kubelet is {node.kubelet_version}"
                 return False
             return bool(observed.ready and node and (node.ready or waits_for_network))
 

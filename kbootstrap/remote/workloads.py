@@ -1,6 +1,6 @@
-"""The objects of CNI manifests as the API holds them: their paths, and whether they run.
+"""The live objects of CNI manifests: their URL paths, and whether they run.
 
-Called by `KubeReader` and `KubeWriter`. Pure but for `Paths`, which asks the API's discovery.
+Called by `KubeReader` and `KubeWriter`. Pure except for `Paths`, which uses API discovery.
 """
 
 from typing import Any
@@ -10,12 +10,12 @@ from kbootstrap.model.observed import MANIFEST_SUM, manifest_ref
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
 from kbootstrap.remote.kubeobjects import NOT_FOUND
 
-Live = dict[str, Any]  # an object as the API answers it; empty if it is not there
+Live = dict[str, Any]  # an object as the API returns it; empty if it does not exist
 Resource = tuple[str, bool]  # its plural, and whether it is namespaced
 
 
 class Paths:
-    """URL paths of objects, by the API's own discovery; each group version is read once."""
+    """URL paths of objects, from API discovery; each group version is read once."""
 
     def __init__(self, http: KubeHttp) -> None:
         self._http = http
@@ -31,7 +31,9 @@ class Paths:
         data = manifest.data
         version, kind, meta = data["apiVersion"], data["kind"], data["metadata"]
         root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        if kind not in self._served.get(root, {}):  # a kind may come with a resource definition
+        if kind not in self._served.get(
+            root, {}
+        ):  # a CustomResourceDefinition may add the kind later
             self._served[root] = self._discover(root)
         if kind not in self._served[root]:
             raise ApiError(NOT_FOUND, f"{version} has no kind {kind}")
@@ -40,7 +42,7 @@ class Paths:
         return f"{root}{place}/{plural}/{meta['name']}"
 
     def find(self, manifest: Document) -> str | None:
-        """The same; None while the kind is not served."""
+        """As `of`; None while the kind is not served."""
         try:
             return self.of(manifest)
         except ApiError as error:
@@ -58,7 +60,7 @@ class Paths:
 
 
 def is_applied(manifest: Document, live: Live) -> bool:
-    """Whether the object is there as we applied this very manifest."""
+    """Whether the object exists as applied from this manifest."""
     notes = live.get("metadata", {}).get("annotations") or {}
     return bool(notes.get(MANIFEST_SUM) == manifest_ref(manifest).rsplit(" ", 1)[1])
 
@@ -69,7 +71,7 @@ def workload_of(live: Live) -> tuple[str, str, str]:
 
 
 def rolled_out(live: Live) -> bool:
-    """Whether a DaemonSet, Deployment or StatefulSet runs its newest form everywhere it should.
+    """Whether a DaemonSet, Deployment or StatefulSet has rolled out its newest revision.
 
     As ``kubectl rollout status`` judges (kubectl, pkg/polymorphichelpers/rollout_status.go);
     with the strategy OnDelete, which replaces no pod by itself, the pods have to be ready only.

@@ -33,7 +33,7 @@ def read(path: Path) -> SnapshotFile:
 
 
 def _sums(file: IO[bytes], size: int) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    """Two equal sums of the first ``size`` bytes; one of them goes on."""
+    """Two equal hashes of the first ``size`` bytes; the caller continues one of them."""
     summed, left = hashlib.sha256(), size
     while left > 0 and (data := file.read(min(_CHUNK, left))):
         summed.update(data)

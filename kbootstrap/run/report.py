@@ -164,7 +164,7 @@ class Report:
             raise found[0]
 
     def error(self, error: KbError) -> None:
-        """One error: code, place, reason, the command's own words, the next step."""
+        """One error: code, node, phase, reason, the command's output, the next step."""
         self._screen.close()
         self._record(error_record(error))
         if self._json:

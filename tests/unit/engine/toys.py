@@ -75,7 +75,7 @@ class Machine:
         loses: word -> whether it is done before the connection is lost, once.
         deaf: words that are never done, though they seem to be.
         log: what was done everywhere, in order.
-        records: what was noted of phases that ended.
+        records: what was recorded of phases that ended.
         record: what it says when asked for them.
 
     """

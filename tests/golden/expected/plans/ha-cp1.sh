@@ -44,7 +44,7 @@ for unit in /run/systemd/transient/kbootstrap-*.service; do
   [ ! -e "$unit" ] || [ -e "$KB_STATE/run/$name" ] || kb_fact orphan "$name"
 done
 if [ -e /var/lib/kbootstrap/before ]; then
-  kb_fact noted 1
+  kb_fact recorded 1
 elif ! [ -e /etc/kubernetes/kubelet.conf ] && ! [ -e /etc/kubernetes/pki/ca.crt ]; then
   for folder in /var/lib/kubelet /var/log/pods /var/log/containers /etc/kubernetes /var/lib/etcd; do
     [ ! -d "$folder" ] || find "$(cd "$folder" && pwd -P)" -xdev ! -type d ! -path "*$KB_NL*" -exec stat -c 'older=file %Y:%s %n' {} + || :
