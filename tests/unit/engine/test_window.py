@@ -126,7 +126,7 @@ def test_when_failures_hold_every_place_the_rest_is_not_started() -> None:
     outcomes = site.run()
 
     assert [code(outcomes[name, "one"]) for name in NODES] == ["", "KB300", "KB341", "KB341"]
-    assert reason(site, "w1") == "not started: nodes that failed hold every place (cp2)"
+    assert reason(site, "w1") == "not started: failed nodes use up the limit (cp2)"
 
 
 def test_two_failures_fill_a_window_of_two() -> None:
