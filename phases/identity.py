@@ -122,8 +122,8 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 def check(view: View[Facts]) -> Iterator[KbError]:
     """All reasons why the node is not fit."""
     if view.facts.restoring:
-        words = f"the control plane's manifests are in {node_paths.ETCD_RESTORE}/manifests"
-        yield RefusedError(codes.RESTORE_BEGUN, words)
+        message = f"the control plane's manifests are in {node_paths.ETCD_RESTORE}/manifests"
+        yield RefusedError(codes.RESTORE_BEGUN, message)
     for name in view.facts.orphan:
         yield RefusedError(
             codes.ORPHAN_RUN,

@@ -245,15 +245,15 @@ def _damaged(view: View[Facts]) -> KbError:
     found = ", ".join(view.facts.here) or "its record of kubeadm init"
     if view.api.reachable:
         lacks = sorted(STORED - view.api.config_maps)
-        words = f"missing in kube-system: ConfigMap {', '.join(lacks)}" if lacks else found
+        missing = f"missing in kube-system: ConfigMap {', '.join(lacks)}" if lacks else found
         what = f"upload-config {lacks[0].removesuffix('-config') if len(lacks) == 1 else 'all'}"
     else:
         gone = ", ".join(path for path in LEFT if path not in view.facts.here)
-        words = f"missing: {gone}" if gone else "its API server does not answer"
+        missing = f"missing: {gone}" if gone else "its API server does not answer"
         what = "kubeconfig all, or control-plane all"
     return RefusedError(
         codes.DAMAGED,
-        f"this cluster is already initialised; {words}",
+        f"this cluster is already initialised; {missing}",
         detail=f"found: {found}\nto recreate it, run on {view.node.name}:"
         f" kubeadm init phase {what} --config {kubeadm.CONFIG}",
     )

@@ -83,14 +83,14 @@ def plan_clean(view: View[Left]) -> Iterator[Action]:
 
 def _title(facts: Left, *, known: bool) -> str:
     if not known:
-        words = ["undo the changes in kbootstrap's ledger on the node"]
+        changes = ["undo the changes in kbootstrap's ledger on the node"]
     else:
-        words = [
+        changes = [
             "remove what Kubernetes and kbootstrap made, restore what was there before",
             *(f"remove {path} (no record of what was there before)" for path in facts.unrecorded),
         ]
     kept = [line.split(" ", 1) for line in facts.changed]
-    return "; ".join([*words, *(_kept(kind, path) for kind, path in kept)])
+    return "; ".join([*changes, *(_kept(kind, path) for kind, path in kept)])
 
 
 def _kept(kind: str, path: str) -> str:

@@ -32,10 +32,10 @@ def refuse_unprinted(
     """
     extra = unprinted(actions, printed)
     if extra:
-        words = "required to resume, but not in the plan" if resumed else "not in the plan"
+        message = "required to resume, but not in the plan" if resumed else "not in the plan"
         raise RefusedError(
             codes.NOT_PRINTED if resumed else codes.PLAN_DRIFTED,
-            f"{words}: {extra[0].text}",
+            f"{message}: {extra[0].text}",
             detail="\n".join(f"{action.text}: {action.why}" for action in extra),
         )
 

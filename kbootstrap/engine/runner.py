@@ -219,6 +219,6 @@ class Runner:
         )
 
 
-def _not_started(step: Step, words: str = "not started") -> Outcome:
-    error = PhaseError(codes.BLOCKED, words).at(step.node, step.phase.id)
+def _not_started(step: Step, message: str = "not started") -> Outcome:
+    error = PhaseError(codes.BLOCKED, message).at(step.node, step.phase.id)
     return Outcome(step.node, step.phase.id, error=error)

@@ -244,9 +244,9 @@ class StepRunner:
         """What is left after a loss; a node that just booted may still be starting its services."""
         extra = unprinted(self._plan(phase), printed)
         if extra:
-            words = f"{self.node.name} answers again, but needs: {extra[0].text}"
-            words += f" (not in the plan); probing it for {SETTLE_SECONDS} s"
-            self.context.bus.note(self.node.name, phase.id, words)
+            message = f"{self.node.name} answers again, but needs: {extra[0].text}"
+            message += f" (not in the plan); probing it for {SETTLE_SECONDS} s"
+            self.context.bus.note(self.node.name, phase.id, message)
 
             def settled() -> bool:
                 self._probe_again(error)

@@ -25,8 +25,8 @@ def refuse_external(cluster: Cluster) -> None:
 
     """
     if cluster.etcd.external is not None:
-        words = f"cluster {cluster.name} uses an etcd at {cluster.etcd.external.endpoints[0]}"
-        raise RefusedError(codes.EXTERNAL_ETCD, words)
+        message = f"cluster {cluster.name} uses an etcd at {cluster.etcd.external.endpoints[0]}"
+        raise RefusedError(codes.EXTERNAL_ETCD, message)
 
 
 def new_file(options: RunOptions, cluster: Cluster) -> SnapshotFile:
@@ -109,5 +109,5 @@ def refuse_half_restored(run: Run, snapshot: SnapshotFile) -> None:
     ahead = [n for n, f in facts.items() if f.restored == snapshot.sha256 and f.running]
     behind = [n for n, f in facts.items() if f.restored != snapshot.sha256]
     if ahead and behind:
-        words = f"{', '.join(ahead)} run from it, {', '.join(behind)} do not hold its data"
-        raise RefusedError(codes.HALF_RESTORED, words)
+        message = f"{', '.join(ahead)} run from it, {', '.join(behind)} do not hold its data"
+        raise RefusedError(codes.HALF_RESTORED, message)

@@ -55,8 +55,8 @@ def before_reset(run: Run, nodes: Iterable[Node]) -> Held | None:
         return None
     held = _held(run.api_connection, prefix(run.cluster), strict=wipe)
     if wipe and held is None:
-        words = f"{external.cert_file} is not on {run.cluster.first.name}"
-        raise RefusedError(codes.NOT_WIPED, words)
+        message = f"{external.cert_file} is not on {run.cluster.first.name}"
+        raise RefusedError(codes.NOT_WIPED, message)
     return held
 
 
@@ -84,5 +84,5 @@ def remains(run: Run, held: Held | None) -> str:
 
 def report_remaining(run: Run, nodes: Iterable[Node], held: Held | None) -> None:
     """Say what stays in the external etcd when no control plane is left."""
-    if no_control_plane_left(run.cluster, nodes) and (words := remains(run, held)):
-        run.bus.note("", "", words)
+    if no_control_plane_left(run.cluster, nodes) and (message := remains(run, held)):
+        run.bus.note("", "", message)

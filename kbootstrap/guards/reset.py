@@ -124,8 +124,8 @@ def report_remains(run: Run, status: ExitCode, remains: Mapping[Node, tuple[str,
     """Say what was left on the nodes, and where the snapshot is."""
     if status is not ExitCode.DONE or run.options.dry_run:
         return
-    for node, words in remains.items():
-        if words:  # none of a node that is gone
-            run.bus.note(node.name, CLEAN.id, f"retained: {'; '.join(words)}")
+    for node, retained in remains.items():
+        if retained:  # none of a node that is gone
+            run.bus.note(node.name, CLEAN.id, f"retained: {'; '.join(retained)}")
     if run.local.snapshot.path:
         run.bus.note("", "", f"snapshot of etcd: {run.local.snapshot.path}")

@@ -99,8 +99,8 @@ def report_version_to_set(
     """After an upgrade of the whole cluster the inventory has to name the new version."""
     whole = nodes == cluster.nodes or options.only == "worker"
     if whole and cluster.version != Version.parse(options.version):
-        words = f"now set kubernetes.version to {options.version} in {options.inventory}"
-        report.bus.note("", "", words)
+        message = f"now set kubernetes.version to {options.version} in {options.inventory}"
+        report.bus.note("", "", message)
 
 
 def report_cordoned(run: Run) -> None:
@@ -115,8 +115,8 @@ def report_cordoned(run: Run) -> None:
     for outcome in failed:
         node = observed.node(outcome.node)
         if node and node.cordoned_by == FOR_UPGRADE:
-            words = f"{outcome.node} stays cordoned until this is fixed"
-            run.bus.note(outcome.node, outcome.phase, words)
+            message = f"{outcome.node} stays cordoned until this is fixed"
+            run.bus.note(outcome.node, outcome.phase, message)
 
 
 def _failed(outcome: Outcome) -> bool:

@@ -137,9 +137,9 @@ class LockHolder:
                 fresh = frozenset(name for name, until in self._until.items() if now < until)
                 stale = {n: self._why.get(n, "no answer yet") for n in self._until.keys() - fresh}
             if not self._suffices(fresh):
-                words = f"not renewed for {HOLD} s: {', '.join(sorted(stale))}"
+                message = f"not renewed for {HOLD} s: {', '.join(sorted(stale))}"
                 detail = "\n".join(f"{name}: {why}" for name, why in sorted(stale.items()))
-                self._lost(RefusedError(codes.NOT_RENEWED, words, detail=detail))
+                self._lost(RefusedError(codes.NOT_RENEWED, message, detail=detail))
                 return
 
     def _renewed(self, name: str, until: float) -> None:
@@ -166,8 +166,8 @@ class LockHolder:
                 self._renewed(place.name, math.inf)  # no other run can take it any more
                 return
             if state.text != self._claim.text:
-                words = f"taken by {state.who}" if state.text else "freed by `kbootstrap unlock`"
-                self._lost(RefusedError(codes.LOCK_LOST, words).at(place.name))
+                message = f"taken by {state.who}" if state.text else "freed by `kbootstrap unlock`"
+                self._lost(RefusedError(codes.LOCK_LOST, message).at(place.name))
                 return
             pause = RENEW
             self._renewed(place.name, begun + HOLD)

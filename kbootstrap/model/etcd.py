@@ -108,8 +108,8 @@ def strays(
         if node is None:
             yield member, "it belongs to no node of the inventory"
         elif node.name not in joined:
-            words = f"{node.name} is not in the cluster; {member.ill}".removesuffix("; ")
-            yield member, f"{words}: kbootstrap reset {node.name} --unreachable removes it"
+            reason = f"{node.name} is not in the cluster; {member.ill}".removesuffix("; ")
+            yield member, f"{reason}: kbootstrap reset {node.name} --unreachable removes it"
         elif member.ill:
             yield member, f"of {node.name}; {member.ill}"
 

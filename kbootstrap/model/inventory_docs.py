@@ -59,10 +59,10 @@ def markdown() -> str:
         "Every node has the settings above and these keys.\n",
         _table({**node, "properties": own}, definitions),
     ]
-    for key, words in schema["properties"].items():
-        section = _section(words, definitions)
+    for key, field in schema["properties"].items():
+        section = _section(field, definitions)
         if section is not None and key not in {"defaults", "groups", "nodes"}:
-            suffix = "[]" if words.get("type") == "array" else ""
+            suffix = "[]" if field.get("type") == "array" else ""
             parts += [f"## `{key}{suffix}`\n", f"{section['description']}\n"]
             parts += _nested(key + suffix, section, definitions)
     parts += [_ERRORS, _codes()]
@@ -78,12 +78,12 @@ def _shared(definitions: Schema) -> Schema:
 def _nested(path: str, section: Schema, definitions: Schema) -> Iterator[str]:
     """The table of a section, then the tables of the sections inside it."""
     yield _table(section, definitions)
-    for key, words in section["properties"].items():
-        inner = _section(words, definitions)
+    for key, field in section["properties"].items():
+        inner = _section(field, definitions)
         if inner is None or inner.get("description", "").startswith(_REFERENCE):
             continue
         here = f"{path}.{key}".removeprefix("SETTINGS.")
-        here += "[]" if words.get("type") == "array" else ""
+        here += "[]" if field.get("type") == "array" else ""
         yield f"### `{here}`\n"
         yield f"{inner['description']}\n"
         yield from _nested(here, inner, definitions)
@@ -93,43 +93,43 @@ def _table(section: Schema, definitions: Schema) -> str:
     """Key, type, default, description."""
     required = section.get("required", ())
     lines = ["| key | type | default | what |", "|---|---|---|---|"]
-    for key, words in section["properties"].items():
-        default = "**required**" if key in required else _default(words)
-        what = words.get("description", "").replace("|", "\\|")
-        lines.append(f"| `{key}` | {_type(words, definitions)} | {default} | {what} |")
+    for key, field in section["properties"].items():
+        default = "**required**" if key in required else _default(field)
+        what = field.get("description", "").replace("|", "\\|")
+        lines.append(f"| `{key}` | {_type(field, definitions)} | {default} | {what} |")
     return "\n".join(lines) + "\n"
 
 
-def _default(words: Schema) -> str:
-    value = words.get("default", "")
+def _default(field: Schema) -> str:
+    value = field.get("default", "")
     if value in ("", [], None):
         return ""
     shown = value if isinstance(value, str) else json.dumps(value)
     return f"`{shown}`"
 
 
-def _section(words: Schema, definitions: Schema) -> Schema | None:
+def _section(field: Schema, definitions: Schema) -> Schema | None:
     """The definition of a mapping with keys of its own, directly or as a list's items."""
-    for choice in (words, *words.get("anyOf", ()), words.get("items", {})):
+    for choice in (field, *field.get("anyOf", ()), field.get("items", {})):
         if "$ref" in choice:
             found: Schema = definitions[choice["$ref"].rpartition("/")[2]]
             return found if "properties" in found else None
     return None
 
 
-def _type(words: Schema, definitions: Schema) -> str:
+def _type(field: Schema, definitions: Schema) -> str:
     """The name of the type."""
-    if "$ref" in words:
-        inner = definitions[words["$ref"].rpartition("/")[2]]
+    if "$ref" in field:
+        inner = definitions[field["$ref"].rpartition("/")[2]]
         if "anyOf" in inner:
             return _type(inner, definitions)
         return "secret" if inner.get("description", "").startswith(_REFERENCE) else "mapping"
-    if "enum" in words:
-        return ", ".join(f"`{value}`" for value in words["enum"])
-    if "anyOf" in words:
-        return _choice(words["anyOf"], definitions)
-    kind = str(words.get("type", "anything"))
-    inside = words.get("items" if kind == "array" else "additionalProperties")
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        return _choice(field["anyOf"], definitions)
+    kind = str(field.get("type", "anything"))
+    inside = field.get("items" if kind == "array" else "additionalProperties")
     if kind in {"array", "object"} and isinstance(inside, dict):
         holder = "list" if kind == "array" else "mapping"
         return f"{holder} of {_type(inside, definitions)}"

@@ -8,7 +8,7 @@ feature gates also of the releases in which they changed.
 from kbootstrap.components import CONTROLLER_MANAGER, SCHEDULER, STATIC_PODS
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
@@ -166,7 +166,7 @@ KUBEADM_FILES = (
     "/var/lib/kubelet/kubeadm-flags.env",
 )
 # Directories that hold more than etcd's data; `kubeadm reset` empties the data directory.
-SHARED_FOLDERS = _words(
+SHARED_FOLDERS = _names(
     "/bin /boot /dev /etc /etc/kubernetes /home /lib /mnt /opt /proc /root /run /sbin /srv /sys"
     " /tmp /usr /usr/local /var /var/lib /var/lib/containerd /var/lib/containers"
     " /var/lib/kubelet /var/log"
@@ -183,7 +183,7 @@ TAKEN_PORTS = {
     10259: SCHEDULER,
 }
 
-KUBELET_FIELDS = _words(
+KUBELET_FIELDS = _names(
     """
     address allowedUnsafeSysctls apiVersion authentication authorization cgroupDriver cgroupRoot
     cgroupsPerQOS clusterDNS clusterDomain configMapAndSecretChangeDetectionStrategy
@@ -215,7 +215,7 @@ KUBELET_FIELDS = _words(
     userNamespaces volumePluginDir volumeStatsAggPeriod
     """
 )
-KUBE_PROXY_FIELDS = _words(
+KUBE_PROXY_FIELDS = _names(
     """
     apiVersion bindAddress bindAddressHardFail clientConnection clusterCIDR configSyncPeriod
     conntrack detectLocal detectLocalMode enableProfiling featureGates healthzBindAddress

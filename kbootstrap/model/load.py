@@ -64,19 +64,19 @@ def load_with_warnings(path: Path, version: Version | None = None) -> Loaded:
         )
         raise InventoryErrors([broken]) from problem
     state = validate(source)
-    folder = path.absolute().parent
-    world = _world(state, folder)
-    findings = [*state.findings, *_checked(state, world)]
+    directory = path.absolute().parent
+    context = _context(state, directory)
+    findings = [*state.findings, *_checked(state, context)]
     problems = _placed(source, [f for f in findings if not f.warning])
     warnings = _placed(source, [f for f in findings if f.warning])
-    if problems or world is None:
+    if problems or context is None:
         raise InventoryErrors(problems, warnings)
-    inventory = world.inventory
+    inventory = context.inventory
     if version is not None:
         kubernetes = inventory.kubernetes.model_copy(update={"version": str(version)})
         inventory = inventory.model_copy(update={"kubernetes": kubernetes})
     try:
-        cluster = resolve(inventory, world.members, folder)
+        cluster = resolve(inventory, context.members, directory)
     except (OSError, UnicodeError) as error:
         raise InventoryErrors([_unreadable(name, error)]) from error
     return Loaded(cluster, warnings)
@@ -105,20 +105,20 @@ def _unreadable(name: str, error: OSError | UnicodeError) -> Problem:
     return Problem(code=code, path=(), message=message, file=name, line=line, column=1)
 
 
-def _world(state: Validated, folder: Path) -> CheckContext | None:
+def _context(state: Validated, directory: Path) -> CheckContext | None:
     if state.inventory is None:
         return None
     version: Version | None = Version.parse(state.inventory.kubernetes.version)
     if state.is_near_broken(("kubernetes", "version")):
         version = None
-    return CheckContext(state.inventory, members(state.inventory), folder, version)
+    return CheckContext(state.inventory, members(state.inventory), directory, version)
 
 
-def _checked(state: Validated, world: CheckContext | None) -> Iterator[Violation]:
+def _checked(state: Validated, context: CheckContext | None) -> Iterator[Violation]:
     """The violations that checks find at paths that are not already broken."""
-    if world is None:
+    if context is None:
         return
-    for finding in (finding for check in CHECKS for finding in check(world)):
+    for finding in (finding for check in CHECKS for finding in check(context)):
         path = state.original(finding.path)
         if not state.is_near_broken(path):
             yield replace(finding, path=path)

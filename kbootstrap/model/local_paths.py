@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 
-def local(text: str, folder: Path) -> str:
+def local(text: str, directory: Path) -> str:
     """The absolute path of ``text``, which is relative to the inventory's directory."""
-    return os.path.normpath(folder / Path(text).expanduser())
+    return os.path.normpath(directory / Path(text).expanduser())
 
 
 def is_url(text: str) -> bool:
@@ -15,17 +15,17 @@ def is_url(text: str) -> bool:
     return text.startswith(("https://", "http://"))
 
 
-def exists(path: str, kind: Literal["file", "folder"]) -> bool:
+def exists(path: str, kind: Literal["file", "directory"]) -> bool:
     """Whether the file or directory exists and is visible to this process."""
     try:
-        return Path(path).is_dir() if kind == "folder" else Path(path).is_file()
+        return Path(path).is_dir() if kind == "directory" else Path(path).is_file()
     except OSError:
         return False
 
 
-def files_in(folder: str) -> tuple[str, ...]:
+def files_in(directory: str) -> tuple[str, ...]:
     """The names of the files in a directory, sorted; none if it cannot be read."""
     try:
-        return tuple(sorted(entry.name for entry in Path(folder).iterdir() if entry.is_file()))
+        return tuple(sorted(entry.name for entry in Path(directory).iterdir() if entry.is_file()))
     except OSError:
         return ()

@@ -93,5 +93,5 @@ def path_text(path: Path) -> str:
 
 def is_private(path: Path) -> bool:
     """Whether a value at this path could be a secret, so that no message may show it."""
-    words = (part for part in path if isinstance(part, str))
-    return any(_PRIVATE.search(word) or closest(word, _PASSWORDS) for word in words)
+    keys = (part for part in path if isinstance(part, str))
+    return any(_PRIVATE.search(word) or closest(word, _PASSWORDS) for word in keys)

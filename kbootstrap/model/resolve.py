@@ -18,14 +18,14 @@ from kbootstrap.model.validators.values import seconds
 from kbootstrap.model.versions import Version
 
 
-def resolve(inventory: Inventory, members: tuple[MergedNode, ...], folder: Path) -> c.Cluster:
+def resolve(inventory: Inventory, members: tuple[MergedNode, ...], directory: Path) -> c.Cluster:
     """The cluster that this inventory describes; relative paths start in its directory.
 
     Raises:
         OSError: a local file disappeared after the checks.
     """
     version = Version.parse(inventory.kubernetes.version)
-    nodes = tuple(node(member, folder) for member in members)
+    nodes = tuple(node(member, directory) for member in members)
     return c.Cluster(
         name=inventory.cluster.name,
         version=version,
@@ -38,64 +38,66 @@ def resolve(inventory: Inventory, members: tuple[MergedNode, ...], folder: Path)
             settings=Document.of(inventory.runtime.settings),
         ),
         etcd=_etcd(inventory),
-        kubeadm=_kubeadm(inventory, folder),
+        kubeadm=_kubeadm(inventory, directory),
         kubelet=Document.of(inventory.kubelet),
         kube_proxy=Document.of(inventory.kube_proxy),
         addons=c.Addons(dns=inventory.addons.dns, kube_proxy=inventory.addons.kube_proxy),
-        cni=_cni(inventory, folder),
-        programs=_programs(inventory, folder),
-        files=tuple(_files(inventory, folder)),
+        cni=_cni(inventory, directory),
+        programs=_programs(inventory, directory),
+        files=tuple(_files(inventory, directory)),
         token_ttl=seconds(inventory.token.ttl),
     )
 
 
 def _api(inventory: Inventory, nodes: tuple[c.Node, ...]) -> c.Api:
-    words = inventory.api
+    section = inventory.api
     first = next(node for node in nodes if node.is_control_plane)
     return c.Api(
-        endpoint=words.endpoint or join_host_port(first.advertise_address, words.bind_port),
-        bind_port=words.bind_port,
-        cert_sans=words.cert_sans,
-        stable=words.endpoint is not None,
+        endpoint=section.endpoint or join_host_port(first.advertise_address, section.bind_port),
+        bind_port=section.bind_port,
+        cert_sans=section.cert_sans,
+        stable=section.endpoint is not None,
     )
 
 
 def _network(inventory: Inventory) -> c.Network:
-    words = inventory.network
+    section = inventory.network
     return c.Network(
-        pod_cidrs=tuple(map(ip_network, words.pod_cidr)),
-        service_cidrs=tuple(map(ip_network, words.service_cidr)),
-        dns_domain=words.dns_domain,
+        pod_cidrs=tuple(map(ip_network, section.pod_cidr)),
+        service_cidrs=tuple(map(ip_network, section.service_cidr)),
+        dns_domain=section.dns_domain,
     )
 
 
 def _images(inventory: Inventory, version: Version) -> c.Images:
-    words = inventory.registry
+    section = inventory.registry
     return c.Images(
-        repository=words.image_repository,
-        etcd_repository=words.etcd,
-        dns_repository=words.dns,
-        dns_tag=words.dns_tag,
-        pause=words.pause or f"{words.image_repository}/pause:{version.pause_tag}",
-        mirrors=tuple(map(_mirror, words.mirrors)),
+        repository=section.image_repository,
+        etcd_repository=section.etcd,
+        dns_repository=section.dns,
+        dns_tag=section.dns_tag,
+        pause=section.pause or f"{section.image_repository}/pause:{version.pause_tag}",
+        mirrors=tuple(map(_mirror, section.mirrors)),
     )
 
 
-def _mirror(words: MirrorSection) -> c.Mirror:
-    scheme = "http" if words.insecure else "https"
+def _mirror(section: MirrorSection) -> c.Mirror:
+    scheme = "http" if section.insecure else "https"
     return c.Mirror(
-        host=words.host,
-        endpoints=words.endpoints or (f"{scheme}://{words.host}",),
-        insecure=words.insecure,
-        ca_file=words.ca_file,
+        host=section.host,
+        endpoints=section.endpoints or (f"{scheme}://{section.host}",),
+        insecure=section.insecure,
+        ca_file=section.ca_file,
     )
 
 
 def _etcd(inventory: Inventory) -> c.Etcd:
-    words, external = inventory.etcd, inventory.etcd.external
+    section, external = inventory.etcd, inventory.etcd.external
     if external is None:
         return c.Etcd(
-            image_tag=words.image_tag, data_dir=words.data_dir or c.Etcd().data_dir, external=None
+            image_tag=section.image_tag,
+            data_dir=section.data_dir or c.Etcd().data_dir,
+            external=None,
         )
     return c.Etcd(
         external=c.ExternalEtcd(
@@ -107,61 +109,61 @@ def _etcd(inventory: Inventory) -> c.Etcd:
     )
 
 
-def _kubeadm(inventory: Inventory, folder: Path) -> c.Kubeadm:
-    words, args = inventory.kubeadm, inventory.kubeadm.extra_args
+def _kubeadm(inventory: Inventory, directory: Path) -> c.Kubeadm:
+    section, args = inventory.kubeadm, inventory.kubeadm.extra_args
     return c.Kubeadm(
         api_server_args=_args(args.api_server),
         controller_manager_args=_args(args.controller_manager),
         scheduler_args=_args(args.scheduler),
         etcd_args=_args(args.etcd),
-        feature_gates=tuple(sorted(words.feature_gates.items())),
-        patches_dir=local(words.patches, folder) if words.patches else None,
-        skip_phases=words.skip_phases,
-        ignore_preflight=words.ignore_preflight,
+        feature_gates=tuple(sorted(section.feature_gates.items())),
+        patches_dir=local(section.patches, directory) if section.patches else None,
+        skip_phases=section.skip_phases,
+        ignore_preflight=section.ignore_preflight,
         timeouts=c.Timeouts(
-            control_plane=seconds(words.timeouts.control_plane),
-            kubelet=seconds(words.timeouts.kubelet),
-            api_call=seconds(words.timeouts.api_call),
-            etcd_call=seconds(words.timeouts.etcd_call),
-            tls_bootstrap=seconds(words.timeouts.tls_bootstrap),
-            discovery=seconds(words.timeouts.discovery),
+            control_plane=seconds(section.timeouts.control_plane),
+            kubelet=seconds(section.timeouts.kubelet),
+            api_call=seconds(section.timeouts.api_call),
+            etcd_call=seconds(section.timeouts.etcd_call),
+            tls_bootstrap=seconds(section.timeouts.tls_bootstrap),
+            discovery=seconds(section.timeouts.discovery),
         ),
     )
 
 
-def _args(words: dict[str, tuple[str, ...]]) -> tuple[c.Arg, ...]:
-    return tuple(c.Arg(name, value) for name, values in sorted(words.items()) for value in values)
+def _args(section: dict[str, tuple[str, ...]]) -> tuple[c.Arg, ...]:
+    return tuple(c.Arg(name, value) for name, values in sorted(section.items()) for value in values)
 
 
-def _cni(inventory: Inventory, folder: Path) -> c.Cni:
-    words = inventory.cni
-    manifests = tuple(m if is_url(m) else local(m, folder) for m in words.manifests)
-    return c.Cni(type=words.type, manifests=manifests)
+def _cni(inventory: Inventory, directory: Path) -> c.Cni:
+    section = inventory.cni
+    manifests = tuple(m if is_url(m) else local(m, directory) for m in section.manifests)
+    return c.Cni(type=section.type, manifests=manifests)
 
 
-def _programs(inventory: Inventory, folder: Path) -> c.Programs:
-    words = inventory.programs
-    plugins = words.cni_plugins_folder
+def _programs(inventory: Inventory, directory: Path) -> c.Programs:
+    section = inventory.programs
+    plugins = section.cni_plugins_folder
     return c.Programs(
-        source=words.source,
-        base_url=words.base_url or c.Programs().base_url,
-        folder=local(words.folder, folder) if words.folder else None,
-        crictl_url=words.crictl_url,
-        cni_plugins_url=words.cni_plugins_url,
-        cni_plugins_folder=local(plugins, folder) if plugins else None,
-        bin_dir=words.bin_dir,
+        source=section.source,
+        base_url=section.base_url or c.Programs().base_url,
+        folder=local(section.folder, directory) if section.folder else None,
+        crictl_url=section.crictl_url,
+        cni_plugins_url=section.cni_plugins_url,
+        cni_plugins_folder=local(plugins, directory) if plugins else None,
+        bin_dir=section.bin_dir,
     )
 
 
-def _files(inventory: Inventory, folder: Path) -> Iterator[c.ExtraFile]:
-    for words in inventory.files:
-        content = words.content
+def _files(inventory: Inventory, directory: Path) -> Iterator[c.ExtraFile]:
+    for section in inventory.files:
+        content = section.content
         if content is None:
-            content = Path(local(words.source or "", folder)).read_text(encoding="utf-8")
+            content = Path(local(section.source or "", directory)).read_text(encoding="utf-8")
         yield c.ExtraFile(
-            path=words.path,
+            path=section.path,
             content=content,
-            mode=int(words.mode, 8),
-            owner=words.owner if ":" in words.owner else f"{words.owner}:root",
-            on=frozenset(words.nodes),
+            mode=int(section.mode, 8),
+            owner=section.owner if ":" in section.owner else f"{section.owner}:root",
+            on=frozenset(section.nodes),
         )

@@ -16,17 +16,17 @@ def roles(settings: Settings) -> frozenset[c.Role]:
     """The roles in a node's settings; empty if there are none."""
     if settings.role == "both":
         return frozenset(c.Role)
-    words = settings.roles or (() if settings.role is None else (settings.role,))
-    return frozenset(map(c.Role, words))
+    section = settings.roles or (() if settings.role is None else (settings.role,))
+    return frozenset(map(c.Role, section))
 
 
-def node(member: MergedNode, folder: Path) -> c.Node:
+def node(member: MergedNode, directory: Path) -> c.Node:
     """The node; relative paths start in the inventory's directory."""
     entry, settings = member.entry, member.settings
     return c.Node(
         name=entry.name,
         address=entry.address,
-        ssh=_target(settings.ssh or Ssh(), entry.address, folder),
+        ssh=_target(settings.ssh or Ssh(), entry.address, directory),
         roles=roles(settings),
         advertise_address=entry.advertise_address or entry.address,
         second_address=entry.second_address or "",
@@ -37,8 +37,8 @@ def node(member: MergedNode, folder: Path) -> c.Node:
     )
 
 
-def _pairs(words: Mapping[str, str | None] | None) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((k, v) for k, v in (words or {}).items() if v is not None))
+def _pairs(section: Mapping[str, str | None] | None) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((k, v) for k, v in (section or {}).items() if v is not None))
 
 
 def _taints(settings: Settings) -> tuple[c.Taint, ...] | None:
@@ -47,41 +47,41 @@ def _taints(settings: Settings) -> tuple[c.Taint, ...] | None:
     return () if roles(settings) == frozenset(c.Role) else None
 
 
-def _target(ssh: Ssh, address: str, folder: Path) -> c.SshTarget:
+def _target(ssh: Ssh, address: str, directory: Path) -> c.SshTarget:
     user = ssh.user or _ROOT
     return c.SshTarget(
         host=ssh.host or address,
         port=ssh.port or _SSH_PORT,
         user=user,
-        key_file=_key(ssh.key, folder),
-        password=_secret(ssh.password, folder),
+        key_file=_key(ssh.key, directory),
+        password=_secret(ssh.password, directory),
         become=user != _ROOT if ssh.become is None else ssh.become,
-        become_password=_secret(ssh.become_password, folder),
-        jump=_jump(ssh.jump, ssh, folder) if ssh.jump else None,
+        become_password=_secret(ssh.become_password, directory),
+        jump=_jump(ssh.jump, ssh, directory) if ssh.jump else None,
         host_keys=ssh.host_keys or (),
     )
 
 
-def _jump(jump: Jump, ssh: Ssh, folder: Path) -> c.SshTarget:
+def _jump(jump: Jump, ssh: Ssh, directory: Path) -> c.SshTarget:
     return c.SshTarget(
         host=jump.host or "",
         port=jump.port or _SSH_PORT,
         user=jump.user or ssh.user or _ROOT,
-        key_file=_key(jump.key or ssh.key, folder),
-        password=_secret(jump.password, folder),
+        key_file=_key(jump.key or ssh.key, directory),
+        password=_secret(jump.password, directory),
         host_keys=jump.host_keys or (),
     )
 
 
-def _key(text: str | None, folder: Path) -> str | None:
-    return local(text, folder) if text else None
+def _key(text: str | None, directory: Path) -> str | None:
+    return local(text, directory) if text else None
 
 
-def _secret(words: SecretAt | None, folder: Path) -> SecretRef | None:
-    if words is None:
+def _secret(section: SecretAt | None, directory: Path) -> SecretRef | None:
+    if section is None:
         return None
-    if words.file is not None:
-        return SecretRef("file", local(words.file, folder))
-    if words.env is not None:
-        return SecretRef("env", words.env)
-    return SecretRef("prompt", words.prompt or "")
+    if section.file is not None:
+        return SecretRef("file", local(section.file, directory))
+    if section.env is not None:
+        return SecretRef("env", section.env)
+    return SecretRef("prompt", section.prompt or "")

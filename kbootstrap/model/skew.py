@@ -93,13 +93,13 @@ def refused_flags(minor: int) -> tuple[str, ...]:
 
 def runtime_notes(target: Version, kind: str, version: str) -> Iterator[str]:
     """Advice about the container runtime's version for this release, if it differs."""
-    words = version.removeprefix("v").split(".")
-    if not words[0].isdigit():
+    parts = version.removeprefix("v").split(".")
+    if not parts[0].isdigit():
         return
     if kind == "containerd" and target.minor >= CONTAINERD_2:
-        if int(words[0]) < _CONTAINERD_2_MAJOR:
+        if int(parts[0]) < _CONTAINERD_2_MAJOR:
             yield f"containerd {version}: Kubernetes 1.{target.minor} needs containerd 2"
-    elif kind == "cri-o" and words[1:2] != [str(target.minor)]:
+    elif kind == "cri-o" and parts[1:2] != [str(target.minor)]:
         yield f"cri-o {version}: its minor should be that of Kubernetes, 1.{target.minor}"
 
 

@@ -117,8 +117,8 @@ class Etcd:
             return not last[0]
 
         if not until(settled, action.seconds):
-            words = f"after {action.seconds} s: {', '.join(last[0])}"
-            raise PhaseError(codes.ETCD_UNSETTLED, words)
+            message = f"after {action.seconds} s: {', '.join(last[0])}"
+            raise PhaseError(codes.ETCD_UNSETTLED, message)
 
     def _await_voters(self, action: AwaitVoters) -> None:
         names = dict(action.nodes)
@@ -133,5 +133,5 @@ class Etcd:
             return not last[0]
 
         if not until(none, action.seconds):
-            words = f"a member has been a learner for {action.seconds} s"
-            raise RefusedError(codes.LEARNER_LEFT, words, detail="\n".join(last[0]))
+            message = f"a member has been a learner for {action.seconds} s"
+            raise RefusedError(codes.LEARNER_LEFT, message, detail="\n".join(last[0]))

@@ -65,8 +65,8 @@ class ExternalEtcd:
             except PhaseError as error:
                 problem = problem or error
             except ApiError as error:
-                words = f"{url}: {error}"
-                problem = problem or PhaseError(codes.ETCD_REFUSED, words)
+                message = f"{url}: {error}"
+                problem = problem or PhaseError(codes.ETCD_REFUSED, message)
         assert problem is not None  # noqa: S101 - the inventory names at least one
         raise problem
 

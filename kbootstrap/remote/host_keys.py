@@ -47,8 +47,8 @@ class HostKey:
 
 def parse_key(text: str) -> HostKey | None:
     """The key in ``[names] kind base64 [comment]``, or None."""
-    words = text.split()
-    for kind, encoded in itertools.pairwise(words):
+    fields = text.split()
+    for kind, encoded in itertools.pairwise(fields):
         if not kind.startswith(("ssh-", "ecdsa-", "sk-")):
             continue
         try:
@@ -157,16 +157,16 @@ class HostKeys:
 
     def _take(self, lines: Iterable[str]) -> None:
         for line in lines:
-            words = line.split(None, 1)
+            fields = line.split(None, 1)
             key = parse_key(line)
             if key is None or line.startswith(("#", "@cert-authority")):
                 continue
-            if words[0] == "@revoked":
+            if fields[0] == "@revoked":
                 self._revoked.add(key)
-            elif words[0].startswith("|1|") or set(words[0]) & set("*?!"):
-                self._patterns.append(_Pattern(words[0], key))
+            elif fields[0].startswith("|1|") or set(fields[0]) & set("*?!"):
+                self._patterns.append(_Pattern(fields[0], key))
             else:
-                for name in words[0].lower().split(","):
+                for name in fields[0].lower().split(","):
                     self._plain[name].add(key)
 
     def _append(self, target: SshTarget, key: HostKey) -> None:

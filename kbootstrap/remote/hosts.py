@@ -129,11 +129,11 @@ class Connection:
             if not session.fresh or exchange.start(self._command(), self._password()):
                 exchange.run(message.chunks())
         except MalformedReply as error:
-            words = f"{self.name} sent a malformed reply"
-            raise LoginError(codes.NOT_A_SHELL, words, detail=str(error)) from error
+            text = f"{self.name} sent a malformed reply"
+            raise LoginError(codes.NOT_A_SHELL, text, detail=str(error)) from error
         except SilentPeer as error:
-            words = f"{self.name} does not answer as a shell ({error})"
-            raise LoginError(codes.NOT_A_SHELL, words, detail=reader.noise) from error
+            text = f"{self.name} does not answer as a shell ({error})"
+            raise LoginError(codes.NOT_A_SHELL, text, detail=reader.noise) from error
         except _ssh().LOSSES as error:
             raise self._lost(session.connection, error) from error
         finally:

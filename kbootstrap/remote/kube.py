@@ -128,7 +128,7 @@ class KubeReader:
         nodes = self.http.request("GET", "/api/v1/nodes")["items"]
         maps = self.http.request("GET", f"{SYSTEM}/configmaps")["items"]
         tokens = self.http.request("GET", TOKENS)["items"]
-        words = [text_of(token, "description") for token in tokens]
+        descriptions = [text_of(token, "description") for token in tokens]
         pods = self._pods()
         return Observed(
             reachable=True,
@@ -140,8 +140,8 @@ class KubeReader:
             kube_proxy_config=kube_proxy_config_of(maps),
             static_pods=static_pods_of(pods),
             own_pods=own_pods_of(pods) if self._asks.own_pods else (),
-            token_owners=frozenset(owner for w in words if (owner := owner_of(w))),
-            certs_uploaded=PROXY_TOKEN in words,
+            token_owners=frozenset(owner for w in descriptions if (owner := owner_of(w))),
+            certs_uploaded=PROXY_TOKEN in descriptions,
             workloads=frozenset(self._workloads()),
             leftovers=leftovers_of(tokens),
             busy=busy_nodes(self.http) if self._asks.pods else frozenset(),

@@ -53,9 +53,9 @@ class OutputStream:
             self._run.feed(data)
         self._tell(data)
 
-    def mark(self, words: list[str]) -> None:
+    def mark(self, fields: list[str]) -> None:
         """A mark in the stream; unknown marks are ignored."""
-        match words:
+        match fields:
             case ["B", part_id] if part_id in self._parts:
                 self._current = part_id
                 self._begin(self._parts[part_id])

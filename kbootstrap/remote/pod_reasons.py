@@ -56,12 +56,12 @@ def reasons(pods: Iterable[Pod]) -> Iterator[PodReason]:
 def _of(status: dict[str, Any], conditions: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of each reason."""
     if status.get("phase") == "Failed":
-        return [_words(status.get("reason") or "Failed", status.get("message"))]
+        return [_reason(status.get("reason") or "Failed", status.get("message"))]
     if _is(conditions, "PodScheduled", "False"):
         found = conditions["PodScheduled"]
-        return [_words(found.get("reason") or UNSCHEDULABLE, found.get("message"))]
+        return [_reason(found.get("reason") or UNSCHEDULABLE, found.get("message"))]
     every = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-    return [one for c in every for one in _of_container(c)] or [_words("it has no container yet")]
+    return [one for c in every for one in _of_container(c)] or [_reason("it has no container yet")]
 
 
 def _is(conditions: dict[str, Any], kind: str, value: str) -> bool:
@@ -73,13 +73,13 @@ def _of_container(container: dict[str, Any]) -> Iterator[dict[str, Any]]:
     waiting, ended = state.get("waiting"), state.get("terminated")
     if waiting:
         last = (container.get("lastState") or {}).get("terminated")
-        found = _words(waiting.get("reason") or "Waiting", waiting.get("message"))
+        found = _reason(waiting.get("reason") or "Waiting", waiting.get("message"))
         if last and found["reason"] not in _STARTING:
             found["last"] = f"it {_ended(last)}"
     elif ended and ended.get("exitCode"):
-        found = _words(_ended(ended))
+        found = _reason(_ended(ended))
     elif not ended and not container.get("ready"):
-        found = _words(NOT_READY)
+        found = _reason(NOT_READY)
     else:
         return
     restarts = container.get("restartCount", 0)
@@ -91,7 +91,7 @@ def _ended(ended: dict[str, Any]) -> str:
     return ": ".join(filter(None, (text, _line(ended.get("message")))))
 
 
-def _words(reason: str, message: str | None = None) -> dict[str, Any]:
+def _reason(reason: str, message: str | None = None) -> dict[str, Any]:
     return {"reason": reason, "message": _line(message)}
 
 

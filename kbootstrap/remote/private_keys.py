@@ -143,7 +143,7 @@ def _parse(path: Path, phrase: str | None) -> Any:
 
 def _public_blob(path: Path) -> bytes:
     try:
-        words = path.with_name(f"{path.name}.pub").read_text(encoding="utf-8").split()
-        return base64.b64decode(words[1], validate=True)
+        fields = path.with_name(f"{path.name}.pub").read_text(encoding="utf-8").split()
+        return base64.b64decode(fields[1], validate=True)
     except (OSError, UnicodeDecodeError, IndexError, binascii.Error):
         return b""

@@ -190,9 +190,9 @@ class Request:
 
 def _call(part: Part) -> str:
     size = sum(blob.size for blob in part.blobs)
-    words = ["kb_part", part.id, part.kind, str(int(part.always)), str(size)]
+    arguments = ["kb_part", part.id, part.kind, str(int(part.always)), str(size)]
     script = f"kb_tmp\n{part.script}" if "KB_TMP" in part.script else part.script
-    return f"{shlex.join(words)} {shlex.quote(script)}"
+    return f"{shlex.join(arguments)} {shlex.quote(script)}"
 
 
 def _slices(data: bytes) -> Iterator[memoryview]:

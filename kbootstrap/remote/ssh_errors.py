@@ -40,8 +40,8 @@ def on_connect(error: BaseException, place: str) -> KbError:
         return error
     for kind in type(error).__mro__:
         if kind.__name__ in TABLE:
-            error_class, code, words = TABLE[kind.__name__]
-            return error_class(code, f"{place}: {words}{_reason(error)}")
+            error_class, code, summary = TABLE[kind.__name__]
+            return error_class(code, f"{place}: {summary}{_reason(error)}")
     raise error
 
 

@@ -175,8 +175,8 @@ class ApiConnection:
                 return False
             self._use(route)
             old.close()
-        words = f"the API server of {old.node.name} does not answer: the control plane in use"
-        self._note(f"{words} is {route.node.name} now")
+        message = f"the API server of {old.node.name} does not answer: the control plane in use"
+        self._note(f"{message} is {route.node.name} now")
         return True
 
     def _another(self, old: ApiRoute) -> ApiRoute | None:
@@ -222,8 +222,8 @@ class ApiConnection:
             return
         held = etcd.held(prefix(self._cluster))
         if held.keys:
-            words = f"{external.endpoints[0]} holds {held.text}, below {prefix(self._cluster)}"
-            raise RefusedError(codes.HOLDS_CLUSTER, words)
+            message = f"{external.endpoints[0]} holds {held.text}, below {prefix(self._cluster)}"
+            raise RefusedError(codes.HOLDS_CLUSTER, message)
 
 
 def _serves(probed: ProbeResult) -> bool:

@@ -99,8 +99,8 @@ class ClusterLock:
                 stack.enter_context(held)
             except KbError as error:
                 if self._connections.released:
-                    words = "stopped before it started"
-                    raise InterruptedRunError(INTERRUPTED, words) from error
+                    message = "stopped before it started"
+                    raise InterruptedRunError(INTERRUPTED, message) from error
                 raise
             yield
 

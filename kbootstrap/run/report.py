@@ -141,8 +141,8 @@ class Report:
     def done(self, *, ok: bool) -> None:
         """The last line for people."""
         seconds = time.monotonic() - self._start
-        words = "done" if ok else "stopped; run the same command again to resume"
-        self.line(f"\n{words} ({seconds:.1f} s)")
+        message = "done" if ok else "stopped; run the same command again to resume"
+        self.line(f"\n{message} ({seconds:.1f} s)")
 
     def errors(self, errors: Iterable[KbError]) -> None:
         """Each error in full."""
@@ -219,8 +219,8 @@ class Report:
         if self._journal and record["event"] != "output":
             self._write(self._journal, json.dumps({"at": round(time.time(), 3), **record}))
         if self._log:
-            words = " ".join(f"{key}={value}" for key, value in record.items() if value)
-            self._write(self._log, f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {words}")
+            message = " ".join(f"{key}={value}" for key, value in record.items() if value)
+            self._write(self._log, f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {message}")
 
     def _write(self, stream: IO[str], line: str) -> None:
         """A full disk is reported once and stops nothing."""

@@ -12,10 +12,10 @@ _COMPONENTS = ("api_server", "controller_manager", "scheduler", "etcd")
 _MASKS = ("node-cidr-mask-size", "node-cidr-mask-size-ipv4", "node-cidr-mask-size-ipv6")
 
 
-def components(world: CheckContext) -> Iterator[Violation]:
+def components(context: CheckContext) -> Iterator[Violation]:
     """Arguments of the control plane do not contradict the inventory."""
     for component in _COMPONENTS:
-        written = getattr(world.inventory.kubeadm.extra_args, component)
+        written = getattr(context.inventory.kubeadm.extra_args, component)
         for name, values in written.items():
             path = ("kubeadm", "extra_args", component, name)
             key = kubernetes_names.OWNED_ARGUMENTS[component].get(name)
@@ -27,17 +27,17 @@ def components(world: CheckContext) -> Iterator[Violation]:
                     allowed=key,
                     at_key=True,
                 )
-            if len(values) > 1 and world.before(FULL_FROM_MINOR):
-                message = f"kubeadm {world.version} takes each argument once"
+            if len(values) > 1 and context.before(FULL_FROM_MINOR):
+                message = f"kubeadm {context.version} takes each argument once"
                 yield Violation(code=codes.INV_ARGUMENT, path=path, message=message)
             if name in _MASKS and not values[-1].isdecimal():
                 message = f"{values[-1]!r} is not a number of bits"
                 yield Violation(code=codes.INV_ARGUMENT, path=path, message=message)
 
 
-def kubelet(world: CheckContext) -> Iterator[Violation]:
+def kubelet(context: CheckContext) -> Iterator[Violation]:
     """The kubelet's arguments exist in this release and do not contradict the inventory."""
-    for layer_path, layer in world.layers:
+    for layer_path, layer in context.layers:
         for name in layer.kubelet_args or {}:
             path = (*layer_path, "kubelet_args", name)
             key = kubernetes_names.OWNED_KUBELET_ARGUMENTS.get(name)
@@ -47,33 +47,33 @@ def kubelet(world: CheckContext) -> Iterator[Violation]:
                 yield Violation(
                     code=codes.INV_OWNED, path=path, message=message, allowed=key, at_key=True
                 )
-            elif instead and world.version is not None and not world.before(since):
+            elif instead and context.version is not None and not context.before(since):
                 yield Violation(
                     code=codes.INV_ARGUMENT,
                     path=path,
-                    message=f"the kubelet of {world.version} does not start with {name}",
+                    message=f"the kubelet of {context.version} does not start with {name}",
                     allowed=f"{instead} instead",
                     at_key=True,
                 )
 
 
-def etcd(world: CheckContext) -> Iterator[Violation]:
+def etcd(context: CheckContext) -> Iterator[Violation]:
     """Keys of local etcd are not set beside external etcd; its data has its own directory."""
-    words, folder = world.inventory.etcd, world.inventory.etcd.data_dir
-    if folder in kubernetes_names.SHARED_FOLDERS:
+    section, directory = context.inventory.etcd, context.inventory.etcd.data_dir
+    if directory in kubernetes_names.SHARED_FOLDERS:
         yield Violation(
             code=codes.INV_PATH,
             path=("etcd", "data_dir"),
-            message=f"{folder} holds more than etcd's data, and reset empties it",
+            message=f"{directory} holds more than etcd's data, and reset empties it",
             allowed="a directory of its own, such as /var/lib/etcd",
         )
-    if words.external is None:
+    if section.external is None:
         return
     local = {
-        ("etcd", "image_tag"): words.image_tag,
-        ("etcd", "data_dir"): folder,
-        ("registry", "etcd"): world.inventory.registry.etcd,
-        ("kubeadm", "extra_args", "etcd"): world.inventory.kubeadm.extra_args.etcd,
+        ("etcd", "image_tag"): section.image_tag,
+        ("etcd", "data_dir"): directory,
+        ("registry", "etcd"): context.inventory.registry.etcd,
+        ("kubeadm", "extra_args", "etcd"): context.inventory.kubeadm.extra_args.etcd,
     }
     for path, value in local.items():
         if value:

@@ -18,7 +18,7 @@ class CheckContext:
 
     inventory: Inventory
     members: tuple[MergedNode, ...]
-    folder: Path
+    directory: Path
     version: Version | None  # None: missing or wrong; checks that need it pass
 
     @property

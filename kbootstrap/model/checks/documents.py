@@ -19,25 +19,25 @@ _KUBE_PROXY = ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")
 _PROXY_MODES = ("", "iptables", "ipvs", "nftables")
 
 
-def kubelet(world: CheckContext) -> Iterator[Violation]:
+def kubelet(context: CheckContext) -> Iterator[Violation]:
     """The kubelet's document does not contradict the inventory."""
-    words = world.inventory.kubelet
+    fields = context.inventory.kubelet
     wanted = {
         "staticPodPath": (
             kubernetes_names.STATIC_POD_PATH,
             "kubeadm writes the static pods there",
         ),
-        "clusterDomain": (world.inventory.network.dns_domain, "it is set by network.dns_domain"),
+        "clusterDomain": (context.inventory.network.dns_domain, "it is set by network.dns_domain"),
         "rotateCertificates": (True, "kubeadm forces it to true"),
     }
     for key, (value, why) in wanted.items():
-        if key in words and words[key] != value:
+        if key in fields and fields[key] != value:
             yield _wrong("kubelet", key, f"must be {_json(value)}: {why}", codes.INV_OWNED)
-    if "containerRuntimeEndpoint" in words:
+    if "containerRuntimeEndpoint" in fields:
         yield _wrong(
             "kubelet", "containerRuntimeEndpoint", "it is set by runtime.type", codes.INV_OWNED
         )
-    if words.get("cgroupDriver", "systemd") != "systemd":
+    if fields.get("cgroupDriver", "systemd") != "systemd":
         yield Violation(
             code=codes.INV_W_SETTING,
             path=("kubelet", "cgroupDriver"),
@@ -45,41 +45,43 @@ def kubelet(world: CheckContext) -> Iterator[Violation]:
             allowed="systemd, or the same driver in runtime.settings",
             warning=True,
         )
-    yield from _kind("kubelet", words, _KUBELET)
-    yield from _typos("kubelet", words, kubernetes_names.KUBELET_FIELDS)
+    yield from _kind("kubelet", fields, _KUBELET)
+    yield from _typos("kubelet", fields, kubernetes_names.KUBELET_FIELDS)
 
 
-def kube_proxy(world: CheckContext) -> Iterator[Violation]:
+def kube_proxy(context: CheckContext) -> Iterator[Violation]:
     """kube-proxy's document does not contradict the inventory."""
-    words = world.inventory.kube_proxy
-    if words and not world.inventory.addons.kube_proxy:
+    fields = context.inventory.kube_proxy
+    if fields and not context.inventory.addons.kube_proxy:
         message = "addons.kube_proxy is false, so these settings are not used"
         yield Violation(code=codes.INV_CONTRADICTION, path=("kube_proxy",), message=message)
-    cidrs = ",".join(world.inventory.network.pod_cidr)
-    if words.get("clusterCIDR", cidrs) != cidrs:
+    cidrs = ",".join(context.inventory.network.pod_cidr)
+    if fields.get("clusterCIDR", cidrs) != cidrs:
         message = f"must be {cidrs}: it is set by network.pod_cidr"
         yield _wrong("kube_proxy", "clusterCIDR", message, codes.INV_OWNED)
-    if words.get("mode", "") not in _PROXY_MODES:
+    if fields.get("mode", "") not in _PROXY_MODES:
         yield Violation(
             code=codes.INV_VALUE,
             path=("kube_proxy", "mode"),
-            message=f"{words['mode']!r} is not a mode of kube-proxy, and kubeadm would accept it",
+            message=f"{fields['mode']!r} is not a mode of kube-proxy, and kubeadm would accept it",
             allowed="iptables, ipvs, nftables",
-            meant=closest(str(words["mode"]), _PROXY_MODES),
+            meant=closest(str(fields["mode"]), _PROXY_MODES),
         )
-    yield from _kind("kube_proxy", words, _KUBE_PROXY)
-    yield from _typos("kube_proxy", words, kubernetes_names.KUBE_PROXY_FIELDS)
+    yield from _kind("kube_proxy", fields, _KUBE_PROXY)
+    yield from _typos("kube_proxy", fields, kubernetes_names.KUBE_PROXY_FIELDS)
 
 
-def _kind(section: str, words: Mapping[str, Any], expected: tuple[str, str]) -> Iterator[Violation]:
+def _kind(
+    section: str, fields: Mapping[str, Any], expected: tuple[str, str]
+) -> Iterator[Violation]:
     for key, value in zip(("apiVersion", "kind"), expected, strict=True):
-        if key in words and words[key] != value:
+        if key in fields and fields[key] != value:
             yield _wrong(section, key, f"must be {value}", codes.INV_VALUE)
 
 
-def _typos(section: str, words: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Violation]:
+def _typos(section: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[Violation]:
     """Fields that look like a misspelt known field; other fields may be newer."""
-    for key in words:
+    for key in fields:
         near = "" if key in known else closest(key, known)
         if near:
             yield Violation(

@@ -20,29 +20,29 @@ _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _MAX_BYTES = 1024 * 1024
 
 
-def patches(world: CheckContext) -> Iterator[Violation]:
+def patches(context: CheckContext) -> Iterator[Violation]:
     """The patches directory exists, and kubeadm ignores no file in it."""
-    text = world.inventory.kubeadm.patches
+    text = context.inventory.kubeadm.patches
     if text is None:
         return
-    path, folder = ("kubeadm", "patches"), local(text, world.folder)
-    if not exists(folder, "folder"):
-        yield _missing(path, f"there is no directory {folder}")
+    path, directory = ("kubeadm", "patches"), local(text, context.directory)
+    if not exists(directory, "directory"):
+        yield _missing(path, f"there is no directory {directory}")
         return
-    names = files_in(folder)
+    names = files_in(directory)
     for name in names:
         if not _PATCH.fullmatch(name):
             yield Violation(
                 code=codes.INV_PATCHES,
                 path=path,
-                message=f"kubeadm would ignore {name!r} in {folder}",
+                message=f"kubeadm would ignore {name!r} in {directory}",
                 allowed="target[suffix][+strategic|merge|json].{yaml,json}; targets: "
                 + ", ".join(kubernetes_names.PATCH_TARGETS),
                 meant=_meant_patch(name),
             )
     if not names:
         yield Violation(
-            code=codes.INV_PATCHES, path=path, message=f"{folder} holds no readable patch"
+            code=codes.INV_PATCHES, path=path, message=f"{directory} holds no readable patch"
         )
 
 
@@ -54,43 +54,43 @@ def _meant_patch(name: str) -> str:
     return name if _PATCH.fullmatch(name) else ""
 
 
-def manifests(world: CheckContext) -> Iterator[Violation]:
+def manifests(context: CheckContext) -> Iterator[Violation]:
     """Manifests are named if, and only if, they are applied."""
-    words, path = world.inventory.cni, ("cni", "manifests")
-    if words.type == "manifest" and not words.manifests:
+    section, path = context.inventory.cni, ("cni", "manifests")
+    if section.type == "manifest" and not section.manifests:
         message = "is missing: cni.type is manifest"
         yield Violation(code=codes.INV_MISSING_KEY, path=path, message=message)
-    if words.type != "manifest" and words.manifests:
-        message = f"they are not applied with cni.type {words.type}"
+    if section.type != "manifest" and section.manifests:
+        message = f"they are not applied with cni.type {section.type}"
         allowed = "cni.type manifest"
         yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message, allowed=allowed)
-    if "type" not in words.model_fields_set:
+    if "type" not in section.model_fields_set:
         message = "no pod network is chosen, so the nodes will stay NotReady"
         yield Violation(code=codes.INV_W_NO_CNI, path=("cni",), message=message, warning=True)
-    for i, text in enumerate(words.manifests):
-        if not is_url(text) and not exists(local(text, world.folder), "file"):
-            yield _missing((*path, i), f"there is no file {local(text, world.folder)}")
+    for i, text in enumerate(section.manifests):
+        if not is_url(text) and not exists(local(text, context.directory), "file"):
+            yield _missing((*path, i), f"there is no file {local(text, context.directory)}")
 
 
-def own_files(world: CheckContext) -> Iterator[Violation]:
+def own_files(context: CheckContext) -> Iterator[Violation]:
     """A file has one source, holds no private key, and is not one that kubeadm writes."""
-    for i, words in enumerate(world.inventory.files):
+    for i, section in enumerate(context.inventory.files):
         path = ("files", i)
-        if (words.content is None) == (words.source is None):
+        if (section.content is None) == (section.source is None):
             message = "a file has either content or source"
             yield Violation(
                 code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
             )
-        if words.path in kubernetes_names.KUBEADM_FILES:
-            message = f"{words.path} is written by kubeadm"
+        if section.path in kubernetes_names.KUBEADM_FILES:
+            message = f"{section.path} is written by kubeadm"
             yield Violation(code=codes.INV_OWNED, path=(*path, "path"), message=message)
-        text = words.content or ""
-        if words.source is not None:
-            text, trouble = _read(Path(local(words.source, world.folder)))
+        text = section.content or ""
+        if section.source is not None:
+            text, trouble = _read(Path(local(section.source, context.directory)))
             if trouble:
                 yield _missing((*path, "source"), trouble)
         if _PRIVATE_KEY.search(text):
-            key = "source" if words.source is not None else "content"
+            key = "source" if section.source is not None else "content"
             message = "a private key would be printed in plans and records"
             allowed = "copy it to the node yourself"
             yield Violation(
@@ -110,59 +110,61 @@ def _read(path: Path) -> tuple[str, str]:
         return "", f"{path} is not UTF-8 text"
 
 
-def one_file_per_path(world: CheckContext) -> Iterator[Violation]:
+def one_file_per_path(context: CheckContext) -> Iterator[Violation]:
     """No node gets two files at one path."""
     seen: list[FileSection] = []
-    for i, words in enumerate(world.inventory.files):
+    for i, section in enumerate(context.inventory.files):
         for other in seen:
-            shared = not words.nodes or not other.nodes or set(words.nodes) & set(other.nodes)
-            if other.path == words.path and shared:
-                message = f"another entry also writes {words.path}"
+            shared = not section.nodes or not other.nodes or set(section.nodes) & set(other.nodes)
+            if other.path == section.path and shared:
+                message = f"another entry also writes {section.path}"
                 yield Violation(code=codes.INV_TWICE, path=("files", i, "path"), message=message)
                 break
-        seen.append(words)
+        seen.append(section)
 
 
-def programs(world: CheckContext) -> Iterator[Violation]:
+def programs(context: CheckContext) -> Iterator[Violation]:
     """The keys fit the source, and directories exist."""
-    words = world.inventory.programs
-    if words.source == "folder" and words.folder is None:
+    section = context.inventory.programs
+    if section.source == "folder" and section.folder is None:
         message = "is missing, but `programs.source` is `folder`"
         yield Violation(code=codes.INV_MISSING_KEY, path=("programs", "folder"), message=message)
     for key, source in (("folder", "folder"), ("base_url", "release")):
-        if getattr(words, key) is not None and words.source != source:
-            message = f"it is not used with programs.source {words.source}"
+        if getattr(section, key) is not None and section.source != source:
+            message = f"it is not used with programs.source {section.source}"
             yield Violation(
                 code=codes.INV_CONTRADICTION,
                 path=("programs", key),
                 message=message,
                 allowed=f"programs.source: {source}",
             )
-    if words.cni_plugins_url and words.cni_plugins_folder:
+    if section.cni_plugins_url and section.cni_plugins_folder:
         message = "cni_plugins_url is set too"
         path = ("programs", "cni_plugins_folder")
         yield Violation(
             code=codes.INV_CONTRADICTION, path=path, message=message, allowed="one of the two"
         )
     for key in ("folder", "cni_plugins_folder"):
-        text = getattr(words, key)
-        if text is not None and key == "folder" and world.version is not None:
-            text = text.replace("{version}", str(world.version))
-        if text is not None and not exists(local(text, world.folder), "folder"):
-            yield _missing(("programs", key), f"there is no directory {local(text, world.folder)}")
+        text = getattr(section, key)
+        if text is not None and key == "folder" and context.version is not None:
+            text = text.replace("{version}", str(context.version))
+        if text is not None and not exists(local(text, context.directory), "directory"):
+            yield _missing(
+                ("programs", key), f"there is no directory {local(text, context.directory)}"
+            )
 
 
-def mirrors(world: CheckContext) -> Iterator[Violation]:
+def mirrors(context: CheckContext) -> Iterator[Violation]:
     """Each registry is named once; plain http needs ``insecure``."""
     seen: set[str] = set()
-    for i, words in enumerate(world.inventory.registry.mirrors):
+    for i, section in enumerate(context.inventory.registry.mirrors):
         path: Keys = ("registry", "mirrors", i)
-        if words.host in seen:
-            message = f"{words.host} is written twice"
+        if section.host in seen:
+            message = f"{section.host} is written twice"
             yield Violation(code=codes.INV_TWICE, path=(*path, "host"), message=message)
-        seen.add(words.host)
-        for j, endpoint in enumerate(words.endpoints):
-            if endpoint.startswith("http://") and not words.insecure:
+        seen.add(section.host)
+        for j, endpoint in enumerate(section.endpoints):
+            if endpoint.startswith("http://") and not section.insecure:
                 yield Violation(
                     code=codes.INV_CONTRADICTION,
                     path=(*path, "endpoints", j),

@@ -17,19 +17,20 @@ _OLD_TIMEOUTS = {"control_plane", "discovery"}  # the only two that v1beta3 has
 _MIN_TTL, _MAX_TTL = 60, 900
 
 
-def version(world: CheckContext) -> Iterator[Violation]:
+def version(context: CheckContext) -> Iterator[Violation]:
     """Old releases are rendered but not tested."""
-    if world.before(FULL_FROM_MINOR):
-        message = f"{world.version} is rendered as v1beta3 and not tested on nodes"
+    if context.before(FULL_FROM_MINOR):
+        message = f"{context.version} is rendered as v1beta3 and not tested on nodes"
         path = ("kubernetes", "version")
         yield Violation(code=codes.INV_W_RENDER_ONLY, path=path, message=message, warning=True)
 
 
-def preflight_names(world: CheckContext) -> Iterator[Violation]:
+def preflight_names(context: CheckContext) -> Iterator[Violation]:
     """Ignored checks exist; kubeadm itself accepts any name."""
-    lists = [(_IGNORE, world.inventory.kubeadm.ignore_preflight)]
+    lists = [(_IGNORE, context.inventory.kubeadm.ignore_preflight)]
     lists += [
-        ((*path, "ignore_preflight"), layer.ignore_preflight or ()) for path, layer in world.layers
+        ((*path, "ignore_preflight"), layer.ignore_preflight or ())
+        for path, layer in context.layers
     ]
     for path, names in lists:
         for i, name in enumerate(names):
@@ -56,11 +57,11 @@ def _meant_check(name: str) -> str:
     return f"Port-{port[1]}" if port else closest(name, kubernetes_names.PREFLIGHT_CHECKS)
 
 
-def preflight_all(world: CheckContext) -> Iterator[Violation]:
+def preflight_all(context: CheckContext) -> Iterator[Violation]:
     """`all` is the only name, else kubeadm refuses the list; it also hides real damage."""
-    everywhere = world.inventory.kubeadm.ignore_preflight
+    everywhere = context.inventory.kubeadm.ignore_preflight
     seen: set[Path] = set()
-    for member in world.members:
+    for member in context.members:
         own = member.settings.ignore_preflight or ()
         union = {name.lower() for name in (*everywhere, *own)}
         path = _IGNORE if "all" in map(str.lower, everywhere) else member.origin("ignore_preflight")
@@ -79,10 +80,10 @@ def preflight_all(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def skipped_phases(world: CheckContext) -> Iterator[Violation]:
+def skipped_phases(context: CheckContext) -> Iterator[Violation]:
     """Skipped phases exist, have no key of their own, and no later step needs them."""
-    several = len(world.members) > 1
-    for i, name in enumerate(world.inventory.kubeadm.skip_phases):
+    several = len(context.members) > 1
+    for i, name in enumerate(context.inventory.kubeadm.skip_phases):
         path = (*_SKIP, i)
         if name not in kubernetes_names.PHASES:
             yield Violation(
@@ -104,18 +105,18 @@ def skipped_phases(world: CheckContext) -> Iterator[Violation]:
             yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message)
 
 
-def feature_gates(world: CheckContext) -> Iterator[Violation]:
+def feature_gates(context: CheckContext) -> Iterator[Violation]:
     """Feature gates are kubeadm's own and known to this release."""
-    if world.version is None:
+    if context.version is None:
         return
-    minor = world.version.minor
+    minor = context.version.minor
     known = [
         name
         for name, (since, until) in kubernetes_names.FEATURE_GATES.items()
         if since <= minor <= (until or minor)
     ]
     newer = minor > kubernetes_names.FEATURE_GATES_KNOWN_TO
-    for name in world.inventory.kubeadm.feature_gates:
+    for name in context.inventory.kubeadm.feature_gates:
         if name not in known:
             yield Violation(
                 code=codes.INV_W_SETTING if newer else codes.INV_FEATURE_GATE,
@@ -128,24 +129,24 @@ def feature_gates(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def timeouts(world: CheckContext) -> Iterator[Violation]:
+def timeouts(context: CheckContext) -> Iterator[Violation]:
     """v1beta3 has two timeouts only; the others would be ignored silently."""
-    if not world.before(FULL_FROM_MINOR):
+    if not context.before(FULL_FROM_MINOR):
         return
-    written = world.inventory.kubeadm.timeouts.model_fields_set
+    written = context.inventory.kubeadm.timeouts.model_fields_set
     for key in sorted(written - _OLD_TIMEOUTS):
         yield Violation(
             code=codes.INV_CONTRADICTION,
             path=("kubeadm", "timeouts", key),
-            message=f"kubeadm {world.version} does not have this timeout",
+            message=f"kubeadm {context.version} does not have this timeout",
             allowed=", ".join(sorted(_OLD_TIMEOUTS)) + f", or v1.{FULL_FROM_MINOR} and later",
             at_key=True,
         )
 
 
-def token(world: CheckContext) -> Iterator[Violation]:
+def token(context: CheckContext) -> Iterator[Violation]:
     """A token is valid long enough for one join, and not longer."""
-    ttl = world.inventory.token.ttl
+    ttl = context.inventory.token.ttl
     if not _MIN_TTL <= seconds(ttl) <= _MAX_TTL:
         yield Violation(
             code=codes.INV_DURATION,

@@ -36,11 +36,11 @@ class _Range:
         return self.network.overlaps(other.network)
 
 
-def _ranges(world: CheckContext, what: str) -> list[_Range]:
+def _ranges(context: CheckContext, what: str) -> list[_Range]:
     key = f"{what}_cidr"
-    words = world.inventory.network
-    name = f"{'' if key in words.model_fields_set else 'default '}{what} range"
-    texts = getattr(words, key)
+    section = context.inventory.network
+    name = f"{'' if key in section.model_fields_set else 'default '}{what} range"
+    texts = getattr(section, key)
     return [_Range(name, ("network", key, i), ip_network(text)) for i, text in enumerate(texts)]
 
 
@@ -48,9 +48,9 @@ def _families(ranges: list[_Range]) -> str:
     return " and ".join(one.family for one in ranges) or "none"
 
 
-def families(world: CheckContext) -> Iterator[Violation]:
+def families(context: CheckContext) -> Iterator[Violation]:
     """One range, or one of each family; the same for pods and services, in the same order."""
-    pods, services = _ranges(world, "pod"), _ranges(world, "service")
+    pods, services = _ranges(context, "pod"), _ranges(context, "service")
     for ranges in (pods, services):
         versions = [one.network.version for one in ranges]
         if not versions or len(versions) != len(set(versions)):
@@ -68,13 +68,13 @@ def families(world: CheckContext) -> Iterator[Violation]:
         )
 
 
-def node_families(world: CheckContext) -> Iterator[Violation]:
+def node_families(context: CheckContext) -> Iterator[Violation]:
     """Nodes have an address of a family of the pods; API servers one of the first family."""
-    pods, services = _ranges(world, "pod"), _ranges(world, "service")
+    pods, services = _ranges(context, "pod"), _ranges(context, "service")
     if not pods or [one.family for one in pods] != [one.family for one in services]:
         return  # `families` reports it; there is nothing to compare
     usable = {one.network.version for one in pods}
-    for member in world.members:
+    for member in context.members:
         key = "advertise_address" if member.entry.advertise_address else "address"
         text = member.entry.advertise_address or member.entry.address
         version, first = ip_address(text).version, services[0]
@@ -93,10 +93,10 @@ def node_families(world: CheckContext) -> Iterator[Violation]:
         )
 
 
-def second_addresses(world: CheckContext) -> Iterator[Violation]:
+def second_addresses(context: CheckContext) -> Iterator[Violation]:
     """Only a dual-stack cluster has second addresses, and they are of the other family."""
-    pods = _ranges(world, "pod")
-    for member in world.members:
+    pods = _ranges(context, "pod")
+    for member in context.members:
         entry = member.entry
         if entry.second_address is None:
             continue
@@ -112,9 +112,9 @@ def second_addresses(world: CheckContext) -> Iterator[Violation]:
         yield Violation(code=codes.INV_FAMILY, path=path, message=message, allowed=allowed)
 
 
-def overlaps(world: CheckContext) -> Iterator[Violation]:
+def overlaps(context: CheckContext) -> Iterator[Violation]:
     """No range shares an address with another one."""
-    everything = [*_ranges(world, "pod"), *_ranges(world, "service")]
+    everything = [*_ranges(context, "pod"), *_ranges(context, "service")]
     for one, other in combinations(everything, 2):
         if one.overlaps(other):
             yield Violation(
@@ -124,10 +124,10 @@ def overlaps(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def nodes_outside(world: CheckContext) -> Iterator[Violation]:
+def nodes_outside(context: CheckContext) -> Iterator[Violation]:
     """No node's address is inside a range; its traffic would be routed to pods or services."""
-    taken = list(_taken(world))
-    for one in [*_ranges(world, "pod"), *_ranges(world, "service")]:
+    taken = list(_taken(context))
+    for one in [*_ranges(context, "pod"), *_ranges(context, "service")]:
         inside = [
             f"{address} ({who})" for who, address in taken if ip_address(address) in one.network
         ]
@@ -137,9 +137,9 @@ def nodes_outside(world: CheckContext) -> Iterator[Violation]:
             yield Violation(code=codes.INV_OVERLAP, path=one.path, message=message)
 
 
-def _taken(world: CheckContext) -> Iterator[tuple[str, str]]:
+def _taken(context: CheckContext) -> Iterator[tuple[str, str]]:
     """Every address outside the ranges that the cluster must reach."""
-    for member in world.members:
+    for member in context.members:
         entry, ssh = member.entry, member.settings.ssh
         yield entry.name, entry.address
         if entry.advertise_address not in {None, entry.address}:
@@ -148,10 +148,10 @@ def _taken(world: CheckContext) -> Iterator[tuple[str, str]]:
             yield entry.name, entry.second_address
         if ssh and ssh.host not in {None, entry.address} and _is_ip(ssh.host or ""):
             yield f"ssh.host of {entry.name}", ssh.host or ""
-    endpoint = world.inventory.api.endpoint
+    endpoint = context.inventory.api.endpoint
     if endpoint and _is_ip(split_host_port(endpoint)[0]):
         yield "api.endpoint", split_host_port(endpoint)[0]
-    external = world.inventory.etcd.external
+    external = context.inventory.etcd.external
     for url in external.endpoints if external else ():
         host = split_host_port(url.removeprefix("https://"))[0]
         if _is_ip(host):
@@ -166,35 +166,35 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def pod_sizes(world: CheckContext) -> Iterator[Violation]:
+def pod_sizes(context: CheckContext) -> Iterator[Violation]:
     """The pods' range holds the nodes' ranges, and not too many of them."""
-    args = world.inventory.kubeadm.extra_args.controller_manager
+    args = context.inventory.kubeadm.extra_args.controller_manager
     if args.get("allocate-node-cidrs", ("true",))[-1] == "false":
         return
-    for one in _ranges(world, "pod"):
+    for one in _ranges(context, "pod"):
         version, length = one.network.version, one.network.prefixlen
         text = args.get(f"node-cidr-mask-size-ipv{version}", (str(_NODE_BITS[version]),))[-1]
         if not text.isdecimal():
             continue  # `checks.arguments` reports it
         bits = int(text)
         room = 2 ** max(bits - length, 0)
-        least = bits - max(len(world.members) - 1, 0).bit_length()
+        least = bits - max(len(context.members) - 1, 0).bit_length()
         allowed = f"/{max(bits - _MAX_DIFFERENCE, 0)} to /{least}"
         if length > bits:
             message = f"/{length} is smaller than the range of one node, /{bits}"
         elif bits - length > _MAX_DIFFERENCE:
             message = f"/{length} is more than {_MAX_DIFFERENCE} bits larger than a node's /{bits}"
-        elif room < len(world.members):
+        elif room < len(context.members):
             message = f"/{length} has room for {room} nodes with /{bits} each"
-            message += f", and there are {len(world.members)}"
+            message += f", and there are {len(context.members)}"
         else:
             continue
         yield Violation(code=codes.INV_SIZE, path=one.path, message=message, allowed=allowed)
 
 
-def service_sizes(world: CheckContext) -> Iterator[Violation]:
+def service_sizes(context: CheckContext) -> Iterator[Violation]:
     """The services' range has the sizes kubeadm accepts."""
-    for one in _ranges(world, "service"):
+    for one in _ranges(context, "service"):
         largest, smallest = _SERVICE_BITS[one.network.version]
         length = one.network.prefixlen
         if not largest <= length <= smallest:
@@ -207,11 +207,11 @@ def service_sizes(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def bridge_is_ipv4(world: CheckContext) -> Iterator[Violation]:
+def bridge_is_ipv4(context: CheckContext) -> Iterator[Violation]:
     """The built-in pod network relies on proxy ARP, which IPv6 does not have."""
-    if world.inventory.cni.type != "bridge":
+    if context.inventory.cni.type != "bridge":
         return
-    for one in _ranges(world, "pod"):
+    for one in _ranges(context, "pod"):
         if one.family != "IPv4":
             message = f"{one.network} is {one.family}, and cni.type bridge is IPv4 only"
             allowed = "one IPv4 range, or cni.type manifest"

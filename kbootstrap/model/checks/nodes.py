@@ -9,10 +9,10 @@ from kbootstrap.model.problems import Path, Violation
 from kbootstrap.model.validators.base import closest
 
 
-def unique_names(world: CheckContext) -> Iterator[Violation]:
+def unique_names(context: CheckContext) -> Iterator[Violation]:
     """No two nodes have the same name."""
     seen: set[str] = set()
-    for member in world.members:
+    for member in context.members:
         name = member.entry.name
         if name in seen:
             message = f"{name} is also the name of an earlier node"
@@ -20,10 +20,10 @@ def unique_names(world: CheckContext) -> Iterator[Violation]:
         seen.add(name)
 
 
-def unique_addresses(world: CheckContext) -> Iterator[Violation]:
+def unique_addresses(context: CheckContext) -> Iterator[Violation]:
     """No two nodes have the same address or advertise the same one."""
     owners: dict[str, MergedNode] = {}
-    for member in world.members:
+    for member in context.members:
         for key, address in _addresses(member):
             owner = owners.setdefault(address, member)
             if owner is not member:
@@ -41,10 +41,10 @@ def _addresses(member: MergedNode) -> Iterator[tuple[str, str]]:
         yield "second_address", member.entry.second_address
 
 
-def unique_logins(world: CheckContext) -> Iterator[Violation]:
+def unique_logins(context: CheckContext) -> Iterator[Violation]:
     """No two nodes have the same SSH host and port."""
     seen: dict[tuple[str, int, str], str] = {}
-    for member in world.members:
+    for member in context.members:
         ssh = member.settings.ssh
         if ssh is None or (ssh.host is None and ssh.port is None):
             continue  # it is reached by its address, which is unique
@@ -59,10 +59,10 @@ def unique_logins(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def known_groups(world: CheckContext) -> Iterator[Violation]:
+def known_groups(context: CheckContext) -> Iterator[Violation]:
     """A node names only groups that are defined."""
-    groups = world.inventory.groups
-    for member in world.members:
+    groups = context.inventory.groups
+    for member in context.members:
         for i, group in enumerate(member.entry.groups):
             if group not in groups:
                 yield Violation(
@@ -74,11 +74,11 @@ def known_groups(world: CheckContext) -> Iterator[Violation]:
                 )
 
 
-def file_nodes(world: CheckContext) -> Iterator[Violation]:
+def file_nodes(context: CheckContext) -> Iterator[Violation]:
     """A file names only nodes that exist."""
-    names = [member.entry.name for member in world.members]
-    for i, words in enumerate(world.inventory.files):
-        for j, name in enumerate(words.nodes):
+    names = [member.entry.name for member in context.members]
+    for i, section in enumerate(context.inventory.files):
+        for j, name in enumerate(section.nodes):
             if name not in names:
                 yield Violation(
                     code=codes.INV_UNKNOWN_NAME,
@@ -89,10 +89,10 @@ def file_nodes(world: CheckContext) -> Iterator[Violation]:
                 )
 
 
-def logins(world: CheckContext) -> Iterator[Violation]:
+def logins(context: CheckContext) -> Iterator[Violation]:
     """Jump hosts have an address; a user other than root uses sudo."""
     seen: set[Path] = set()
-    for member in world.members:
+    for member in context.members:
         for finding in _login(member):
             if finding.path not in seen:
                 seen.add(finding.path)

@@ -16,9 +16,9 @@ _NODES, _ENDPOINT = ("nodes",), ("api", "endpoint")
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 
 
-def one_way_to_say(world: CheckContext) -> Iterator[Violation]:
+def one_way_to_say(context: CheckContext) -> Iterator[Violation]:
     """`role` and `roles` are never written together."""
-    for path, layer in world.layers:
+    for path, layer in context.layers:
         if layer.role is not None and layer.roles is not None:
             message = "role and roles are the same setting"
             yield Violation(
@@ -29,9 +29,9 @@ def one_way_to_say(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def every_node_has_one(world: CheckContext) -> Iterator[Violation]:
+def every_node_has_one(context: CheckContext) -> Iterator[Violation]:
     """Each node has a role."""
-    for member in world.members:
+    for member in context.members:
         if not roles(member.settings):
             yield Violation(
                 code=codes.INV_ROLES,
@@ -41,14 +41,14 @@ def every_node_has_one(world: CheckContext) -> Iterator[Violation]:
             )
 
 
-def control_planes(world: CheckContext) -> Iterator[Violation]:
+def control_planes(context: CheckContext) -> Iterator[Violation]:
     """There is at least one; several need an endpoint; an odd number is best for quorum."""
-    leaders = _leaders(world)
-    stacked = world.inventory.etcd.external is None
+    leaders = _leaders(context)
+    stacked = context.inventory.etcd.external is None
     if not leaders:
-        message = "no node is a control plane" if world.members else "there are no nodes"
+        message = "no node is a control plane" if context.members else "there are no nodes"
         yield Violation(code=codes.INV_ROLES, path=_NODES, message=message)
-    if len(leaders) > 1 and world.inventory.api.endpoint is None:
+    if len(leaders) > 1 and context.inventory.api.endpoint is None:
         yield Violation(
             code=codes.INV_ENDPOINT,
             path=_ENDPOINT,
@@ -58,31 +58,31 @@ def control_planes(world: CheckContext) -> Iterator[Violation]:
     if leaders and len(leaders) % 2 == 0 and stacked:
         message = f"{len(leaders)} control planes with etcd tolerate {len(leaders) // 2 - 1} losses"
         yield Violation(code=codes.INV_W_ETCD_QUORUM, path=_NODES, message=message, warning=True)
-    if leaders and not any(Role.WORKER in roles(m.settings) for m in world.members):
+    if leaders and not any(Role.WORKER in roles(m.settings) for m in context.members):
         message = "all nodes are control planes only"
         yield Violation(code=codes.INV_W_NO_WORKER, path=_NODES, message=message, warning=True)
 
 
-def _leaders(world: CheckContext) -> list[MergedNode]:
-    return [m for m in world.members if Role.CONTROL_PLANE in roles(m.settings)]
+def _leaders(context: CheckContext) -> list[MergedNode]:
+    return [m for m in context.members if Role.CONTROL_PLANE in roles(m.settings)]
 
 
-def endpoint(world: CheckContext) -> Iterator[Violation]:
+def endpoint(context: CheckContext) -> Iterator[Violation]:
     """Warns of an endpoint on one of several control planes; its port must be served."""
-    text = world.inventory.api.endpoint
+    text = context.inventory.api.endpoint
     if text is None:
         return
     host, port = split_host_port(text)
-    leaders = _leaders(world)
+    leaders = _leaders(context)
     owner = next((m for m in leaders if host in {m.entry.address, m.entry.name}), None)
     if owner is None:
         return
     if len(leaders) > 1:
         message = f"{host} is {owner.entry.name}; without that node the API cannot be reached"
         yield Violation(code=codes.INV_W_ENDPOINT, path=_ENDPOINT, message=message, warning=True)
-    elif port != world.inventory.api.bind_port:
+    elif port != context.inventory.api.bind_port:
         message = f"port {port} of {owner.entry.name} is not the API server's"
-        allowed = f"port {world.inventory.api.bind_port}, or api.bind_port: {port}"
+        allowed = f"port {context.inventory.api.bind_port}, or api.bind_port: {port}"
         yield Violation(
             code=codes.INV_W_ENDPOINT,
             path=_ENDPOINT,
@@ -92,9 +92,9 @@ def endpoint(world: CheckContext) -> Iterator[Violation]:
         )
 
 
-def endpoint_is_usable(world: CheckContext) -> Iterator[Violation]:
+def endpoint_is_usable(context: CheckContext) -> Iterator[Violation]:
     """An endpoint that is an address can be reached by other nodes."""
-    text = world.inventory.api.endpoint
+    text = context.inventory.api.endpoint
     try:
         address = ip_address(split_host_port(text or "none:1")[0])
     except ValueError:
@@ -104,25 +104,25 @@ def endpoint_is_usable(world: CheckContext) -> Iterator[Violation]:
         yield Violation(code=codes.INV_ENDPOINT, path=_ENDPOINT, message=message)
 
 
-def bind_port(world: CheckContext) -> Iterator[Violation]:
+def bind_port(context: CheckContext) -> Iterator[Violation]:
     """The API server's port is not used by another process of the node."""
-    port = world.inventory.api.bind_port
+    port = context.inventory.api.bind_port
     if port in TAKEN_PORTS:
         path = ("api", "bind_port")
         message = f"{TAKEN_PORTS[port]} listens on port {port}"
         yield Violation(code=codes.INV_CONTRADICTION, path=path, message=message)
 
 
-def taints(world: CheckContext) -> Iterator[Violation]:
+def taints(context: CheckContext) -> Iterator[Violation]:
     """Taints of a control plane replace kubeadm's; no taint is written twice."""
-    for path, layer in world.layers:
+    for path, layer in context.layers:
         seen = set()
         for i, taint in enumerate(layer.taints or ()):
             if (taint.key, taint.effect) in seen:
                 message = f"{taint.key} with {taint.effect} is written twice"
                 yield Violation(code=codes.INV_TAINT, path=(*path, "taints", i), message=message)
             seen.add((taint.key, taint.effect))
-    for member in _leaders(world):
+    for member in _leaders(context):
         own = member.settings.taints
         replaced = own and not any(taint.key == _CONTROL_PLANE for taint in own)
         if replaced and Role.WORKER not in roles(member.settings):
