@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--delays", type=_numbers, default=[0, 20, 100], help="ms added to each round trip")
     add("--delay-nodes", type=_numbers, default=[10], help="for these host counts, others have 0")
     add("--no-whole", dest="whole", action="store_false", help="make no clusters")
-    add("--to", type=Path, help="folder for the results (docs/performance)")
+    add("--to", type=Path, help="directory of the results (docs/performance)")
     add("--quick", action="store_true", help="10 hosts, 2 rounds, no latency; to .lab/bench")
     return parser
 
@@ -177,7 +177,7 @@ def _one(scene: Scene, case: Case, cut: float) -> dict[str, Any]:
     log.write_bytes(b"")
     sample = measure(case.words, log, scene.fleet, case.env, cut)
     said = log.read_bytes()
-    if sample.cut and case.tool != "kbootstrap":  # by its time the others are told
+    if sample.cut and case.tool != "kbootstrap":  # the others are compared with its time
         return sample.data()
     if sample.status != case.good or (case.quiet and CHANGED.search(said)):
         raise SystemExit(f"{case}: {sample.status}\n{said[-6000:].decode(errors='replace')}")

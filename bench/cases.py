@@ -35,7 +35,7 @@ class Case:
     Attributes:
         good: the exit status it has to have.
         fresh: new files have to be made first.
-        quiet: its output must tell of no change.
+        quiet: its output must report no change.
 
     """
 

@@ -45,7 +45,7 @@ class Group:
         return int(line[line.index("usage_usec") + 1]) / 1e6
 
     def forget_peak(self) -> None:
-        """Start the memory's high-water mark anew, where the kernel can."""
+        """Reset the memory's high-water mark, if the kernel supports it."""
         with contextlib.suppress(OSError):
             (self._folders[-1] / "memory.max_usage_in_bytes").write_text("0")
 

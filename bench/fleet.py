@@ -1,4 +1,4 @@
-"""The machines of the benchmark: network namespaces with one sshd each, dressed as nodes.
+"""The hosts of the benchmark: network namespaces with one sshd each, which answer like nodes.
 
 They have no systemd and no Kubernetes, so a small ``systemctl`` answers as a healthy node's
 does, and a socket stands where containerd listens. `kbootstrap up` then goes through all

@@ -10,8 +10,8 @@ Cell = dict[str, Any]
 MANY = 300  # hosts, up to which rivals are measured, bad hosts and a jump host tried
 FEWER = 100  # hosts, with which ansible's slowest row is measured in place of MANY
 SLOWER = 8  # how many times less than the budget ansible's further runs get
-LEAST = 60  # seconds that everybody gets
-DELAYED = 40  # seconds that everybody gets with latency added; the ratios without it are told
+LEAST = 60  # seconds for every tool
+DELAYED = 40  # seconds for every tool with latency added
 SLACK = 1.05
 
 
@@ -19,7 +19,7 @@ def measured(tool: str, row: str, variant: str, hosts: int) -> bool:
     """Whether there is a figure of it.
 
     Ansible is, besides few hosts, measured with 300; but (b) with 100 instead, which takes it
-    more than seven minutes. With 300 nobody goes file by file, which is no tool's best way.
+    more than seven minutes. With 300 hosts no tool works file by file, which is never its best way.
     """
     if hosts > MANY:
         return tool in {"kbootstrap", "floor"} and row in {"b", "e"}

@@ -31,7 +31,7 @@ class Sample:
         memory: MB at the most, all its processes together, pages of files that it was the
             first to read and the kernel's own for it included.
         resident: MB, the most that the command's own process had in memory (RSS).
-        load: the machine's load average when it began.
+        load: the computer's load average at the start.
         cut: it was stopped, and would have taken longer; all figures are "more than".
 
     """

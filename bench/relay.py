@@ -1,8 +1,8 @@
 """A relay that adds latency, for kernels without netem.
 
 ``python -m bench.relay MILLIS HOST...``: it listens on 127.x.y.z for the host 10.x.y.z and
-hands every byte on after half a round trip. Its CPU counts for nobody, but it shares the
-machine.
+forwards every byte after half a round trip. Its CPU time is not counted, but it shares the
+computer.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What the tools are given: inventories, keys, programs, the twenty files. One folder each run."""
+"""The inputs of the tools: inventories, keys, binaries, the 20 files. One directory per run."""
 
 import io
 import json
@@ -99,7 +99,7 @@ class Scene:
                 shutil.copy(host.folder / "upper" / path.lstrip("/"), copy)
 
     def next_files(self) -> None:
-        """Twenty files that no host has yet, for everybody."""
+        """Twenty files that no host has yet, for every tool."""
         self._version += 1
         folder = self.folder / "files"
         folder.mkdir(exist_ok=True)

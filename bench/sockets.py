@@ -1,7 +1,7 @@
 """``python -m bench.sockets PID...``: a listening containerd.sock in the host of each process.
 
-One process holds them all: it steps into each host's network namespace and root folder,
-binds, and steps back. Nobody answers; probes only look whether somebody listens.
+One process holds them all: it enters each host's network namespace and root directory,
+binds, and leaves. Nothing answers; probes only check whether a socket listens.
 """
 
 import ctypes

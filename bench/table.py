@@ -54,7 +54,7 @@ def write(found: Found, folder: Path) -> None:
     lines = [
         (
             f"Measured {machine['when']}: {machine['cpus']} CPUs, {machine['memory']} MiB, kernel"
-            f" {machine['kernel']}, Python {machine['python']}; hosts and tools share the machine."
+            f" {machine['kernel']}, Python {machine['python']}; hosts and tools share the computer."
         ),
         "",
     ]

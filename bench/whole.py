@@ -1,4 +1,4 @@
-"""Row (g): `up` on machines with systemd, and how much of its time is kubeadm's own.
+"""Row (g): `up` on containers with systemd, and how much of its time is kubeadm's own.
 
 ``python -m bench.whole KIND CONTROL_PLANES WORKERS``, KIND ``standin`` or ``real``. What
 kubeadm took is read on the nodes: its detached runs note when they began and ended.
@@ -29,7 +29,7 @@ CLUSTERS = (("real", 3, 3), ("standin", 1, 1), ("standin", 1, 50))
 
 
 def measure_all() -> list[dict[str, Any]]:
-    """All of them; the real one only where its programs are."""
+    """All of them; the real one only if its binaries are available."""
     chosen = [one for one in CLUSTERS if one[0] == "standin" or real_programs(VERSION)]
     return [measure(*one) for one in chosen]
 
