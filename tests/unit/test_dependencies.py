@@ -15,7 +15,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]
 BUILD: list[str] = PROJECT["build-system"]["requires"]
-LOCKED = {"runtime": RUNTIME, "dev": [*RUNTIME, *BUILD, *GROUPS["dev"]]}
+LOCKED = {"runtime": RUNTIME, "dev": [*RUNTIME, *BUILD, *GROUPS["dev"]], "docs": GROUPS["docs"]}
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+?)(?: ; .*)? \\$")
 
 
