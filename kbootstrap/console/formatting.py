@@ -1,9 +1,11 @@
 """Plans, events, tables and errors as text for people and as JSON objects; pure."""
 
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from kbootstrap import codes
-from kbootstrap.action import Action
+from kbootstrap.action import Action, Risk, worst
 from kbootstrap.codes import INV_BROKEN
 from kbootstrap.engine.events import Event
 from kbootstrap.engine.plan import Plan, Step
@@ -41,6 +43,12 @@ def event_record(event: Event) -> dict[str, Any]:
     return kept | (error_record(event.error) if event.error else {}) | {"event": event.kind}
 
 
+def event_line(event: Event) -> str:
+    """The event's text after its node and phase."""
+    place = f"{event.node}: {event.phase}: " if event.node else ""
+    return f"{place}{event.text}"
+
+
 def error_record(error: KbError) -> dict[str, Any]:
     """An error as one JSON object."""
     return {
@@ -66,73 +74,153 @@ def error_lines(error: KbError) -> list[str]:
     return lines
 
 
-def plan_lines(plan: Plan, *, verbose: bool = False, differs: bool = False) -> list[str]:
-    """The plan for people: phase, nodes, actions; equal actions of several nodes once.
+@dataclass(frozen=True, slots=True)
+class AlikeSteps:
+    """Steps of one phase with the same actions; ``texts`` are the lines of the actions."""
 
-    With ``differs`` the live cluster has settings that the plan does not change.
-    """
-    if not plan.changes:
-        as_said = "nothing to do: every node is as the inventory says"
-        return ["no changes" if differs else as_said]
-    lines: list[str] = []
-    count = 0
-    for phase_id, title in {s.phase.id: s.phase.title for s in plan.changes}.items():
-        lines.append(f"{title} ({phase_id})")
-        steps = [step for step in plan.changes if step.phase.id == phase_id]
-        for texts, names in _alike(steps, verbose=verbose):
-            lines.append(f"  {', '.join(names)}")
-            lines += [f"    - {text}" for text in texts]
-            count += len(names) * len(texts)
-    nodes = len({step.node for step in plan.changes})
-    lines.append(
-        f"{count} actions on {nodes} node{'s' if nodes != 1 else ''}; "
-        f"worst effect on what runs now: {plan.risk.name.lower()}"
+    nodes: tuple[str, ...]
+    texts: tuple[str, ...]
+    risk: Risk
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPhase:
+    """What the plan has for one phase."""
+
+    title: str
+    steps: tuple[AlikeSteps, ...]
+
+
+def planned_phases(plan: Plan, *, verbose: bool) -> list[PlannedPhase]:
+    """The plan in its order; equal steps of several nodes once."""
+    titles = {step.phase.id: step.phase.title for step in plan.changes}
+    return [
+        PlannedPhase(f"{title} ({phase})", _alike(plan, phase, verbose=verbose))
+        for phase, title in titles.items()
+    ]
+
+
+def _alike(plan: Plan, phase: str, *, verbose: bool) -> tuple[AlikeSteps, ...]:
+    alike: dict[tuple[str, ...], list[Step]] = {}
+    for step in plan.changes:
+        if step.phase.id == phase:
+            texts = tuple(f"{a.text}  ({a.why})" if verbose else a.text for a in step.actions)
+            alike.setdefault(texts, []).append(step)
+    return tuple(
+        AlikeSteps(
+            nodes=tuple(step.node for step in steps),
+            texts=texts,
+            risk=max(worst(step.actions) for step in steps),
+        )
+        for texts, steps in alike.items()
     )
-    return lines
 
 
-def _alike(steps: list[Any], *, verbose: bool) -> list[tuple[tuple[str, ...], list[str]]]:
-    """Steps with the same lines together."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for step in steps:
-        texts = tuple(f"{a.text}  ({a.why})" if verbose else a.text for a in step.actions)
-        groups.setdefault(texts, []).append(step.node)
-    return list(groups.items())
+def no_changes(*, differs: bool) -> str:
+    """The text of an empty plan; with ``differs`` the cluster has settings it does not change."""
+    return "no changes" if differs else "nothing to do: every node is as the inventory says"
 
 
-def table_lines(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """Node, phase, result, seconds; the unchanged phases of a node in one line."""
-    lines = ["", f"{'node':<16} {'phase':<20} {'result':<12} seconds"]
-    order = {name: i for i, name in enumerate(dict.fromkeys(o.node for o in outcomes))}
-    for name in order:
-        mine = [o for o in outcomes if o.node == name]
-        quiet = [o for o in mine if not o.changes and o.error is None]
-        lines += [
-            f"{name:<16} {outcome.phase:<20} {_result(outcome):<12} {outcome.seconds:7.1f}"
+def plan_footer(plan: Plan) -> str:
+    """How much the plan does, and the worst of it."""
+    nodes = len({step.node for step in plan.changes})
+    return (
+        f"{sum(len(step.actions) for step in plan.changes)} actions on {nodes} "
+        f"node{'s' if nodes != 1 else ''}; worst effect on what runs now: {plan.risk.name.lower()}"
+    )
+
+
+def plan_lines(plan: Plan, *, verbose: bool = False, differs: bool = False) -> list[str]:
+    """The plan for people: phase, nodes, actions."""
+    if not plan.changes:
+        return [no_changes(differs=differs)]
+    lines: list[str] = []
+    for phase in planned_phases(plan, verbose=verbose):
+        lines.append(phase.title)
+        for steps in phase.steps:
+            lines.append(f"  {', '.join(steps.nodes)}")
+            lines += [f"    - {text}" for text in steps.texts]
+    return [*lines, plan_footer(plan)]
+
+
+OUTCOME_HEAD = ("node", "phase", "result", "seconds")
+Row = tuple[str, ...]
+
+
+def outcome_rows(outcomes: tuple[Outcome, ...]) -> list[Row]:
+    """Node, phase, result, seconds; the unchanged phases of a node in one row."""
+    rows: list[Row] = []
+    for name in dict.fromkeys(outcome.node for outcome in outcomes):
+        mine = [outcome for outcome in outcomes if outcome.node == name]
+        quiet = [outcome for outcome in mine if not outcome.changes and outcome.error is None]
+        rows += [
+            (name, outcome.phase, _result(outcome), f"{outcome.seconds:.1f}")
             for outcome in mine
             if outcome not in quiet
         ]
         if quiet:
-            seconds = sum(o.seconds for o in quiet)
-            lines.append(f"{name:<16} {_others(len(quiet)):<20} {'unchanged':<12} {seconds:7.1f}")
-    return lines + _reasons(outcomes)
+            seconds = sum(outcome.seconds for outcome in quiet)
+            rows.append((name, _others(len(quiet)), "unchanged", f"{seconds:.1f}"))
+    return rows
 
 
-def _reasons(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """Why steps were not started, if a step has a reason of its own; one line for its nodes."""
+PHASE_HEAD = ("phase", "changed", "unchanged", "failed", "not started", "longest", "node")
+
+
+def phase_rows(outcomes: tuple[Outcome, ...]) -> list[Row]:
+    """A row per phase: how many nodes had which result, and the node that took longest."""
+    rows: list[Row] = []
+    for phase in dict.fromkeys(outcome.phase for outcome in outcomes):
+        mine = [outcome for outcome in outcomes if outcome.phase == phase]
+        results = Counter(_kind(outcome) for outcome in mine)
+        longest = max(mine, key=lambda outcome: outcome.seconds)
+        counts = (str(results[kind] or "") for kind in PHASE_HEAD[1:5])
+        rows.append((phase, *counts, f"{longest.seconds:.1f} s", longest.node))
+    return rows
+
+
+FAILED_HEAD = ("node", "phase", "result")
+
+
+def failed_rows(outcomes: tuple[Outcome, ...]) -> list[Row]:
+    """Node, phase and code of the steps that failed."""
+    return [
+        (outcome.node, outcome.phase, _result(outcome))
+        for outcome in outcomes
+        if _kind(outcome) == "failed"
+    ]
+
+
+def table_lines(outcomes: tuple[Outcome, ...]) -> list[str]:
+    """The table at the end of a run, then why steps were not started."""
+    lines = ["", f"{'node':<16} {'phase':<20} {'result':<12} seconds"]
+    lines += [
+        f"{name:<16} {phase:<20} {result:<12} {seconds:>7}"
+        for name, phase, result, seconds in outcome_rows(outcomes)
+    ]
+    return lines + [f"{reason}: {', '.join(names)}" for reason, names in reasons(outcomes).items()]
+
+
+def reasons(outcomes: tuple[Outcome, ...]) -> dict[str, list[str]]:
+    """Why steps were not started, if a step has a reason of its own, and the nodes of each."""
     nodes: dict[str, list[str]] = {}
     for outcome in outcomes:
         error = outcome.error
         if error is not None and error.code is codes.BLOCKED and ": " in error.message:
             nodes.setdefault(f"{outcome.phase}: {error.message}", []).append(outcome.node)
-    return [f"{reason}: {', '.join(names)}" for reason, names in nodes.items()]
+    return nodes
 
 
 def _others(count: int) -> str:
     return f"{count} other{'s' if count > 1 else ''}"
 
 
-def _result(outcome: Outcome) -> str:
+def _kind(outcome: Outcome) -> str:
     if outcome.error is None:
-        return "changed"
-    return "not started" if outcome.error.code is codes.BLOCKED else f"{outcome.error.code.id}"
+        return "changed" if outcome.changes else "unchanged"
+    return "not started" if outcome.error.code is codes.BLOCKED else "failed"
+
+
+def _result(outcome: Outcome) -> str:
+    kind = _kind(outcome)
+    return outcome.error.code.id if outcome.error and kind == "failed" else kind

@@ -1,10 +1,41 @@
-"""Two screens: live lines on a terminal, plain lines elsewhere."""
+"""Where text for people goes: plain lines, or a terminal that is redrawn.
 
+`Report` writes to a screen. Pipes, files, CI logs and dumb terminals get the plain lines, which
+hold every name.
+"""
+
+import os
 import sys
-import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
+from kbootstrap.console.formatting import event_line, plan_lines, table_lines
+from kbootstrap.console.tables import aligned
 from kbootstrap.engine.events import Event
+from kbootstrap.engine.plan import Plan
+from kbootstrap.engine.runner import Outcome
+
+
+class Screen(Protocol):
+    """Shows text to people."""
+
+    def event(self, event: Event) -> None:
+        """Follow a run."""
+
+    def line(self, text: str) -> None:
+        """Print one line."""
+
+    def plan(self, plan: Plan, *, differs: bool) -> None:
+        """Print a plan; ``differs``: the cluster has settings that it does not change."""
+
+    def outcomes(self, outcomes: tuple[Outcome, ...]) -> None:
+        """Print how the steps of a run ended."""
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print rows in columns; the first is the head."""
+
+    def close(self) -> None:
+        """Stop redrawing; what is printed after it stays."""
 
 
 class PlainScreen:
@@ -18,99 +49,35 @@ class PlainScreen:
         if event.kind == "step" and event.state in {"changed", "failed", "blocked"}:
             self.line(f"{event.node}: {event.phase}: {event.state} ({event.seconds:.1f} s)")
         elif event.kind == "note" or (event.kind == "output" and self._verbose > 1):
-            self.line(_placed(event))
+            self.line(event_line(event))
 
     def line(self, text: str) -> None:
         """Print one line at once."""
         print(text, flush=True)
 
+    def plan(self, plan: Plan, *, differs: bool) -> None:
+        """Print every node and action."""
+        for text in plan_lines(plan, verbose=bool(self._verbose), differs=differs):
+            self.line(text)
+
+    def outcomes(self, outcomes: tuple[Outcome, ...]) -> None:
+        """Print a line per node and phase."""
+        for text in table_lines(outcomes):
+            self.line(text)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print a line per row."""
+        for text in aligned(rows):
+            self.line(text)
+
     def close(self) -> None:
         """Nothing is buffered."""
 
 
-class LiveScreen:
-    """One line per busy node with its phase and elapsed time, redrawn in place."""
+def make_screen(verbose: int) -> Screen:
+    """Redrawn on a terminal that can do it, plain otherwise."""
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in {"dumb", "unknown", ""}:
+        return PlainScreen(verbose)
+    from kbootstrap.console.terminal import TerminalScreen  # noqa: PLC0415 - rich takes its time
 
-    def __init__(self, verbose: int) -> None:
-        from rich.console import Console  # noqa: PLC0415 - only terminals need it
-
-        self._console = Console(highlight=False)
-        self._verbose = verbose
-        self._live: Any = None
-        self._busy: dict[str, tuple[str, float, str]] = {}
-
-    def event(self, event: Event) -> None:
-        """Follow the step of each node."""
-        if event.kind == "step":
-            self._step(event)
-        elif event.kind in {"output", "note", "action"} and event.node in self._busy:
-            phase, start, _ = self._busy[event.node]
-            self._busy[event.node] = (phase, start, event.text)
-        elif event.kind == "note":
-            self.line(_placed(event))
-
-    def _step(self, event: Event) -> None:
-        if event.state in {"running", "waiting"}:
-            words = "waiting for other nodes" if event.state == "waiting" else ""
-            self._busy[event.node] = (event.phase, time.monotonic(), words)
-            self._open()
-        else:
-            self._busy.pop(event.node, None)
-        if event.state in {"changed", "failed"}:
-            mark = "[green]done[/]" if event.state == "changed" else "[red]failed[/]"
-            self._console.print(
-                f"{mark}  {event.node:<14} {event.phase:<20} {event.seconds:6.1f} s"
-            )
-
-    def _open(self) -> None:
-        from rich.live import Live  # noqa: PLC0415 - as above
-
-        if self._live is None:
-            self._live = Live(
-                get_renderable=self._draw,
-                console=self._console,
-                refresh_per_second=8,
-                transient=True,
-            )
-            self._live.start()
-
-    def _draw(self) -> Any:
-        from rich.table import Table  # noqa: PLC0415 - as above
-
-        table = Table.grid(padding=(0, 2))
-        now = time.monotonic()
-        room = max(self._console.height - 4, 5)
-        for name, (phase, start, words) in list(self._busy.items())[:room]:
-            table.add_row(
-                f"[bold]{name}[/]", phase, f"{now - start:5.1f} s", f"[dim]{_short(words)}[/]"
-            )
-        if len(self._busy) > room:
-            table.add_row(f"and {len(self._busy) - room} more", "", "", "")
-        return table
-
-    def line(self, text: str) -> None:
-        """Print above the live part."""
-        self._console.print(text, markup=False, soft_wrap=True)
-
-    def close(self) -> None:
-        """Stop redrawing."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-
-def _placed(event: Event) -> str:
-    place = f"{event.node}: {event.phase}: " if event.node else ""
-    return f"{place}{event.text}"
-
-
-def _short(text: str) -> str:
-    from rich.markup import escape  # noqa: PLC0415 - as above
-
-    limit = 70
-    return escape(text if len(text) <= limit else text[: limit - 1] + "…")
-
-
-def make_screen(verbose: int) -> PlainScreen | LiveScreen:
-    """Live on a terminal, plain otherwise."""
-    return LiveScreen(verbose) if sys.stdout.isatty() else PlainScreen(verbose)
+    return TerminalScreen(verbose)

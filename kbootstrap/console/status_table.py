@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from kbootstrap.console.tables import aligned
 from kbootstrap.engine import checkpoint
 from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.model.cluster import Cluster, Node
@@ -51,10 +50,14 @@ class StatusTable:
         return "; ".join(f"{pod.name}: {pod.reason}" for pod in down)
 
 
-def lines(rows: Sequence[Row]) -> Iterator[str]:
-    """The table for people, then the pods that do not run."""
+def cells(rows: Sequence[Row]) -> list[list[str]]:
+    """The table for people, with its head."""
     keys = [key for key in rows[0] if key != "pods"]
-    yield from aligned([keys, *([row[key] for key in keys] for row in rows)])
+    return [keys, *([row[key] for key in keys] for row in rows)]
+
+
+def pods(rows: Sequence[Row]) -> Iterator[str]:
+    """The nodes where pods of Kubernetes itself do not run."""
     for row in rows:
         if row["pods"]:
             yield f"{row['node']}: not running: {row['pods']}"

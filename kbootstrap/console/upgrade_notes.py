@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kbootstrap import kubeadm
-from kbootstrap.console.tables import aligned
 from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
@@ -28,13 +27,12 @@ _KEPT = (
 
 
 def table(
-    cluster: Cluster,
     nodes: tuple[Node, ...],
     probes: Mapping[str, ProbeResult],
     observed: Observed,
-) -> Iterator[str]:
-    """Every version on every node."""
-    rows = [("node", "kubeadm", "kubelet", "running", "static pods")]
+) -> list[tuple[str, ...]]:
+    """Every version on every node; the first row is the head."""
+    rows: list[tuple[str, ...]] = [("node", "kubeadm", "kubelet", "running", "static pods")]
     for node in nodes:
         facts = _facts(node, probes[node.name])
         program = probes[node.name].facts[upgrade_prepare.PHASE.id].kubeadm
@@ -46,8 +44,7 @@ def table(
         pods = ", ".join(f"{tag} ({' '.join(names)})" for tag, names in sorted(tags.items()))
         running = seen.kubelet_version if seen else "?"
         rows.append((node.name, program or "?", facts.kubelet or "?", running, pods))
-    yield f"{cluster.name}: to {cluster.version}"
-    yield from aligned(rows)
+    return rows
 
 
 def _facts(node: Node, result: ProbeResult) -> upgrade_facts.Facts:

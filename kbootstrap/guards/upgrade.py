@@ -85,8 +85,8 @@ def report_versions(
 ) -> None:
     """The versions now, what to know about this release, and the releases that follow."""
     observed = run.observe()
-    for line in table(run.cluster, nodes, run.probes, observed):
-        report.line(line)
+    report.line(f"{run.cluster.name}: to {run.cluster.version}")
+    report.table(table(nodes, run.probes, observed))
     for name, note in notes(run.cluster, nodes, run.probes, observed):
         run.bus.note(name, "upgrade", note)
     for line in further(later):

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from kbootstrap import codes
 from kbootstrap.console import differences, status_table
@@ -21,10 +21,9 @@ from kbootstrap.console.formatting import (
     error_lines,
     error_record,
     event_record,
-    plan_lines,
     step_record,
-    table_lines,
 )
+from kbootstrap.console.screens import Screen
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.runner import Outcome
@@ -36,16 +35,6 @@ from kbootstrap.options import RunOptions
 from kbootstrap.remote.meter import Meter, Usage
 
 JOURNALS = "kbootstrap"
-
-
-class Screen(Protocol):
-    """Shows text to people."""
-
-    def event(self, event: Event) -> None: ...
-
-    def line(self, text: str) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Report:
@@ -82,8 +71,7 @@ class Report:
             if self._json:
                 self._print_json(record)
         if not self._json:
-            for text in plan_lines(plan, verbose=bool(self._options.verbose), differs=bool(left)):
-                self._screen.line(text)
+            self._screen.plan(plan, differs=bool(left))
             if plan.changes and lock:
                 self._screen.line(lock)
         self.differences(left)
@@ -120,8 +108,14 @@ class Report:
                 print(json.dumps({"event": "status", **row}))
             return
         self.line(head)
-        for text in status_table.lines(rows):
+        self._screen.table(status_table.cells(rows))
+        for text in status_table.pods(rows):
             self.line(text)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Rows in columns for people; the first is the head."""
+        if not self._json:
+            self._screen.table(rows)
 
     def member(self, label: str, why: str) -> None:
         """A member of etcd that should not be there."""
@@ -134,8 +128,7 @@ class Report:
         found = tuple(outcomes)
         if not self._json:
             self._screen.close()
-            for text in table_lines(found):
-                self._screen.line(text)
+            self._screen.outcomes(found)
         self.errors(o.error for o in found if o.error and o.error.code is not codes.BLOCKED)
 
     def done(self, *, ok: bool) -> None:
