@@ -1,7 +1,7 @@
-"""Hooks of mkdocs: the README is the site's home, and the pages beside it are on the site too.
+"""Hooks of mkdocs: the README is the site's home, and pages outside of docs/ are on it too.
 
 mkdocs calls them (.ci/mkdocs.yml). The links of these pages, and links to them, are rewritten
-because the files are one directory above docs/.
+because these files are outside of docs/.
 """
 # ruff: noqa: INP001 - a script, in no package
 
@@ -17,6 +17,7 @@ PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "CHANGELOG.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
+    "bench/NOTES.md": "bench/NOTES.md",
 }
 
 
@@ -31,7 +32,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Point links to where the files are on the site."""
     if page.file.src_uri in PAGES.values():
-        markdown = re.sub(r"\]\(docs/", "](", markdown)
+        markdown = re.sub(r"\]\((\.\./)?docs/", r"](\1", markdown)
     for name, uri in PAGES.items():
         markdown = re.sub(rf"\]\((\.\./)?{re.escape(name)}(?=[)#])", f"]({uri}", markdown)
     return markdown
