@@ -84,7 +84,7 @@ def test_an_init_under_way_is_stopped(site: Site, fresh: dict[str, Snapshot]) ->
 
     result = site.ok(*DESTROY)
 
-    assert "stop commands of an earlier run:  init" in [text for _, _, text in result.plan]
+    assert "stop commands of an earlier run: init" in [text for _, _, text in result.plan]
     assert node.exec("pgrep -f /run/[n]ever", check=False).stdout == ""
     assert left_by_reset(node, fresh["node1"]) == []
 

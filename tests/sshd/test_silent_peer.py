@@ -28,9 +28,9 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("cat", "on it "),
-        ("sleep 60", "on it "),
-        ("yes", "on it "),
+        ("cat", "on stdout "),
+        ("sleep 60", "on stdout "),
+        ("yes", "on stdout "),
         ('exec 2>/dev/null; eval "$SSH_ORIGINAL_COMMAND"', "on stderr "),
     ],
 )

@@ -36,7 +36,7 @@ def test_a_renewal_needs_no_second_session(
         step.start()
         try:
             _until(begun.exists)
-            with pytest.raises(UnreachableError, match="opens no session"):
+            with pytest.raises(UnreachableError, match="refuses a session"):
                 own.perform(HELLO, run_id="r")
 
             reply = TwoConnections(own, spare).perform(HELLO, run_id="r")
