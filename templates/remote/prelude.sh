@@ -100,15 +100,15 @@ kb_stage() { # DIRECTORY: kb_new = where this driver writes in it, before all is
 
 kb_fresh() { # DIRECTORY: remove what drivers that died left there; after a reboot a pid is reused
   for kb_old in "$1"/.kb.*.*.*; do
-    kb_start=${kb_old##*.}
+    kb_begin=${kb_old##*.}
     kb_pid=${kb_old%.*}
     kb_pid=${kb_pid##*.}
-    case $kb_pid$kb_start in
+    case $kb_pid$kb_begin in
     *[!0-9]*) ;;
     *)
       kb_since "$kb_pid"
       # shellcheck disable=SC2154
-  [ "$kb_born" = "$kb_start" ] || rm -rf "$kb_old"
+  [ "$kb_born" = "$kb_begin" ] || rm -rf "$kb_old"
       ;;
     esac
   done
