@@ -124,7 +124,7 @@ kb_detach() {
   exec 8>>"$kb_run/start"
   flock 8 || return 99
   exec 9>>"$kb_run/lock"
-  if flock -n 9; then
+  if kb_claim "$kb_run"; then
     kb_idle "$@" "$kb_run" || return
   fi
   exec 9>&-
@@ -137,6 +137,15 @@ kb_reattach() { # NAME: follow a running run, or replay one that has ended; neve
   kb_boot || return 99
   kb_seen=0
   kb_attach "$1" 0 "$kb_run"
+}
+
+kb_claim() { # DIRECTORY: take its lock (fd 9); false while a run is under way
+  kb_tries=100
+  until flock -n 9; do # a runner that has written its status is about to release the lock
+    [ -e "$1/rc" ] && [ "$kb_tries" -gt 0 ] || return 1
+    kb_tries=$((kb_tries - 1))
+    kb_nap 0.05
+  done
 }
 
 kb_idle() { # NAME SECONDS DIRECTORY: not running; start it unless this run id has started it before

@@ -1,5 +1,6 @@
 """Detached runs: once only, whatever happens to who started them."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -93,6 +94,18 @@ def test_another_run_starts_anew(machine: Machine, tmp_path: Path) -> None:
     body = f"echo x >>{tmp_path}/count; cat {tmp_path}/count"
     assert machine.step(detach(body), run_id="run1").output == "x\n"
     assert machine.step(detach(body), run_id="run2").output == "x\nx\n"
+
+
+def test_another_run_does_not_get_the_result_of_one_that_is_ending(machine: Machine) -> None:
+    """A runner writes its status before its lock is released."""
+    assert machine.step(detach("echo old; exit 7"), run_id="run1").rc == 7
+    with (machine.state / "run" / "job" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        threading.Timer(0.4, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+
+        result = machine.step(detach("echo new"), run_id="run2")
+
+    assert (result.rc, result.output) == (0, "new\n")
 
 
 def test_a_run_that_lives_is_joined_by_anybody(
