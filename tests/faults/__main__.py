@@ -8,6 +8,7 @@ back, everything is taken down. One line is printed for each case as it ends; th
 
 import argparse
 import random
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ def main() -> int:
     print(f"seed {seed}", flush=True)
     failed = 0
     with bench(asked.name, asked.kind, SHORT if asked.short else FULL) as made:
-        runner = Life(made, asked.to, seed=asked.seed or (seed if asked.random else 0))
+        life_seed = asked.seed or (seed if asked.random else 0)
+        runner = Life(made, asked.to, seed=life_seed, commit=_commit())
         if asked.resume:
             runner.done = {row.key for row in read(asked.to) if row.outcome != NOT_REACHED}
         names = [s.name for s in life(made.cluster)]
@@ -65,6 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--resume", action="store_true", help="leave out the cases that --to holds")
     add("--to", type=Path, default=Path(".lab/faults.jsonl"))
     return parser
+
+
+def _commit() -> str:
+    """Of the tree that is tested; marked if it has changes of its own."""
+    words = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _names(text: str) -> list[str]:

@@ -23,12 +23,14 @@ class Life:
 
     Attributes:
         done: keys of cases that are not to be made again.
+        commit: of kbootstrap, for the rows.
 
     """
 
     bench: Bench
     to: Path | None
     seed: int = 0
+    commit: str = ""
     done: set[tuple[str, ...]] = field(default_factory=set)
     rows: list[Row] = field(default_factory=list)
     _planted: bool = False
@@ -105,6 +107,8 @@ class Life:
         starts = invariants.Starts(self.bench)
         chain = Chain(self.bench, stage, chosen, seed=self.seed)
         rows = chain.run()
+        for row in rows:
+            row.commit = self.commit
         clumsy = sum(not hit.fault.strict for hit in chain.hits)
         wrong = invariants.broken(self.bench, stage, planted=self._planted)
         wrong += starts.more_than_once(clumsy)

@@ -3,7 +3,7 @@
 import gzip
 import json
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import IO, Any, cast
 
 from tests.faults.points import Point
 
+EARLIER = "a commit before 2026-11-22"  # rows had no commit then
 NOT_REACHED, NOT_APPLICABLE = "nothing to do there", "cannot be made there"
 
 
@@ -19,6 +20,7 @@ class Row:
     """One fault at one point.
 
     Attributes:
+        commit: of kbootstrap, where the case was made.
         outcome: how the run met it: an error's code, ``went on``, ``killed``, ...
         seconds: from saying the same command again until it was back at the point; when
             the run went on by itself, from the fault on.
@@ -38,6 +40,7 @@ class Row:
     status: int | None = None
     seconds: float | None = None
     seed: int = 0
+    commit: str = ""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -142,6 +145,12 @@ def each(rows: Iterable[Row], titles: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def commits(rows: Iterable[Row]) -> str:
+    """How many rows were made at which commit, the most first."""
+    counts = Counter(row.commit or EARLIER for row in rows if row.reached)
+    return ", ".join(f"{count} at {commit}" for commit, count in counts.most_common()) or "none"
+
+
 PAGE = """# Faults: the results
 
 Made by `python -m tests.faults.results docs/faults-rows.jsonl.gz`; what is asked of each case:
@@ -151,13 +160,14 @@ run went on by itself, from the fault on.
 
 ## Real programs: the slice
 
-{reached} faults made, {failed} of them failed.
+{reached} faults made, {failed} of them failed. By commit: {real_commits}.
 
 {real}
 ## Stand-in: the matrix
 
 {total} faults made at {points} points, {wrong} of them failed. Where there was
 nothing to do, a phase had no work on that node, or what came before had done it already.
+By commit: {commits}.
 
 {standin}"""
 
@@ -166,6 +176,8 @@ def page(rows: Sequence[Row], titles: dict[str, str]) -> str:
     """docs/faults-results.md."""
     real, standin = ([row for row in rows if row.kind == kind] for kind in ("real", "standin"))
     return PAGE.format(
+        commits=commits(standin),
+        real_commits=commits(real),
         reached=sum(row.reached for row in real),
         failed=sum(bool(row.problems) for row in real),
         real=each(real, titles),

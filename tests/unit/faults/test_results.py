@@ -10,7 +10,7 @@ from tests.faults import judge
 from tests.faults.accidents import Scene
 from tests.faults.faults import ALL, NAMED, Run
 from tests.faults.gate import Held
-from tests.faults.results import NOT_REACHED, Row, append, page, read, table
+from tests.faults.results import EARLIER, NOT_REACHED, Row, append, commits, page, read, table
 
 ERROR = {
     "event": "error",
@@ -115,3 +115,11 @@ def test_a_run_that_lost_its_lock_may_say_which_steps_it_stopped() -> None:
 
     assert judge.problems(NAMED["link-down"], scene(), 7, held(lost, stopped)) == []
     assert judge.problems(NAMED["link-down"], scene(), 130, held(stopped)) != []
+
+
+def test_the_page_says_which_commits_the_rows_are_of() -> None:
+    rows = [row("kill9", "killed"), row("sigint", "killed"), row("sigterm", "killed")]
+    rows[0].commit = rows[1].commit = "abc1234"
+
+    assert commits(rows) == f"2 at abc1234, 1 at {EARLIER}"
+    assert commits([row("kill9", NOT_REACHED)]) == "none"
