@@ -1,10 +1,9 @@
-"""The slice of the matrix for CI: every fault and every verb once or more, on the stand-in.
+"""The slice of the matrix on the stand-in: its core, or with ``--all-faults`` the whole slice.
 
 The whole matrix is run by hand: docs/faults.md says how, and what came of it.
 """
 
 import os
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,11 +11,10 @@ import pytest
 from tests.faults.bench import SHORT, Bench, bench
 from tests.faults.faults import NAMED
 from tests.faults.life import Life
-from tests.faults.slice import SLICE, chosen
+from tests.faults.points import Point
+from tests.faults.slice import CORE, REST, chosen
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
-
-MOST = 600  # seconds, on a machine that does nothing else
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +27,30 @@ def made() -> Iterator[Bench]:
 
 
 def test_every_fault_and_every_stage_is_in_the_slice() -> None:
-    assert {case[0] for cases in SLICE.values() for case in cases} == set(NAMED)
+    assert {case[0] for part in (CORE, REST) for cases in part.values() for case in cases} == set(
+        NAMED
+    )
+    assert set(CORE) == set(REST)
 
 
-def test_the_slice(made: Bench) -> None:
-    start = time.monotonic()
+def test_the_slice(made: Bench, request: pytest.FixtureRequest) -> None:
+    """Its core, or with --all-faults every fault at every command."""
+    core = not request.config.getoption("--all-faults")
     life = Life(made, None)
+    asked: set[tuple[str, ...]] = set()
 
     for stage in life.stages:
-        life.stage(stage, chosen(stage.name))
+        cases = chosen(stage.name, core=core)
+        asked |= {(fault.name, *_place(point)) for point, fault in cases.items()}
+        life.stage(stage, cases)
 
-    print(f"\n{len(life.rows)} cases in {time.monotonic() - start:.0f} s")
+    made_at = {
+        (row.fault, row.stage, row.phase, row.node, row.moment) for row in life.rows if row.reached
+    }
     assert [row.line() for row in life.rows if row.problems] == []
-    assert {row.fault for row in life.rows if row.reached} == set(NAMED)
-    assert {stage.name for stage in life.stages} == set(SLICE)
+    assert made_at == asked
+    assert {stage.name for stage in life.stages} == set(CORE)
+
+
+def _place(point: Point) -> tuple[str, ...]:
+    return (point.stage, point.phase, point.node, point.moment.name.lower())

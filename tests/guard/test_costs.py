@@ -26,6 +26,8 @@ from kbootstrap.run.apply import perform
 from kbootstrap.run.run import Run
 from phases.workflows import up
 
+pytestmark = pytest.mark.lab
+
 
 @dataclass(frozen=True)
 class Bound:

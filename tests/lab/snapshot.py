@@ -31,6 +31,7 @@ ORDINARY = (
     "processes *sshd:*",
     "processes *systemd --user*",
     "processes *(sd-pam)*",
+    "processes *(time-dir)*",  # systemd-user-runtime-dir, before its exec
 )
 
 

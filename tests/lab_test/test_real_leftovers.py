@@ -43,16 +43,17 @@ def test_down_leaves_nothing(lab_factory: LabFactory) -> None:
 
 
 def test_a_killed_lab_is_replaced(lab_factory: LabFactory) -> None:
-    code = "import os; from tests.lab import Lab; Lab('t0', 2).up(); os._exit(9)"
+    name = f"t0{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # what the factory calls its first
+    code = f"import os; from tests.lab import Lab; Lab('{name}', 2).up(); os._exit(9)"
     place = Path(__file__).parents[2]
     died = subprocess.run([sys.executable, "-c", code], cwd=place, check=False)
     assert died.returncode == 9
-    assert len(Lab.load("t0").nodes) == 2
+    assert len(Lab.load(name).nodes) == 2
 
     lab = lab_factory(1)
 
-    assert lab.name == "t0"
-    assert len(list((DISKS / "t0/nodes").iterdir())) == 1
+    assert lab.name == name
+    assert len(list((DISKS / name / "nodes").iterdir())) == 1
     assert len(lab.network.ports()) == 1
 
 
