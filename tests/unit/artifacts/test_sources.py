@@ -107,6 +107,29 @@ def test_an_archive_is_unpacked_once_and_its_directories_are_no_binaries(site: S
     assert len(list(source_of(known).resolve("amd64"))) == 6
 
 
+def test_nothing_of_an_archive_leads_out_of_its_directory(site: Site, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name in ("./crictl", "../evil", str(outside), "..", "docs/README"):
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = 0o6755, len(name)
+            archive.addfile(entry, io.BytesIO(name.encode()))
+        for name, kind in (("link", tarfile.SYMTYPE), ("hard", tarfile.LNKTYPE)):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            archive.addfile(entry)
+    url = "https://mirror.example/odd.tgz"
+    publish(site, url, buffer.getvalue())
+
+    unpacked = downloads.unpacked(url)
+
+    assert [path.name for path in unpacked.iterdir()] == ["crictl"]
+    assert (unpacked / "crictl").stat().st_mode & 0o7777 == 0o755
+    assert not outside.exists()
+    assert not (unpacked.parent / "evil").exists()
+
+
 def test_an_archive_that_is_not_what_was_published(site: Site) -> None:
     url = "https://mirror.example/a.tgz"
     publish(site, url, tgz("crictl"))
