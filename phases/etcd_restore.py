@@ -17,6 +17,7 @@ from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases.etcd_snapshot import stacked
+from phases.identity import belongs_elsewhere
 
 RUN = "etcd-restore"
 FOLDER = node_paths.ETCD_RESTORE
@@ -122,8 +123,7 @@ def check_running(view: View[Running]) -> Iterator[KbError]:
     """Refuse a node of another cluster, or one whose member has another peer URL."""
     facts, wanted = view.facts, peer_url(view.node)
     if facts.marker and facts.marker != view.cluster.name:
-        words = f"the node belongs to cluster {facts.marker!r}"
-        yield RefusedError(codes.FOREIGN_CLUSTER, words)
+        yield belongs_elsewhere(facts.marker)
     elif facts.peer != wanted:
         found = facts.peer or "no etcd.yaml"
         yield RefusedError(codes.NOT_A_MEMBER, f"etcd should be {wanted} on the node: {found}")

@@ -135,10 +135,16 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     yield from _unfit_fresh(view)
 
 
+def belongs_elsewhere(cluster: str) -> RefusedError:
+    """The refusal of a node that has the record of another cluster."""
+    message = f"the node belongs to cluster {cluster!r} ({node_paths.CLUSTER_NAME})"
+    return RefusedError(codes.FOREIGN_CLUSTER, message)
+
+
 def _foreign(view: View[Facts]) -> Iterator[KbError]:
     facts, ours = view.facts, view.cluster.name
     if facts.marker and facts.marker != ours:
-        yield RefusedError(codes.FOREIGN_CLUSTER, f"the node belongs to cluster {facts.marker!r}")
+        yield belongs_elsewhere(facts.marker)
     elif facts.holds_cluster and not facts.marker and not _same_ca(view):
         yield RefusedError(
             codes.FOREIGN_CLUSTER,

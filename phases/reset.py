@@ -121,7 +121,7 @@ def check_leave(view: View[Present]) -> Iterator[KbError]:
     """Refuse a node of another cluster, and files of unknown origin."""
     facts = view.facts
     if facts.marker and facts.marker != view.cluster.name:
-        yield RefusedError(codes.FOREIGN_CLUSTER, f"the node belongs to cluster {facts.marker!r}")
+        yield identity.belongs_elsewhere(facts.marker)
     elif (facts.kubernetes or facts.found) and not identity.is_ours(view):
         yield RefusedError(
             codes.FOREIGN_CLUSTER,
