@@ -217,7 +217,7 @@ def test_what_cannot_be_freed_is_only_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renewal, "HOLD", 0.3)
+    monkeypatch.setattr(renewal, "HOLD", 1.0)  # a busy host needs some of it
 
 
 def test_the_run_ends_before_the_record_does() -> None:
@@ -238,7 +238,7 @@ def test_what_cannot_be_renewed_in_time_is_a_loss(*, hangs: bool) -> None:
 
     assert told.lost.wait(5)
 
-    assert time.monotonic() - taken >= 0.3
+    assert time.monotonic() - taken >= renewal.HOLD
     (error,) = told.losses
     assert (error.code.id, error.exit_code) == ("KB412", 7)
     assert "cp1" in error.message
