@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from kbootstrap.console.formatting import count
 from kbootstrap.errors import ExitCode
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
@@ -15,14 +16,15 @@ from phases import workflows
 def render(options: RunOptions, report: Report) -> ExitCode:
     """Contact no node; placeholders (@@name@@) stand for values that are known only in a run."""
     cluster = load(options.inventory)
-    for node in named(cluster, options.nodes) if options.nodes else cluster.nodes:
+    nodes = named(cluster, options.nodes) if options.nodes else cluster.nodes
+    for node in nodes:
         for path, body in rendered(cluster, node):
             if options.to is None:
                 report.line(f"# ---- {node.name}:{path}\n{body}")
             else:
                 _write(options.to / node.name / path.lstrip("/"), body)
     if options.to is not None:
-        report.line(f"wrote the files of {len(cluster.nodes)} nodes to {options.to}")
+        report.line(f"wrote the files of {count(len(nodes), 'node')} to {options.to}")
     return ExitCode.DONE
 
 

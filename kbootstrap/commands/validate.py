@@ -1,5 +1,6 @@
 """``validate``: check an inventory, offline."""
 
+from kbootstrap.console.formatting import count
 from kbootstrap.errors import ExitCode
 from kbootstrap.model.load import load_with_warnings
 from kbootstrap.options import RunOptions
@@ -15,10 +16,6 @@ def validate(options: RunOptions, report: Report) -> ExitCode:
     workers = len(cluster.nodes) - len(cluster.control_planes)
     report.line(
         f"{options.inventory}: cluster {cluster.name}, Kubernetes {cluster.version}, "
-        f"{_count(len(cluster.control_planes), 'control plane')}, {_count(workers, 'worker')}: good"
+        f"{count(len(cluster.control_planes), 'control plane')}, {count(workers, 'worker')}: good"
     )
     return ExitCode.DONE
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

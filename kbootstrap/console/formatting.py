@@ -13,6 +13,11 @@ from kbootstrap.engine.runner import Outcome
 from kbootstrap.errors import KbError, NoticeError
 
 
+def count(number: int, what: str) -> str:
+    """Such as ``1 node`` or ``2 nodes``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def step_record(step: Step) -> dict[str, Any]:
     """What a step changes."""
     actions = [action_record(action) for action in step.actions]

@@ -19,6 +19,7 @@ from kbootstrap.console.formatting import (
     OUTCOME_HEAD,
     PHASE_HEAD,
     AlikeSteps,
+    count,
     event_line,
     failed_rows,
     no_changes,
@@ -143,12 +144,12 @@ def _add_row(
 
 def _counts(progress: Progress) -> Text:
     minutes, seconds = divmod(int(progress.seconds), 60)
-    head = f"{progress.nodes} nodes, {minutes}:{seconds:02}"
+    head = f"{count(progress.nodes, 'node')}, {minutes}:{seconds:02}"
     text = Text(head, no_wrap=True, overflow="ellipsis")
-    for what, count in progress.summary():
-        if count:
+    for what, number in progress.summary():
+        if number:
             text.append("  ")
-            text.append(f"{count} {what}", STYLES.get(what, ""))
+            text.append(f"{number} {what}", STYLES.get(what, ""))
     return text
 
 

@@ -223,3 +223,12 @@ def test_pipes_and_dumb_terminals_get_plain_lines(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: tty)
     monkeypatch.setenv("TERM", term)
     assert isinstance(make_screen(0), kind)
+
+
+def test_one_node_is_not_called_nodes() -> None:
+    progress = Progress(plan(NAMES[:1]))
+    progress.event(step(NAMES[0], "running"))
+
+    lines = printed(terminal.run_drawing(progress, 23), 80, 24)
+
+    assert re.match(r"1 node, 0:00  1 running$", lines[0])
