@@ -60,6 +60,7 @@ class Chain:
     _now: Hit | None = None  # the fault of this run, until it has passed
     _fuse: tuple[Point, float] | None = None
     _last: Hit | None = None  # in this run
+    _met: list[Fault] = field(default_factory=list)  # in this run; a later one may end it
 
     def run(self) -> list[Row]:
         """Until the command ends well with no fault left to make."""
@@ -89,6 +90,7 @@ class Chain:
         for hit in self._open:
             hit.said_again = held.started
         self._now = self._last = None
+        self._met = []
         self._fuse = None
         deadline = held.started + self.bench.patience.bound
         while (event := held.next(self._nap(deadline))) is not END:
@@ -156,6 +158,7 @@ class Chain:
             self._passed(self._now)
         fault.make(scene)
         self.hits.append(hit)
+        self._met.append(fault)
         self._open.append(hit)
         self._now = self._last = hit
         return True
@@ -246,7 +249,7 @@ class Chain:
         if now is not None:
             now.row.status = status
             now.row.outcome = judge.outcome(now.fault, status, held)
-            now.row.problems += judge.problems(now.fault, now.scene, status, held)
+            now.row.problems += judge.problems(self._met, now.scene, status, held)
             self._finish_aside(now)
             self._stays(now)
             if not now.healed:
@@ -256,7 +259,7 @@ class Chain:
         elif status != 0:  # others went on, and in the end it was told
             hit.row.status = status
             hit.row.outcome = judge.outcome(hit.fault, status, held)
-            hit.row.problems += judge.problems(hit.fault, hit.scene, status, held)
+            hit.row.problems += judge.problems(self._met, hit.scene, status, held)
         return status
 
     def _stays(self, hit: Hit) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterable, Sequence
 
 from tests.e2e.site import Result
 from tests.faults.accidents import Scene
@@ -42,8 +43,9 @@ def outcome(fault: Fault, status: int, held: Held) -> str:
     return codes(held)
 
 
-def problems(fault: Fault, scene: Scene, status: int, held: Held) -> list[str]:
-    """All that is wrong with how the run ended."""
+def problems(faults: Sequence[Fault], scene: Scene, status: int, held: Held) -> list[str]:
+    """All that is wrong with how the run ended, after these faults of which the last hit it."""
+    fault = faults[-1]
     if fault.run is Run.DIES:
         return [] if status == KILLED else [f"was killed, yet ended with {status}"]
     if fault.run is Run.LETS_GO:
@@ -52,7 +54,7 @@ def problems(fault: Fault, scene: Scene, status: int, held: Held) -> list[str]:
         return []
     if not held.errors:
         return [f"ended with {status} and told no error{tail(held)}"]
-    fitting = _fitting(fault, held)
+    fitting = _fitting(faults, held)
     found = [problem for error in held.errors for problem in _error(fitting, error)]
     if not any(_names(error, scene) for error in held.errors):
         found.append(f"no error names {scene.node.name}")
@@ -69,10 +71,11 @@ def _letting_go(status: int, held: Held) -> list[str]:
     return [f"told {sorted(told)} besides the interruption"] if told else []
 
 
-def _fitting(fault: Fault, held: Held) -> frozenset[str]:
+def _fitting(faults: Iterable[Fault], held: Held) -> frozenset[str]:
     """The codes an error may have; a run that lost its lock (KB412) also stops the other steps."""
+    codes = frozenset[str]().union(*(fault.codes for fault in faults))
     lost = any(error["code"] == NOT_RENEWED for error in held.errors)
-    return fault.codes | {STOPPED} if lost else fault.codes
+    return codes | {STOPPED} if lost else codes
 
 
 def _error(fitting: frozenset[str], error: Event) -> list[str]:

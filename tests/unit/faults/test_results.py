@@ -71,20 +71,20 @@ def test_a_case_that_was_run_again_counts_once(tmp_path: Path, name: str) -> Non
 
 
 def test_a_complete_message_passes() -> None:
-    assert judge.problems(NAMED["disk-etc"], scene(), 6, held(ERROR)) == []
+    assert judge.problems([NAMED["disk-etc"]], scene(), 6, held(ERROR)) == []
 
 
 def test_what_is_wrong_with_a_message_is_found() -> None:
     fault = NAMED["disk-etc"]
 
     def found(status: int = 6, **over: str) -> str:
-        return "; ".join(judge.problems(fault, scene(), status, held(ERROR | over)))
+        return "; ".join(judge.problems([fault], scene(), status, held(ERROR | over)))
 
     assert "does not fit" in found(code="KB900", status=70)
     assert "names no phase" in found(phase="")
     assert "next step" in found(hint="Try again")
     assert "ended with 5" in found(status=5)
-    assert "told no error" in "; ".join(judge.problems(fault, scene(), 6, held()))
+    assert "told no error" in "; ".join(judge.problems([fault], scene(), 6, held()))
 
 
 def test_a_fault_that_may_be_told_has_its_codes() -> None:
@@ -113,8 +113,8 @@ def test_a_run_that_lost_its_lock_may_say_which_steps_it_stopped() -> None:
     stopped = {**ERROR, "code": "KB601"}
     lost = {**ERROR, "code": "KB412"}
 
-    assert judge.problems(NAMED["link-down"], scene(), 7, held(lost, stopped)) == []
-    assert judge.problems(NAMED["link-down"], scene(), 130, held(stopped)) != []
+    assert judge.problems([NAMED["link-down"]], scene(), 7, held(lost, stopped)) == []
+    assert judge.problems([NAMED["link-down"]], scene(), 130, held(stopped)) != []
 
 
 def test_the_page_says_which_commits_the_rows_are_of() -> None:
@@ -123,3 +123,11 @@ def test_the_page_says_which_commits_the_rows_are_of() -> None:
 
     assert commits(rows) == f"2 at abc1234, 1 at {EARLIER}"
     assert commits([row("kill9", NOT_REACHED)]) == "none"
+
+
+def test_an_error_may_come_from_an_earlier_fault_of_the_same_run() -> None:
+    drifted = {**ERROR, "code": "KB402"}
+    faults = [NAMED["two-operators"], NAMED["disk-etc"]]
+
+    assert judge.problems(faults, scene(), 7, held(drifted)) == []
+    assert judge.problems(faults[1:], scene(), 7, held(drifted)) != []
