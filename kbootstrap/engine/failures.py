@@ -16,6 +16,7 @@ LAST_LINES = 25
 _SIGNS: tuple[tuple[str, Code], ...] = (
     ("KB-HERE", codes.OWN_DISK),
     ("No space left on device", codes.DISK_FULL),
+    ("no space left on device", codes.DISK_FULL),  # kubeadm and the runtimes, written in Go
     ("printf: I/O error", codes.DISK_FULL),  # dash on a full disk
     ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, for a dead socket
     ("KB-VERSION", codes.WRONG_VERSION),

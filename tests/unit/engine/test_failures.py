@@ -77,6 +77,7 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (WAIT, "KB-READY the API server is not ready after 300 s\n", "KB330"),
         (PUT, "KB-HERE cannot write /home/op/x.db.part: No space left on device", "KB345"),
         (PUT, "dd: error writing '/etc/.kb': No space left on device\n", "KB303"),
+        (JOIN, "error: write /etc/kubernetes/pki/etcd/ca.key: no space left on device\n", "KB303"),
         (VALIDATE, 'error: strict decoding error: unknown field "x"\n', "KB320"),
         (VALIDATE, "error: something else\n", "KB320"),
         (VALIDATE, "KB-VERSION kubeadm on this node is v1.33.0, ...\n", "KB310"),
