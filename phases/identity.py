@@ -1,6 +1,6 @@
 """Checks that a node is fit and not part of another cluster, and marks it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,12 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     yield from _foreign(view)
     yield from _unfit(view)
     yield from _unfit_fresh(view)
+
+
+def clock(facts: Mapping[str, Any]) -> int:
+    """The node's clock when it was probed, in seconds since 1970; 0 if it was not asked."""
+    found: Facts = facts.get(PHASE.id) or Facts()
+    return found.clock
 
 
 def belongs_elsewhere(cluster: str) -> RefusedError:

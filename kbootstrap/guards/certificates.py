@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.errors import KbError
 from kbootstrap.run.run import Run
-from phases import certificates
+from phases import certificates, identity
 
 
 def ended(run: Run, below: str = "/") -> Iterator[KbError]:
@@ -13,7 +14,7 @@ def ended(run: Run, below: str = "/") -> Iterator[KbError]:
     ``below``: only those whose path begins so.
     """
     for name, result in run.probes.items():
-        for error in certificates.ended(certificates.of(result.facts), result.at, below):
+        for error in certificates.ended(certificates.of(result.facts), _now(result), below):
             yield error.at(name, certificates.PHASE.id)
 
 
@@ -23,6 +24,15 @@ def note(run: Run, *, near: bool) -> None:
     ``near``: report those that expire within 30 days instead.
     """
     for name, result in run.probes.items():
-        for ending in certificates.endings(certificates.of(result.facts), result.at):
+        for ending in certificates.endings(certificates.of(result.facts), _now(result)):
             if ending.valid == near:
                 run.bus.note(name, certificates.PHASE.id, ending.text)
+
+
+def _now(result: ProbeResult) -> int:
+    """The later one of the workstation's clock and the node's.
+
+    To a workstation whose clock is behind, a certificate just made would not be valid yet; that
+    the clocks differ (KB307) is what has to be reported.
+    """
+    return max(result.at, identity.clock(result.facts))
