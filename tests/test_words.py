@@ -40,6 +40,7 @@ ALLOWED = (
     r"; folder: a local|folder\. See docs/programs",  # the value and key `folder` of `programs`
     r"/var/lib/kbootstrap/\w+",
     r"host keys?|known_hosts",
+    r"random seed",
     r"^ +machine: ",  # a field of the lock's record
     r"have slots|slots=True",  # Python's __slots__
     r"the words of a rule",  # in a script on nodes, which must not change

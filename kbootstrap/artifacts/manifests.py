@@ -13,7 +13,7 @@ from kbootstrap.model.document import Document
 
 
 def objects(locations: Iterable[str]) -> Iterator[tuple[str, Document]]:
-    """Each object with the file or URL that it stands in.
+    """Each object with the file or URL that contains it.
 
     Raises:
         PhaseError: KB311, a URL cannot be read.
@@ -33,7 +33,8 @@ def objects(locations: Iterable[str]) -> Iterator[tuple[str, Document]]:
 
 def _documents(location: str) -> list[Any]:
     url = location.startswith(("http://", "https://"))
-    content = downloads.read(location) if url else Path(location).read_bytes()
+    most = downloads.MANIFEST_BYTES
+    content = downloads.read(location, most) if url else Path(location).read_bytes()
     try:
         return list(yaml.safe_load_all(content))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -48,7 +48,7 @@ class Release(Binaries):
 
     def _stable(self, minor: int) -> str:
         try:
-            text = downloads.read(f"{self._base}/stable-1.{minor}.txt")
+            text = downloads.read(f"{self._base}/stable-1.{minor}.txt", downloads.TEXT_BYTES)
         except PhaseError:
             return ""
         return text.decode(errors="replace").strip()

@@ -121,7 +121,7 @@ def run_drawing(progress: Progress, height: int) -> RenderableType:
     for name, step in islice(running.items(), of_running):
         _add_row(rows, (name, "bold"), step.phase, f"{now - step.since:.1f} s", (step.text, "dim"))
     rest = {"failed": len(failed) - of_failed, "running": len(running) - of_running}
-    more = ", ".join(f"{count} more {what}" for what, count in rest.items() if count)
+    more = ", ".join(f"{number} more {what}" for what, number in rest.items() if number)
     return Group(_counts(progress), rows, *([Text(f"and {more}", "dim")] if more else []))
 
 

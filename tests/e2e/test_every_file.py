@@ -24,8 +24,8 @@ FOUND = (
     " /etc/cni/net.d /var/lib/kbootstrap -xdev -type f;"
     " sed -n 's/^created //p; s/^replaced //p' /var/lib/kbootstrap/ledger"
 )
-# What nothing that runs depends on: records of what was done, which docs/state.md tells of, and
-# a kubeconfig that kubeadm leaves for emergencies only and many sites delete.
+# Nothing that runs depends on these: records of what was done (docs/state.md), and the kubeconfig
+# that kubeadm leaves for emergencies and that many sites delete.
 HISTORY = (
     *("/var/lib/kbootstrap/run/", "/var/lib/kbootstrap/before", "/var/lib/kbootstrap/was"),
     *("/var/lib/kbootstrap/state.json", "/var/lib/kbootstrap/ledger", "/var/lib/kbootstrap/wrote"),

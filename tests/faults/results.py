@@ -158,7 +158,7 @@ Made by `python -m tests.faults.results docs/faults-rows.jsonl.gz`; what is aske
 The seconds are those from saying the same command again until it was back at the point; where the
 run went on by itself, from the fault on.
 
-## Real programs: the slice
+## Real binaries: the slice and a sample
 
 {reached} faults made, {failed} of them failed. By commit: {real_commits}.
 

@@ -32,7 +32,7 @@ def test_each_object_has_its_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [b"- a list", b"kind: Pod", b"{", b"\xff\xfe\x00\xd8", b"\tx: 1"])
 def test_what_holds_no_objects_is_refused(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "read", lambda url: text if url else b"")
+    monkeypatch.setattr(downloads, "read", lambda url, most: text if url and most else b"")
     with pytest.raises(InventoryError) as caught:
         list(manifests.objects(["https://net.example/all.yaml"]))
     assert caught.value.code.id == "KB194"

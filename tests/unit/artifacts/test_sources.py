@@ -13,6 +13,7 @@ import pytest
 from kbootstrap import artifacts, codes
 from kbootstrap.action import Action, Run
 from kbootstrap.artifacts import SOURCES, Artifact, downloads, source_of
+from kbootstrap.artifacts.checksums import cache_directory
 from kbootstrap.artifacts.preinstalled import Preinstalled
 from kbootstrap.engine.inputs import LocalInputs
 from kbootstrap.engine.phase import View, forward
@@ -38,7 +39,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """Files of a web server, by URL."""
     files: Site = {}
 
-    def read(url: str) -> bytes:
+    def read(url: str, most: int) -> bytes:
+        assert most > 0
         if url not in files:
             raise PhaseError(codes.PROGRAM_MISSING, f"cannot read {url}: 404")
         return files[url]
@@ -128,6 +130,56 @@ def test_nothing_of_an_archive_leads_out_of_its_directory(site: Site, tmp_path: 
     assert (unpacked / "crictl").stat().st_mode & 0o7777 == 0o755
     assert not outside.exists()
     assert not (unpacked.parent / "evil").exists()
+
+
+def test_more_than_the_limit_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "sums"
+    file.write_bytes(b"12345")
+
+    assert downloads.read(file.as_uri(), 5) == b"12345"
+    with pytest.raises(PhaseError, match="larger than 4 bytes") as caught:
+        downloads.read(file.as_uri(), 4)
+    assert caught.value.code.id == "KB311"
+
+
+def test_an_archive_does_not_fill_the_disk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "UNPACKED_BYTES", 10)
+    url = "https://mirror.example/bomb.tgz"
+    publish(site, url, tgz("crictl", "other"))
+
+    with pytest.raises(PhaseError, match="unpacks to more than 10 bytes"):
+        downloads.unpacked(url)
+
+    assert list(cache_directory().iterdir()) == []
+
+
+@pytest.mark.parametrize("cut", [0, 20])
+def test_what_is_no_archive_is_named(site: Site, cut: int) -> None:
+    url = "https://mirror.example/odd.tgz"
+    publish(site, url, tgz("crictl")[:-cut] if cut else b"<html>")
+
+    with pytest.raises(PhaseError, match=r"is not a readable \.tar\.gz"):
+        downloads.unpacked(url)
+
+
+def test_an_archive_may_be_unpacked_by_two_runs_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "https://mirror.example/crictl.tgz"
+    publish(site, url, tgz("crictl"))
+    fetch = downloads.read
+
+    def another_is_faster(address: str, most: int) -> bytes:
+        data = fetch(address, most)
+        if address == url:
+            directory = cache_directory() / hashlib.sha256(data).hexdigest()
+            directory.mkdir()
+            (directory / "crictl").write_text("of the other run")
+        return data
+
+    monkeypatch.setattr(downloads, "read", another_is_faster)
+
+    assert (downloads.unpacked(url) / "crictl").read_text() == "of the other run"
 
 
 def test_an_archive_that_is_not_what_was_published(site: Site) -> None:
