@@ -107,7 +107,7 @@ def _scene(fleet: Fleet, folder: Path, delay: int) -> Iterator[Scene]:
         scene.write()
         fleet.tell(f"rm -f /etc/kubernetes/kubelet.conf; mkdir -p {TARGET}")
         _must(kbootstrap(scene, "up", "--until", "kubeadm-config"))
-        fleet.tell(JOINED)
+        fleet.tell(JOINED, first=1)  # the first is a control plane, which would be damaged
         scene.keep_rendered()
         refresh(scene)
         yield scene

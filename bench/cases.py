@@ -69,7 +69,7 @@ def _kbootstrap(scene: Scene, row: str) -> Iterator[Case]:
     nothing = 3
     if row in {"a", "b"}:
         verb = "plan" if row == "a" else "up"
-        words = kbootstrap(scene, verb, "--until", "images", "--exit-code")
+        words = kbootstrap(scene, verb, "--until", "kubeadm-config", "--exit-code")
         yield Case(row, "kbootstrap", words, good=nothing)
     elif row in {"c", "c0"}:
         words = kbootstrap(scene, "up", "--phase", "files", "--exit-code")

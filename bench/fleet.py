@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench import cgroup
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.meter import Meter
@@ -104,8 +104,8 @@ class Fleet:
         """Connections as kbootstrap makes them."""
         return Hosts(HostKeys([self.cheap.known_hosts()]), Secrets(), Meter())
 
-    def tell(self, script: str) -> list[Any]:
-        """Run a script on every host; returns what each printed."""
+    def tell(self, script: str, *, first: int = 0) -> list[Any]:
+        """Run a script on every host from the ``first``; returns what each printed."""
         hosts = self.hosts()
 
         def one(pair: tuple[str, str]) -> str:
@@ -117,7 +117,8 @@ class Fleet:
 
         try:
             with ThreadPoolExecutor(16) as pool:
-                return list(pool.map(one, zip(self.names, self.addresses, strict=True)))
+                pairs = list(zip(self.names, self.addresses, strict=True))
+                return list(pool.map(one, pairs[first:]))
         finally:
             hosts.close()
 

@@ -109,7 +109,7 @@ def measure(
 def _watching(pid: int) -> Iterator[list[float]]:
     """Its largest RSS so far in MB, ten times a second.
 
-    What `wait4` says begins with ours, which a child has until it becomes another program.
+    What `wait4` says begins with ours, which a child has until it becomes another binary.
     """
     seen: list[float] = []
     ended = threading.Event()

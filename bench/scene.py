@@ -42,7 +42,7 @@ RIVALS = Path(__file__).with_name("rivals")
 
 @dataclass
 class Scene:
-    """Files of one fleet, below ``folder``.
+    """Files of one fleet, below its directory.
 
     Attributes:
         reach: node name -> address and port; a relay's when latency is added.

@@ -91,20 +91,20 @@ def _turned_bad(fleet: Fleet, all_good: threading.Event) -> Iterator[None]:
     def signalled(number: signal.Signals) -> None:
         run(["kill", f"-{number.name.removeprefix('SIG')}", *pids], check=False)
 
-    def mend() -> None:
+    def reconnect() -> None:
         all_good.wait()
         signalled(signal.SIGCONT)
-        dead.port.mend()
+        dead.port.reconnect()
 
     signalled(signal.SIGSTOP)
     dead.port.cut()
-    mender = threading.Thread(target=mend)
-    mender.start()
+    reconnecting = threading.Thread(target=reconnect)
+    reconnecting.start()
     try:
         yield
     finally:
         all_good.set()
-        mender.join()
+        reconnecting.join()
         fleet.tell(FAST)
 
 

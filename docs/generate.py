@@ -24,7 +24,7 @@ def pages() -> dict[str, str]:
         f"```mermaid\n{drawing}\n```\n"
     )
     return {
-        "inventory.md": inventory_docs.markdown(),
+        "inventory.md": inventory_docs.markdown() + docs_generator.keys_markdown(),
         "errors.md": docs_generator.errors_markdown(),
         "phases.md": docs_generator.phases_markdown() + order,
     }

@@ -8,8 +8,8 @@ INVENTORY = "inventory.yaml"
 INVENTORY_VARIABLE = "KBOOTSTRAP_INVENTORY"
 EXITS = """exit status: 0 done; 2 usage or inventory; 3 nothing to do and 4 changes pending
 (both only with --exit-code); 5 node unreachable; 6 a phase failed; 7 refused; 8 a key,
-hash or checksum does not match; 9 the live cluster differs from the inventory; 70 a bug;
-130 interrupted. See docs/errors.md."""
+hash or checksum does not match; 9 the live cluster differs from the inventory; 10 a certificate
+has expired or expires soon (certs); 70 a bug; 130 interrupted. See docs/errors.md."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,8 +34,15 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     up = verbs.add_parser("up", parents=[flags, run], help="make the cluster, or resume making it")
     up.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
     up.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    words = "carry out exactly the plan that `plan --save` wrote to this file, or refuse"
+    up.add_argument("--plan", type=Path, metavar="FILE", help=words)
     plan = verbs.add_parser("plan", parents=[flags, run], help="the same as up --dry-run")
     plan.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    words = "also show how each file changes, as a unified diff"
+    plan.add_argument("--diff", action="store_true", help=words)
+    plan.add_argument("--save", type=Path, metavar="FILE", help="write it to this file, 0600")
+    for command in (up, plan):
+        _all_or_nothing(command)
     join = verbs.add_parser("join", parents=[flags, run], help="join nodes; change no others")
     join.add_argument("nodes", nargs="+", metavar="NODE")
     join.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
@@ -46,9 +53,15 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     _upgrade(verbs, flags)
     _etcd_verbs(verbs, flags)
     verbs.add_parser("status", parents=[flags], help="the state of nodes and API")
+    _certs(verbs, flags)
     verbs.add_parser("unlock", parents=[flags], help="show who holds the lock, and free it")
     config = verbs.add_parser("kubeconfig", parents=[flags], help="print the admin kubeconfig")
     config.add_argument("--write", type=Path, metavar="FILE", help="write it to this file, 0600")
+
+
+def _all_or_nothing(command: argparse.ArgumentParser) -> None:
+    words = "stop if a worker does not answer, instead of leaving it out"
+    command.add_argument("--all-or-nothing", action="store_true", help=words)
 
 
 def _reset_flags(reset: argparse.ArgumentParser) -> None:
@@ -75,6 +88,28 @@ def _etcd_verbs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.Argumen
     back = subs.add_parser("restore", parents=[flags], help="restore etcd from a snapshot")
     back.add_argument("file", type=Path, metavar="FILE")
     back.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+
+
+class _SubThenNodes(argparse.Action):
+    """``[renew] [NODE...]``, which subparsers cannot express."""
+
+    def __call__(
+        self, _: object, namespace: argparse.Namespace, values: object, __: object = None
+    ) -> None:
+        """The first argument may be the name of a part of the command."""
+        given = list(values) if isinstance(values, list) else []
+        namespace.sub = "renew" if given[:1] == ["renew"] else ""
+        namespace.nodes = given[1:] if namespace.sub else given
+
+
+def _certs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
+    certs = verbs.add_parser("certs", parents=[flags], help="list certificates, or renew them")
+    which = "renew: renew those of kubeadm; NODE: of these nodes only"
+    certs.add_argument("nodes", nargs="*", action=_SubThenNodes, metavar="renew | NODE", help=which)
+    words = "exit with 10 if a certificate expires within this time (30d); renew: only those"
+    certs.add_argument("--within", type=_seconds, metavar="TIME", help=words)
+    certs.add_argument("--dry-run", action="store_true", help="renew: only print the plan")
+    certs.add_argument("--exit-code", action="store_true", help="renew: 3 nothing to do, 4 changes")
 
 
 def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
@@ -105,6 +140,7 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
         metavar="N|N%",
         help="unavailable workers at once (10%%, rounded up); the first one is upgraded alone",
     )
+    _all_or_nothing(upgrade)
     add("--no-drain", action="store_true", help="do not drain nodes")
     add("--force-drain", action="store_true", help="also delete pods that no controller recreates")
     add("--delete-emptydir-data", action="store_true", help="also delete data in emptyDir volumes")
@@ -120,6 +156,25 @@ def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     flags = _common_flags()
     check = verbs.add_parser("validate", parents=[flags], help="check an inventory, offline")
     check.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    pin = verbs.add_parser("pin", parents=[flags], help="record the sha256 of every download")
+    pin.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    pin.add_argument(
+        "--to",
+        dest="version",
+        default=argparse.SUPPRESS,
+        type=_version,
+        metavar="VERSION",
+        help="add what an upgrade to this release downloads",
+    )
+    pin.add_argument(
+        "--arch",
+        action="append",
+        default=[],
+        choices=("amd64", "arm64"),
+        help="of the nodes; default: ask them",
+    )
+    words = "do not verify the signatures of the release with cosign"
+    pin.add_argument("--no-signatures", action="store_true", help=words)
     render = verbs.add_parser(
         "render", parents=[flags], help="print every file that up would write"
     )
@@ -180,6 +235,13 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return number
+
+
+def _seconds(text: str) -> int:
+    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    if match is None:
+        raise argparse.ArgumentTypeError("a number of hours, days or weeks, such as 30d")
+    return int(match[1]) * {"h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}[match[2]]
 
 
 def _version(text: str) -> str:

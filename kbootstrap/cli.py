@@ -5,6 +5,7 @@ The modules of a command are imported when it is called, so that ``--help`` is f
 
 import dataclasses
 import errno
+import io
 import os
 import signal
 import sys
@@ -31,10 +32,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "reset": ("reset", "reset"),
     "etcd": ("etcd", "etcd"),
     "status": ("status", "status"),
+    "certs": ("certs", "certs"),
     "unlock": ("unlock", "unlock"),
     "kubeconfig": ("kubeconfig", "kubeconfig"),
     "validate": ("validate", "validate"),
     "render": ("render", "render"),
+    "pin": ("pin", "pin"),
     "phases": ("phases", "phases"),
     "schema": ("schema", "schema"),
     "init": ("init", "init"),
@@ -44,6 +47,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     arguments = vars(parser().parse_args(argv))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that its encoding lacks is no error
+        sys.stdout.reconfigure(errors="backslashreplace")
+    umask = os.umask(0o077)  # what is written is the user's own: keys, logs, what nodes sent
     before = signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # ends the run as Ctrl-C does
@@ -54,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(ExitCode.INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)
+        os.umask(umask)
 
 
 def _main(arguments: dict[str, Any]) -> int:
@@ -68,22 +75,24 @@ def _main(arguments: dict[str, Any]) -> int:
 
 def dispatch(options: RunOptions) -> int:
     """Run the command with a report; every error below ends here."""
-    from kbootstrap.console.formatting import error_lines  # noqa: PLC0415 - not for --help
+    from kbootstrap.console.formatting import finding_lines  # noqa: PLC0415 - not for --help
     from kbootstrap.console.screens import make_screen  # noqa: PLC0415
     from kbootstrap.run.report import Report  # noqa: PLC0415
 
     try:
         report = Report(options, make_screen(options.verbose))
     except OSError as error:
-        print("\n".join(error_lines(_about_file(error))), file=sys.stderr)
+        print("\n".join(finding_lines(_about_file(error).finding)), file=sys.stderr)
         return int(ExitCode.USAGE)
+    status = int(ExitCode.INTERRUPTED)
     try:
-        return int(_run(options, report))
+        status = int(_run(options, report))
     except BrokenPipeError:
         sys.stderr.close()
-        return int(ExitCode.DONE)
+        status = int(ExitCode.DONE)
     finally:
-        report.close()
+        report.close(status)
+    return status
 
 
 def _run(options: RunOptions, report: "Report") -> ExitCode:
@@ -92,23 +101,25 @@ def _run(options: RunOptions, report: "Report") -> ExitCode:
         command: Callable[[RunOptions, Report], ExitCode] = getattr(
             import_module(f"kbootstrap.commands.{module}"), name
         )
-        return command(options, report)
+        status = command(options, report)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - reported as an error of ours or of a file
         shown = _shown(error)
+        report.ended(shown.exit_code)
         report.error(shown)
         return shown.exit_code
+    return report.ended(status)
 
 
 def _shown(error: Exception) -> KbError:
-    """The error as users see it; of a bug also the traceback."""
+    """The error as users see it; of a bug with the traceback, which the log file then has too."""
     if isinstance(error, KbError):
         return error
     if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
         return _about_file(error)
-    traceback.print_exception(error)
-    return InternalError(codes.BUG, f"{type(error).__name__}: {error}")
+    trace = "".join(traceback.format_exception(error))
+    return InternalError(codes.BUG, f"{type(error).__name__}: {error}", detail=trace)
 
 
 def _about_file(error: OSError) -> KbError:
@@ -121,7 +132,7 @@ def _options(arguments: Mapping[str, Any]) -> RunOptions:
     values = {key: value for key, value in arguments.items() if key in known}
     given = arguments.get("inventory") or arguments.get("inventory_flag")
     values["inventory"] = Path(given or os.environ.get(INVENTORY_VARIABLE) or INVENTORY)
-    for key in ("nodes", "limit", "via"):
+    for key in ("nodes", "limit", "via", "arch"):
         values[key] = tuple(values.get(key) or ())
     if values["verb"] == "plan":
         values["dry_run"] = True

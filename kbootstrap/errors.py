@@ -1,6 +1,7 @@
-"""The errors that users see: one class tree, and a code with a next step for each error.
+"""What users see of a failure: findings of checks, and errors; each has a code and a next step.
 
-::
+A check yields every `Finding` instead of raising the first; `kbootstrap.run.report` reports them
+all and raises if one is fatal. An error is a fatal finding that was raised::
 
     KbError                      code, node, phase, detail (the failing command's output), hint
     +-- InventoryError    KB1xx  the inventory is wrong; no node was contacted
@@ -11,7 +12,6 @@
     +-- PhaseError        KB3xx  a step failed, or a node is not fit for it
     +-- RefusedError      KB4xx  refused: foreign cluster, lock, data at risk, changed plan
     +-- TrustError        KB5xx  a hash, certificate or checksum does not match
-    +-- NoticeError       KB318  a warning; the run continues
     +-- InterruptedRunError KB6xx  Ctrl-C or a signal ended this run
     +-- InternalError     KB9xx  a bug in kbootstrap
 
@@ -19,8 +19,9 @@ Raised everywhere below ``cli``; the engine adds ``node`` and ``phase``. The cod
 kbootstrap/codes; `kbootstrap.docs_generator` generates docs/errors.md from them.
 """
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, replace
+from enum import Enum, IntEnum
 from typing import Self
 
 
@@ -36,8 +37,21 @@ class ExitCode(IntEnum):
     REFUSED = 7  # foreign cluster, lock, data at risk
     TRUST = 8  # a hash, certificate or checksum did not match
     DIFFERS = 9  # the live cluster has settings that differ from the inventory and are retained
+    EXPIRES = 10  # a certificate has expired, or expires within the time asked about
     INTERNAL = 70  # EX_SOFTWARE of sysexits.h
     INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+# How a command ends that did all it could.
+SUCCESS = frozenset(
+    {
+        ExitCode.DONE,
+        ExitCode.NOTHING_TO_DO,
+        ExitCode.CHANGES_PENDING,
+        ExitCode.DIFFERS,
+        ExitCode.EXPIRES,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +70,71 @@ class Where:
     node: str = ""
     phase: str = ""
 
+    def completed(self, node: str, phase: str) -> "Where":
+        """With this node and phase, unless it already has them."""
+        return Where(self.node or node, self.phase or phase)
+
+    @property
+    def placeholders(self) -> Mapping[str, str]:
+        """What fills in the next step of a code."""
+        return {"node": self.node or "NODE", "phase": self.phase or "PHASE"}
+
+
+class Severity(Enum):
+    """What a finding means for the command."""
+
+    NOTICE = "notice"  # it is reported, and the command continues
+    FATAL = "fatal"  # the command ends before it changes anything
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a check of a node or of the whole cluster.
+
+    Attributes:
+        message: one line.
+        detail: the last output of a failing command, or a command that repairs it.
+        next_step: if it is known more exactly than the code's.
+
+    """
+
+    code: Code
+    message: str
+    _: KW_ONLY
+    severity: Severity = Severity.FATAL
+    detail: str = ""
+    next_step: str = ""
+    where: Where = field(default_factory=Where)
+
+    def at(self, node: str, phase: str = "") -> "Finding":
+        """The same finding with node and phase, unless it already has them."""
+        return replace(self, where=self.where.completed(node, phase))
+
+    @property
+    def fatal(self) -> bool:
+        """Whether it ends the command."""
+        return self.severity is Severity.FATAL
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit status of a command that ends with it."""
+        return error_class(self.code).exit_code if self.fatal else ExitCode.DONE
+
+    @property
+    def hint(self) -> str:
+        """The next step, with node and phase filled in."""
+        return self.next_step or self.code.hint.format(**self.where.placeholders)
+
+    def error(self) -> "KbError":
+        """The finding as the error that ends the command."""
+        return error_class(self.code)(
+            self.code,
+            self.message,
+            detail=self.detail,
+            next_step=self.next_step,
+            where=self.where,
+        )
+
 
 class KbError(Exception):
     """Base of all errors shown to users.
@@ -66,27 +145,42 @@ class KbError(Exception):
     exit_code: ExitCode = ExitCode.INTERNAL
 
     def __init__(
-        self, code: Code, message: str, *, detail: str = "", where: Where | None = None
+        self,
+        code: Code,
+        message: str,
+        *,
+        detail: str = "",
+        next_step: str = "",
+        where: Where | None = None,
     ) -> None:
+        """``next_step``: if it is known more exactly than the code's."""
         super().__init__(message)
         self.code = code
         self.message = message
         self.detail = detail
+        self.next_step = next_step
         self.where = where or Where()
 
     def at(self, node: str, phase: str = "") -> Self:
         """The same error with node and phase, unless it already has them."""
-        self.where = replace(
-            self.where, node=self.where.node or node, phase=self.where.phase or phase
-        )
+        self.where = self.where.completed(node, phase)
         return self
+
+    @property
+    def finding(self) -> Finding:
+        """What is reported."""
+        return Finding(
+            self.code,
+            self.message,
+            detail=self.detail,
+            next_step=self.hint,
+            where=self.where,
+        )
 
     @property
     def hint(self) -> str:
         """The next step, with node and phase filled in."""
-        return self.code.hint.format(
-            node=self.where.node or "NODE", phase=self.where.phase or "PHASE"
-        )
+        return self.next_step or self.code.hint.format(**self.where.placeholders)
 
 
 class InventoryError(KbError):
@@ -125,16 +219,14 @@ class RefusedError(KbError):
     exit_code = ExitCode.REFUSED
 
 
+class ChangedError(RefusedError):
+    """Another run worked on the node after it was probed; nothing was done there."""
+
+
 class TrustError(KbError):
     """A CA hash, certificate or checksum does not match."""
 
     exit_code = ExitCode.TRUST
-
-
-class NoticeError(KbError):
-    """A warning before anything changes; the run continues."""
-
-    exit_code = ExitCode.DONE
 
 
 class InterruptedRunError(KbError):
@@ -147,3 +239,22 @@ class InternalError(KbError):
     """An invariant of kbootstrap's code does not hold."""
 
     exit_code = ExitCode.INTERNAL
+
+
+# The longest prefix of a code's number is used.
+_CLASSES: Mapping[str, type[KbError]] = {
+    "KB1": InventoryError,
+    "KB2": UnreachableError,
+    "KB212": PhaseError,  # a local file changed while it was sent
+    "KB213": InventoryError,  # the inventory refers to a secret that does not exist
+    "KB3": PhaseError,
+    "KB4": RefusedError,
+    "KB5": TrustError,
+    "KB6": InterruptedRunError,
+    "KB9": InternalError,
+}
+
+
+def error_class(code: Code) -> type[KbError]:
+    """The class of errors with this code, or one of its subclasses."""
+    return _CLASSES[max((prefix for prefix in _CLASSES if code.id.startswith(prefix)), key=len)]

@@ -64,6 +64,19 @@ def init_config(cluster: Cluster, node: Node, certificate_key: str | None = None
     return dump(documents)
 
 
+def control_plane_config(cluster: Cluster, node: Node, configuration: Doc) -> str:
+    """The file with which ``kubeadm init phase`` renders parts of a control plane again.
+
+    ``configuration`` is the ClusterConfiguration; the inventory need not have all of it.
+    """
+    init = _head(cluster, "InitConfiguration")
+    init["nodeRegistration"] = _registration(cluster, node)
+    init["localAPIEndpoint"] = _local_endpoint(cluster, node)
+    _common(cluster, init)
+    init.pop("patches", None)
+    return dump([init, configuration])
+
+
 def _init_ttl(cluster: Cluster) -> str:
     """The lifetime of kubeadm init's own token, which is not used and deleted by phase cleanup."""
     minutes, seconds = divmod(min(cluster.token_ttl, _INIT_SECONDS), 60)
@@ -185,7 +198,7 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
         "name": node.name,
         "criSocket": cluster.runtime.socket,
         "imagePullPolicy": "IfNotPresent",
-        "kubeletExtraArgs": _args(cluster, _kubelet_args(cluster, node)),
+        "kubeletExtraArgs": _args(cluster, kubelet_args(cluster, node)),
     }
     ignored = sorted({*cluster.kubeadm.ignore_preflight, *node.ignore_preflight})
     if ignored:
@@ -196,8 +209,8 @@ def _registration(cluster: Cluster, node: Node) -> Doc:
     return doc
 
 
-def _kubelet_args(cluster: Cluster, node: Node) -> tuple[Arg, ...]:
-    """The user's arguments, and --node-ip with an address per family.
+def kubelet_args(cluster: Cluster, node: Node) -> tuple[Arg, ...]:
+    """The kubelet's arguments: the user's arguments, and --node-ip with an address per family.
 
     https://kubernetes.io/docs/concepts/services-networking/dual-stack/: without a cloud provider
     the kubelet needs both addresses.

@@ -8,7 +8,7 @@ STATE_DIR = "/var/lib/kbootstrap"
 RUNTIME_DIR = "/run/kbootstrap"  # on a tmpfs: temporary files, which may hold secrets
 
 CHECKPOINT = f"{STATE_DIR}/state.json"
-CLUSTER_NAME = f"{STATE_DIR}/cluster"  # marks the node as one of this cluster
+CLUSTER_NAME = f"{STATE_DIR}/cluster"  # the cluster of the node: its name, the hash of its CA
 BEFORE = f"{STATE_DIR}/before"  # what was there before kbootstrap, in directories that others use
 RUNS = f"{STATE_DIR}/run"  # one directory for each detached run
 BINARY_SUMS = f"{STATE_DIR}/programs"  # sha256 of each binary, with its size and times

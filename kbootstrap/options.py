@@ -20,6 +20,10 @@ class RunOptions:
     log_file: Path | None = None
     exit_code: bool = False  # report "nothing to do" and "changes pending" as exit status
     dry_run: bool = False
+    diff: bool = False  # plan: the changes of files as text
+    save: Path | None = None  # plan: write it to this file
+    plan: Path | None = None  # up: carry out the plan in this file
+    all_or_nothing: bool = False  # stop if any node does not answer
     phase: str = ""
     from_phase: str = ""
     until_phase: str = ""
@@ -32,9 +36,12 @@ class RunOptions:
     without_api: bool = False  # reset: the cluster is gone; only clean the nodes
     destroy_cluster: bool = False  # reset: with yes, the cluster itself may be removed
     wipe_external_etcd: bool = False  # reset: also delete the cluster's keys from an external etcd
+    within: int | None = None  # certs: seconds in which a certificate expires; None: see there
     no_drain: bool = False
     version: str = ""  # --to of upgrade
     via: tuple[str, ...] = ()
+    no_signatures: bool = False  # pin
+    arch: tuple[str, ...] = ()  # pin: instead of the architectures of the nodes
     only: Literal["control-plane", "worker", ""] = ""
     max_unavailable: str = "10%"
     programs: Path | None = None
@@ -45,3 +52,8 @@ class RunOptions:
     file: Path | None = None
     layout: str = ""
     graph: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command's name, such as ``up`` or ``certs renew``."""
+        return f"{self.verb} {self.sub}".strip()

@@ -1,11 +1,29 @@
 """A secret that cannot be printed by accident, and a reference to one.
 
 `Secret` is not a ``str``: formatting, logging, JSON and pickling show ``***`` or fail.
-Only ``kbootstrap.remote`` calls `Secret.reveal`, which an architecture test checks.
+Only ``kbootstrap.remote`` calls `Secret.reveal`, which an architecture test checks. Every secret of
+this process is remembered, so that `kbootstrap.masking` can mask it wherever it appears.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal, NoReturn
+
+SHORTEST = 6  # characters; a shorter value would mask parts of ordinary text
+_PIECE = re.compile(r"[A-Za-z0-9+/=_-]{40,}")  # lines of PEM, data of a kubeconfig
+_known: dict[str, None] = {}  # of the whole process; threads only add to it
+
+
+def remember(value: str) -> str:
+    """Have a value masked; of a text of several lines, each long run of base64. Returns it."""
+    pieces = _PIECE.findall(value) if "\n" in value else [value]
+    _known.update(dict.fromkeys(piece for piece in pieces if len(piece) >= SHORTEST))
+    return value
+
+
+def known() -> list[str]:
+    """Every value to mask, the longest first."""
+    return sorted(_known, key=len, reverse=True)
 
 
 class Secret:
@@ -14,7 +32,7 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._value = remember(value)
 
     def reveal(self) -> str:
         """The value itself; only for SSH channels and files with mode 0600."""

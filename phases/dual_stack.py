@@ -7,7 +7,7 @@ family do not work on the node.
 from collections.abc import Iterator
 
 from kbootstrap import codes
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 
 
@@ -16,7 +16,7 @@ def asks(cluster: Cluster, node: Node) -> bool:
     return cluster.network.dual_stack and all(arg.name != "node-ip" for arg in node.kubelet_args)
 
 
-def check(cluster: Cluster, node: Node, addresses: tuple[str, ...]) -> Iterator[KbError]:
+def check(cluster: Cluster, node: Node, addresses: tuple[str, ...]) -> Iterator[Finding]:
     """``addresses``: those with global scope on the node, of both families."""
     if not asks(cluster, node) or (node.second_address and node.second_address in addresses):
         return
@@ -25,4 +25,4 @@ def check(cluster: Cluster, node: Node, addresses: tuple[str, ...]) -> Iterator[
     else:
         message = "the node has no second_address in the inventory"
     found = ", ".join(addresses) or "none"
-    yield PhaseError(codes.NO_SECOND_ADDRESS, message, detail=f"its addresses: {found}")
+    yield Finding(codes.NO_SECOND_ADDRESS, message, detail=f"its addresses: {found}")

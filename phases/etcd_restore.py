@@ -13,11 +13,11 @@ from kbootstrap import codes, node_paths
 from kbootstrap.action import Action, Detached, PutSnapshot, Remove, Risk, Run
 from kbootstrap.components import STATIC_PODS
 from kbootstrap.engine.phase import Phase, View, Wait
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
+from phases import ownership
 from phases.etcd_snapshot import stacked
-from phases.identity import belongs_elsewhere
 
 RUN = "etcd-restore"
 FOLDER = node_paths.ETCD_RESTORE
@@ -29,11 +29,10 @@ READY_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class Running(ownership.Record):
     """Facts before the stop, from templates/etcd/restore_probe.sh.j2."""
 
     restored: str = ""  # sha256 of the snapshot from which the data was restored
-    marker: str = ""  # the cluster's name in kbootstrap's marker
     peer: str = ""  # the member's URL in etcd's manifest
     running: tuple[str, ...] = ()  # static pods that have a manifest or are still running
 
@@ -76,23 +75,15 @@ def _values(cluster: Cluster, node: Node) -> dict[str, object]:
         "mark": MARK,
         "run": RUN,
         "marker": node_paths.CLUSTER_NAME,
-        "server": _server(cluster, node),
+        "ca": ownership.CA_FILE,
+        "server": cluster.server_url(node),
         "seconds": READY_SECONDS,
     }
 
 
-def _server(cluster: Cluster, node: Node) -> str:
-    return f"https://{_host(node)}:{cluster.api.bind_port}"
-
-
-def _host(node: Node) -> str:
-    address = node.advertise_address
-    return f"[{address}]" if ":" in address else address
-
-
 def peer_url(node: Node) -> str:
     """The peer URL of the node's member, as kubeadm writes it."""
-    return f"https://{_host(node)}:2380"
+    return f"https://{node.url_host}:2380"
 
 
 def probe_running(cluster: Cluster, node: Node) -> str:
@@ -119,14 +110,14 @@ def _probe(cluster: Cluster, node: Node, *wants: str) -> str:
     return render("etcd/restore_probe.sh.j2", wants=wants, **_values(cluster, node))
 
 
-def check_running(view: View[Running]) -> Iterator[KbError]:
+def check_running(view: View[Running]) -> Iterator[Finding]:
     """Refuse a node of another cluster, or one whose member has another peer URL."""
     facts, wanted = view.facts, peer_url(view.node)
-    if facts.marker and facts.marker != view.cluster.name:
-        yield belongs_elsewhere(facts.marker)
-    elif facts.peer != wanted:
+    refusals = [*ownership.foreign(view)]
+    yield from refusals
+    if not refusals and facts.peer != wanted:
         found = facts.peer or "no etcd.yaml"
-        yield RefusedError(codes.NOT_A_MEMBER, f"etcd should be {wanted} on the node: {found}")
+        yield Finding(codes.NOT_A_MEMBER, f"etcd should be {wanted} on the node: {found}")
 
 
 def plan_stop(view: View[Running]) -> Iterator[Action]:

@@ -6,12 +6,12 @@ snapshot of its label, unless it is too old.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kbootstrap import codes
 from kbootstrap.action import Action, Detached, FetchFile, StoreSnapshot
 from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render
@@ -41,10 +41,10 @@ class Kept:
     sha256: str = ""
 
 
-def check_take(view: View[Facts]) -> Iterator[KbError]:
+def check_take(view: View[Facts]) -> Iterator[Finding]:
     """Refuse if etcd does not answer."""
     if not view.facts.serves and view.facts.run != "running":
-        yield PhaseError(codes.ETCD_DOWN, "etcd does not answer on port 2379")
+        yield Finding(codes.ETCD_DOWN, "etcd does not answer on port 2379")
 
 
 def stacked(cluster: Cluster, node: Node) -> bool:
@@ -59,24 +59,33 @@ def file_of(label: str) -> str:
 
 def plan_take(view: View[Facts], label: str) -> Iterator[Action]:
     """Take a snapshot if there is no recent one of this label."""
-    facts = view.facts
-    if facts.taken and view.now - facts.taken <= FRESH and facts.run != "running":
-        return
-    yield Detached(
-        why="it is being taken" if facts.run == "running" else "there is no recent one",
+    running = view.facts.run == "running"
+    if running or not recent(view.facts.taken, view.now):
+        why = "it is being taken" if running else "there is no recent one"
+        effect = {"taken": view.now, "run": "ok"}
+        yield replace(action(view.cluster, label, why), attach=running, effect=effect)
+
+
+def recent(taken: int, now: int) -> bool:
+    """Whether a snapshot of that time is used again."""
+    return bool(taken) and now - taken <= FRESH
+
+
+def action(cluster: Cluster, label: str, why: str) -> Detached:
+    """Takes a snapshot on the node; it has no effect yet."""
+    return Detached(
+        why=why,
         name=RUN,
         title=f"take a snapshot of etcd, check it and store it as {file_of(label)}",
         body=render(
             "etcd/snapshot.sh.j2",
-            socket=view.cluster.runtime.socket,
-            data_dir=view.cluster.etcd.data_dir,
+            socket=cluster.runtime.socket,
+            data_dir=cluster.etcd.data_dir,
             folder=FOLDER,
             label=label,
             keep=KEEP,
         ),
         seconds=SECONDS,
-        attach=facts.run == "running",
-        effect={"taken": view.now, "run": "ok"},
     )
 
 

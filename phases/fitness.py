@@ -4,14 +4,14 @@ Each problem is refused with its own code. Configurations of other pod networks 
 before the join, through the ledger, because a runtime uses the first one by name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
 from kbootstrap import codes
 from kbootstrap.action import Action, Run
-from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, NoticeError, PhaseError
+from kbootstrap.engine.phase import Phase, View, fact, like
+from kbootstrap.errors import Finding, Severity
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases.cni_bridge import CONFLIST
@@ -30,11 +30,10 @@ class Facts:
     member: bool = False  # kubelet.conf exists
     network: tuple[str, ...] = ()  # CNI configurations of others; only with cni.type bridge
     range: str = ""  # the pod CIDR in kbootstrap's CNI configuration
-    bridge: tuple[str, ...] = ()  # IPv4 addresses of cni0, such as 10.244.1.1/24
+    bridge: tuple[str, ...] = fact(ip_interface)  # IPv4 addresses of cni0, such as 10.244.1.1/24
     address: bool = False  # an interface has the advertise_address
-    machine_id: str = ""
-    boot_id: str = ""
-    blocked: tuple[str, ...] = ()  # "HOST PORT reason"; only probed on a node that is no member
+    # "HOST PORT reason"; only probed on a node that is no member.
+    blocked: tuple[str, ...] = fact(like(r"\S+ \S+ .*"))
 
 
 def probe(cluster: Cluster, node: Node) -> str:
@@ -85,27 +84,27 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Everything that would prevent pods on the node from running."""
     facts, node = view.facts, view.node
     if facts.lost_resolver:
-        yield PhaseError(codes.NO_RESOLVER, f"{facts.lost_resolver} does not exist")
+        yield Finding(codes.NO_RESOLVER, f"{facts.lost_resolver} does not exist")
     if not facts.address:
-        yield PhaseError(
+        yield Finding(
             codes.NO_ADDRESS, f"no interface has the advertise_address {node.advertise_address}"
         )
     if _bridges(view.cluster):
         yield from _other_network(facts)
 
 
-def _other_network(facts: Facts) -> Iterator[KbError]:
+def _other_network(facts: Facts) -> Iterator[Finding]:
     first = [path for path in facts.network if path < CONFLIST]
     if facts.member and first:
-        yield PhaseError(codes.OTHER_NETWORK, f"the runtime uses {first[0]} instead of {CONFLIST}")
+        yield Finding(codes.OTHER_NETWORK, f"the runtime uses {first[0]} instead of {CONFLIST}")
     for address in facts.bridge:
         if str(ip_interface(address).network) != facts.range:
             ours = f"which is not in {facts.range}" if facts.range else "and is not kbootstrap's"
-            yield PhaseError(
+            yield Finding(
                 codes.OTHER_NETWORK,
                 f"the bridge cni0 has address {address}, {ours}",
                 detail="if nothing uses it: ip link delete cni0",
@@ -117,36 +116,39 @@ def closes(umask: str) -> bool:
     return bool(umask) and set(umask) <= set("01234567") and bool(int(umask, 8) & OTHERS)
 
 
-def compare(cluster: Cluster, facts: Mapping[str, Facts]) -> Iterator[KbError]:
+def compare(views: tuple[View[Facts], ...]) -> Iterator[Finding]:
     """Checks of several nodes: the same host twice, and ports that are dropped."""
-    first: dict[str, str] = {}  # machine-id -> the first node that has it
-    for name, found in facts.items():
-        if found.machine_id:
-            one = first.setdefault(found.machine_id, name)
-            if one != name:
-                same_boot = bool(found.boot_id) and found.boot_id == facts[one].boot_id
-                yield _twins(one, name, same_boot=same_boot).at(name)
-    alive = {cluster.node(name).advertise_address for name in facts}
-    if any(facts[node.name].member for node in cluster.control_planes if node.name in facts):
-        alive.add(_endpoint(cluster)[0])  # before init no host may have that address yet
-    for name, found in facts.items():
-        for line in found.blocked:
+    first: dict[str, View[Facts]] = {}  # machine-id -> the first node that has it
+    for view in views:
+        one = first.setdefault(view.host.machine_id, view)
+        if view.host.machine_id and one is not view:
+            yield _twins(one, view).at(view.node.name)
+    alive = {view.node.advertise_address: view.host.firewall for view in views}
+    if any(view.facts.member and view.node.is_control_plane for view in views):
+        # before init no host may have that address yet
+        alive.setdefault(_endpoint(views[0].cluster)[0], "")
+    for view in views:
+        for line in view.facts.blocked:
             host, port, why = line.split(" ", 2)
             if host in alive:
-                text = f"cannot reach {host}:{port} ({_hint(why)})"
-                yield PhaseError(codes.UNREACHED, text).at(name)
+                text = f"cannot reach {host}:{port} ({_hint(why, alive[host])})"
+                yield Finding(codes.UNREACHED, text).at(view.node.name)
 
 
-def _twins(one: str, other: str, *, same_boot: bool) -> KbError:
+def _twins(one: View[Facts], other: View[Facts]) -> Finding:
     """The error for two nodes with the same machine-id."""
-    if same_boot:
-        text = f"{one} and {other} are the same host (machine-id and boot-id are equal)"
-        return PhaseError(codes.SAME_MACHINE, text)
-    return NoticeError(codes.CLONED, f"{one} and {other} have the same /etc/machine-id")
+    names = f"{one.node.name} and {other.node.name}"
+    if one.host.boot_id == other.host.boot_id != "":
+        text = f"{names} are the same host (machine-id and boot-id are equal)"
+        return Finding(codes.SAME_MACHINE, text)
+    return Finding(codes.CLONED, f"{names} have the same /etc/machine-id", severity=Severity.NOTICE)
 
 
-def _hint(why: str) -> str:
-    return f"{why}; firewall?" if why == "timed out" else why
+def _hint(why: str, firewall: str) -> str:
+    """``firewall``: what is active on the node that does not answer."""
+    if why != "timed out":
+        return why
+    return f"{why}; {firewall} is active there" if firewall else f"{why}; firewall?"
 
 
 PHASE = Phase(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kbootstrap.action import Action, PutFile, Run
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.host_facts import HostFacts
 from kbootstrap.render import render, sha256
 
 MODULES_FILE = "/etc/modules-load.d/95-kbootstrap.conf"
@@ -18,8 +19,6 @@ HOSTS = "/etc/hosts"
 class Facts:
     """What templates/host/probe.sh.j2 prints."""
 
-    swap: bool = False  # a device is in /proc/swaps
-    swap_fstab: bool = False  # an active line in /etc/fstab enables it at boot
     modules_sha: str = ""
     missing_module: tuple[str, ...] = ()
     sysctl_sha: str = ""
@@ -61,7 +60,7 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Swap off, modules, sysctls, hosts; each only if needed."""
-    yield from _swap(view.facts)
+    yield from _swap(view.host)
     yield from _modules(view.facts)
     yield from _sysctl(view)
     if not view.facts.resolves:
@@ -75,20 +74,20 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-def _swap(facts: Facts) -> Iterator[Action]:
-    if facts.swap:
+def _swap(host: HostFacts) -> Iterator[Action]:
+    if host.swap:
         yield Run(
             why="swap is on, and the kubelet does not start with it",
             title="turn swap off",
             body=render("host/swapoff.sh.j2"),
-            effect={"swap": False},
+            effect={"host": {"swap": ()}},
         )
-    if facts.swap_fstab:
+    if host.swap_fstab:
         yield Run(
             why="/etc/fstab turns swap on at boot",
             title="comment out the swap lines of /etc/fstab",
             body=render("host/fstab.sh.j2"),
-            effect={"swap_fstab": False},
+            effect={"host": {"swap_fstab": ()}},
         )
 
 

@@ -1,40 +1,34 @@
 """Checks that a node is fit and not part of another cluster, and marks it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kbootstrap import codes, node_paths
+from kbootstrap import codes, distro, node_paths
 from kbootstrap.action import Action, PutFile
 from kbootstrap.drift import serving
 from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError, RefusedError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.render import render
-from phases import dual_stack, tools
+from phases import dual_stack, ownership, tools
 from phases.install import leftovers
 
 MAX_SKEW = 60  # seconds; with more skew certificates and tokens fail
 MIN_VAR_KIB, MIN_ETC_KIB = 1024 * 1024, 4 * 1024
 MIN_CONTROL_PLANE_MIB = 1700  # kubeadm's Mem check
-ARCHES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(ownership.Record):
     """What templates/identity/probe.sh.j2 prints."""
 
-    arch: str = ""
-    systemd: bool = False
     uid: int = -1
-    clock: int = 0
-    marker: str = ""  # the cluster name in kbootstrap's marker
     folder: tuple[str, ...] = ()  # those of `Leftovers.shared` that are there
     older: tuple[str, ...] = ()  # files and links there, while they are still to be recorded
     recorded: bool = False  # the files that existed before are recorded
     orphan: tuple[str, ...] = ()  # detached runs of kbootstrap whose record is missing
-    ca: tuple[str, ...] = ()  # lines of /etc/kubernetes/pki/ca.crt
     member: bool = False  # kubelet.conf exists
     control_plane: bool = False  # the API server's static pod exists
     serves_address: str = ""  # the advertise address in its manifest
@@ -42,17 +36,11 @@ class Facts:
     etcd_data: bool = False
     var_kib: int = 0
     etc_kib: int = 0
-    mem_mib: int = 0
     runtime: bool = False  # its binary is installed
     restoring: bool = False  # the static pod manifests are moved aside for an etcd restore
     lacks: tuple[str, ...] = ()  # tools of `phases.tools` that are not in PATH
     address: tuple[str, ...] = ()  # of the node; only probed if it needs a second one
     taken: tuple[str, ...] = ()  # ports in use; only probed on a node without Kubernetes
-
-    @property
-    def ca_pem(self) -> str:
-        """The cluster CA on the node; empty if there is none."""
-        return "".join(f"{line}\n" for line in self.ca)
 
     @property
     def holds_cluster(self) -> bool:
@@ -67,17 +55,22 @@ def probe(cluster: Cluster, node: Node) -> str:
     return render(
         "identity/probe.sh.j2",
         marker=node_paths.CLUSTER_NAME,
+        ca=ownership.CA_FILE,
         before=node_paths.BEFORE,
         restore=node_paths.ETCD_RESTORE,
         folders=dict.fromkeys((*left.shared, *etcd)),
         emptied=dict.fromkeys((*left.emptied, *etcd)),
         links=left.links,
         etcd_dir=cluster.etcd.data_dir,
-        binary="crio" if cluster.runtime.unit == "crio.service" else "containerd",
+        binary=_binary(cluster),
         ports=_ports(cluster, node),
         tools=sorted({name for tool in tools.tools(cluster, node) for name in tool.names}),
         second=dual_stack.asks(cluster, node),
     )
+
+
+def _binary(cluster: Cluster) -> str:
+    return "crio" if cluster.runtime.unit == "crio.service" else "containerd"
 
 
 def _ports(cluster: Cluster, node: Node) -> tuple[int, ...]:
@@ -85,18 +78,6 @@ def _ports(cluster: Cluster, node: Node) -> tuple[int, ...]:
         return (10250,)
     stacked = (2379, 2380) if cluster.etcd.external is None else ()
     return (cluster.api.bind_port, 10250, 10257, 10259, *stacked)
-
-
-def is_ours(view: View[Any]) -> bool:
-    """Whether the marker, or else the cluster's CA, shows that the node is the cluster's.
-
-    The CA is that of the live cluster, or of the operator's kubeconfig. ``view.facts`` has both.
-    """
-    facts = view.facts
-    if facts.marker:
-        return bool(facts.marker == view.cluster.name)
-    ca = "".join(f"{line}\n" for line in facts.ca)
-    return bool(ca) and ca in {view.ca, view.local.kubeconfig_ca}
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -119,54 +100,46 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """All reasons why the node is not fit."""
     if view.facts.restoring:
         message = f"the control plane's manifests are in {node_paths.ETCD_RESTORE}/manifests"
-        yield RefusedError(codes.RESTORE_BEGUN, message)
+        yield Finding(codes.RESTORE_BEGUN, message)
     for name in view.facts.orphan:
-        yield RefusedError(
+        yield Finding(
             codes.ORPHAN_RUN,
             f"kbootstrap-{name}.service is running without its record {node_paths.RUNS}/{name}",
             detail=f"systemctl stop kbootstrap-{name}.service",
         )
-    yield from _foreign(view)
+    yield from foreign(view)
+    yield from _lost(view)
     yield from _unfit(view)
     yield from _unfit_fresh(view)
 
 
-def clock(facts: Mapping[str, Any]) -> int:
-    """The node's clock when it was probed, in seconds since 1970; 0 if it was not asked."""
-    found: Facts = facts.get(PHASE.id) or Facts()
-    return found.clock
-
-
-def belongs_elsewhere(cluster: str) -> RefusedError:
-    """The refusal of a node that has the record of another cluster."""
-    message = f"the node belongs to cluster {cluster!r} ({node_paths.CLUSTER_NAME})"
-    return RefusedError(codes.FOREIGN_CLUSTER, message)
-
-
-def _foreign(view: View[Facts]) -> Iterator[KbError]:
-    facts, ours = view.facts, view.cluster.name
-    if facts.marker and facts.marker != ours:
-        yield belongs_elsewhere(facts.marker)
-    elif facts.holds_cluster and not facts.marker and not _same_ca(view):
-        yield RefusedError(
+def foreign(view: View[Any]) -> Iterator[Finding]:
+    """The refusal of a node that is of another cluster, or of one without kbootstrap's record."""
+    refusals = [*ownership.foreign(view)]
+    yield from refusals
+    if not refusals and view.facts.holds_cluster and not ownership.is_ours(view):
+        yield Finding(
             codes.FOREIGN_CLUSTER,
-            f"the node holds a cluster that is not {ours!r}",
-            detail=_held(facts),
-        )
-    elif facts.ca and view.ca and not _same_ca(view):
-        yield RefusedError(
-            codes.FOREIGN_CLUSTER,
-            f"the node's CA (/etc/kubernetes/pki/ca.crt) is not the one of {ours!r} "
-            f"on {view.control_plane}",
+            f"the node holds a cluster without a record of kbootstrap ({node_paths.CLUSTER_NAME})",
+            detail=_held(view.facts),
         )
 
 
-def _same_ca(view: View[Facts]) -> bool:
-    return bool(view.ca) and view.facts.ca_pem == view.ca
+def _lost(view: View[Facts]) -> Iterator[Finding]:
+    """Refuse to make a cluster where the inventory says that there is one."""
+    wanted, first = view.cluster.ca_hash, view.node == view.cluster.first
+    if wanted and first and not view.control_plane and not view.facts.ca:
+        yield Finding(
+            codes.DAMAGED,
+            f"no control plane has the cluster with the CA {wanted} (cluster.ca_hash), and"
+            " kubeadm init would make another one",
+            detail=f"restore {ownership.CA_FILE} and the data of etcd from a backup,"
+            " or remove cluster.ca_hash from the inventory",
+        )
 
 
 def _held(facts: Facts) -> str:
@@ -178,27 +151,49 @@ def _held(facts: Facts) -> str:
     return "found: " + ", ".join(name for name, there in found.items() if there)
 
 
-def _unfit(view: View[Facts]) -> Iterator[KbError]:
-    facts = view.facts
+def _unfit(view: View[Facts]) -> Iterator[Finding]:
+    facts, host = view.facts, view.host
     if facts.uid != 0:
-        yield PhaseError(codes.NOT_ROOT, f"scripts run as uid {facts.uid}, not root")
-    if not facts.systemd or facts.arch not in ARCHES:
-        yield PhaseError(
+        yield Finding(codes.NOT_ROOT, f"scripts run as uid {facts.uid}, not root")
+    if not host.systemd or not host.arch:
+        yield Finding(
             codes.UNSUPPORTED_HOST,
-            f"the host is {facts.arch}, {'with' if facts.systemd else 'without'} systemd",
+            f"the host is {host.machine}, {'with' if host.systemd else 'without'} systemd",
         )
-    if not facts.runtime:
-        yield PhaseError(codes.RUNTIME_MISSING, f"{view.cluster.runtime.type} is not installed")
-    if lacks := tools.lacking(view.cluster, view.node, facts.lacks, joined=facts.member):
-        yield PhaseError(codes.TOOLS_MISSING, f"not installed: {', '.join(lacks)}")
-    if abs(facts.clock - view.now) > MAX_SKEW:
-        yield PhaseError(
+    yield from _uninstalled(view)
+    if abs(host.clock - view.now) > MAX_SKEW:
+        yield Finding(
             codes.CLOCK_SKEW,
-            f"its clock differs from the workstation's by {facts.clock - view.now:+d} s",
+            f"its clock differs from the workstation's by {host.clock - view.now:+d} s; "
+            f"{host.time_service or 'no time service'} runs there",
         )
 
 
-def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
+def _uninstalled(view: View[Facts]) -> Iterator[Finding]:
+    """The runtime and the tools that are missing, with the command that installs them."""
+    facts, runtime = view.facts, view.cluster.runtime.type
+    if not facts.runtime:
+        yield Finding(
+            codes.RUNTIME_MISSING,
+            f"{runtime} is not installed",
+            next_step=_install(view, [_binary(view.cluster)]),
+        )
+    if lacks := tools.lacking(view.cluster, view.node, facts.lacks, joined=facts.member):
+        yield Finding(
+            codes.TOOLS_MISSING,
+            f"not installed: {', '.join(tool.text for tool in lacks)}",
+            next_step=_install(view, [tool.names[0] for tool in lacks]),
+        )
+
+
+def _install(view: View[Facts], commands: Iterable[str]) -> str:
+    """The next step for missing ``commands``; empty if the node's distribution is unknown."""
+    command = distro.install_command(view.host, commands)
+    again = "then run the same command again. Nothing was changed on the node."
+    return f"On {view.node.name}: {command}; {again}" if command else ""
+
+
+def _unfit_fresh(view: View[Facts]) -> Iterator[Finding]:
     """Requirements of nodes on which Kubernetes is yet to be installed."""
     facts, node = view.facts, view.node
     if facts.member:
@@ -208,16 +203,17 @@ def _unfit_fresh(view: View[Facts]) -> Iterator[KbError]:
         ("/etc", facts.etc_kib, MIN_ETC_KIB),
     ):
         if free < least:
-            yield PhaseError(
+            yield Finding(
                 codes.DISK_FULL, f"{path} has {free // 1024} MiB free, {least // 1024} are required"
             )
     if facts.taken:
-        yield PhaseError(codes.PORT_TAKEN, f"in use: port {', '.join(facts.taken)}")
+        yield Finding(codes.PORT_TAKEN, f"in use: port {', '.join(facts.taken)}")
     yield from dual_stack.check(view.cluster, node, facts.address)
     ignored = {*node.ignore_preflight, *view.cluster.kubeadm.ignore_preflight}
-    if node.is_control_plane and facts.mem_mib < MIN_CONTROL_PLANE_MIB and "Mem" not in ignored:
-        yield PhaseError(
-            codes.TOO_SMALL, f"{facts.mem_mib} MiB of memory, {MIN_CONTROL_PLANE_MIB} are required"
+    memory = view.host.memory_mib
+    if node.is_control_plane and 0 < memory < MIN_CONTROL_PLANE_MIB and "Mem" not in ignored:
+        yield Finding(
+            codes.TOO_SMALL, f"{memory} MiB of memory, {MIN_CONTROL_PLANE_MIB} are required"
         )
 
 

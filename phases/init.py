@@ -15,8 +15,8 @@ from kbootstrap.action import Action, CheckEtcdEmpty, Detached, Effects
 from kbootstrap.codes import OTHER_VERSION
 from kbootstrap.components import CONTROL_PLANE, ETCD, STATIC_PODS
 from kbootstrap.engine.leftovers import Leftovers
-from kbootstrap.engine.phase import Phase, View, on_first
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.engine.phase import Phase, View, fact, on_first
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.etcd import prefix
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, FOR_UPGRADE
@@ -69,7 +69,8 @@ class Facts(Progress):
 
     begun: bool = False  # /etc/kubernetes has files of an init
     restoring: bool = False  # the manifests are moved aside for an etcd restore, see `identity`
-    upgrading: tuple[str, ...] = ()  # target releases of running or interrupted upgrades
+    # Target releases of running or interrupted upgrades.
+    upgrading: tuple[str, ...] = fact(Version.parse)
 
 
 def progress(cluster: Cluster, node: Node) -> str:
@@ -186,7 +187,7 @@ def _own_leftovers(cluster: Cluster) -> tuple[str, ...]:
     return (*names, "DirAvailable-" + cluster.etcd.data_dir.replace("/", "-"))
 
 
-def same_version(view: View[Any]) -> Iterator[KbError]:
+def same_version(view: View[Any]) -> Iterator[Finding]:
     """Refuse to mix versions in ``up`` and ``join``, which kubeadm join does not check.
 
     Nor does either replace the kubelet of a running node, which is done by an upgrade.
@@ -194,7 +195,7 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
     wanted = str(view.cluster.version)
     running = view.api.kubeadm_config.data.get("kubernetesVersion", "")
     if running and running != wanted:
-        yield RefusedError(
+        yield Finding(
             OTHER_VERSION,
             f"the cluster runs {running}, the inventory has {wanted}",
             detail=f"set kubernetes.version to {running}"
@@ -206,7 +207,7 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
         if node.name not in members:
             continue
         if node.kubelet_version not in {"", wanted}:
-            yield RefusedError(
+            yield Finding(
                 OTHER_VERSION,
                 f"an upgrade to {wanted} is not finished: the kubelet of {node.name} is"
                 f" {node.kubelet_version}",
@@ -214,7 +215,7 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
             )
             return
         if FOR_UPGRADE in {node.cordoned_by, node.drained_by}:
-            yield RefusedError(
+            yield Finding(
                 OTHER_VERSION,
                 f"an upgrade is not finished: {node.name} is cordoned for it",
                 detail="run the same kbootstrap upgrade --to again",
@@ -222,7 +223,7 @@ def same_version(view: View[Any]) -> Iterator[KbError]:
             return
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse a damaged cluster, and mixed versions.
 
     Versions are checked also before kubeadm upgrade has stored the new one.
@@ -231,7 +232,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
         yield _damaged(view)
     for release in view.facts.upgrading:
         if Version.parse(release) > view.cluster.version:
-            yield RefusedError(
+            yield Finding(
                 OTHER_VERSION,
                 f"an upgrade to {release} was started and is not finished",
                 detail=f"run: kbootstrap upgrade --to {release}",
@@ -240,7 +241,7 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     yield from same_version(view)
 
 
-def _damaged(view: View[Facts]) -> KbError:
+def _damaged(view: View[Facts]) -> Finding:
     """The error with what is missing, and the phase of kubeadm init that recreates it."""
     found = ", ".join(view.facts.here) or "its record of kubeadm init"
     if view.api.reachable:
@@ -251,7 +252,7 @@ def _damaged(view: View[Facts]) -> KbError:
         gone = ", ".join(path for path in LEFT if path not in view.facts.here)
         missing = f"missing: {gone}" if gone else "its API server does not answer"
         what = "kubeconfig all, or control-plane all"
-    return RefusedError(
+    return Finding(
         codes.DAMAGED,
         f"this cluster is already initialised; {missing}",
         detail=f"found: {found}\nto recreate it, run on {view.node.name}:"

@@ -27,7 +27,7 @@ from kbootstrap.action import (
 from kbootstrap.components import API_SERVER, ETCD, STATIC_PODS
 from kbootstrap.drift import other_role
 from kbootstrap.engine.phase import Phase, View, Wait
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL
@@ -160,8 +160,7 @@ def _upload_certs(view: View[Facts]) -> Iterator[Action]:
 
 def _kubeadm_join(view: View[Facts], why: str) -> Action:
     node, waits = view.node, view.cluster.kubeadm.timeouts
-    labels = ((CONTROL_PLANE_LABEL, ""),) if node.is_control_plane else ()
-    nodes = view.api.with_node(node.name, labels=labels, taints=node.taints or ())
+    nodes = view.api.with_node(node.name, **_registered(view))
     kind = "as control plane" if node.is_control_plane else "as worker"
     return Detached(
         why=why,
@@ -174,6 +173,15 @@ def _kubeadm_join(view: View[Facts], why: str) -> Action:
         seconds=waits.discovery + waits.kubelet + waits.tls_bootstrap + waits.control_plane + 600,
         effect={"run": "ok", "joined": True, "begun": False, "api": {"nodes": nodes}},
     )
+
+
+def _registered(view: View[Facts]) -> dict[str, object]:
+    """Labels and taints of the Node; a join that still runs may have registered it already."""
+    seen, node = view.api.node(view.node.name), view.node
+    ours = {CONTROL_PLANE_LABEL: ""} if node.is_control_plane else {}
+    labels = {**dict(seen.labels), **ours} if seen else ours
+    taints = dict.fromkeys((*(seen.taints if seen else ()), *(node.taints or ())))
+    return {"labels": tuple(labels.items()), "taints": tuple(taints)}
 
 
 def _clear(view: View[Facts]) -> Action:
@@ -192,11 +200,11 @@ def _clear(view: View[Facts]) -> Action:
     )
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse a member with missing files, and another version than the cluster's."""
     if _is_damaged(view):
         name = view.node.name
-        yield RefusedError(
+        yield Finding(
             codes.DAMAGED,
             "the node is a member of the cluster, but files of its join are missing",
             detail="needed: /etc/kubernetes/kubelet.conf"
@@ -248,7 +256,12 @@ CONTROL_PLANE = Phase(
     files=files,
     drift=drift,
     on=_joins_as_control_plane,
-    waits=(("init", Wait.FIRST), ("join-control-plane", Wait.EARLIER)),
+    waits=(
+        ("init", Wait.FIRST),
+        ("control-plane-config", Wait.FIRST),
+        ("cluster-config", Wait.FIRST),
+        ("join-control-plane", Wait.EARLIER),
+    ),
     api=True,
     shared=True,
 )
@@ -262,6 +275,6 @@ WORKER = Phase(
     check=check,
     files=files,
     on=_joins_as_worker,
-    waits=(("init", Wait.FIRST),),
+    waits=(("init", Wait.FIRST), ("cluster-config", Wait.FIRST)),
     api=True,
 )

@@ -9,7 +9,7 @@ from kbootstrap.codes import UMASK
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render, sha256
 from phases import fitness
@@ -85,12 +85,12 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse a umask from a drop-in that sorts after kbootstrap's."""
     facts = view.facts
     placed = any(line.endswith(f" {LAST}") for line in facts.file)
     if placed and not facts.reload and fitness.closes(facts.umask):
-        yield PhaseError(UMASK, f"kubelet.service has UMask={facts.umask} despite {LAST}")
+        yield Finding(UMASK, f"kubelet.service has UMask={facts.umask} despite {LAST}")
 
 
 def files(cluster: Cluster, node: Node) -> tuple[tuple[str, str], ...]:

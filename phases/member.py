@@ -1,4 +1,4 @@
-"""Compares a member's files of kubeadm and its kubelet with the inventory; changes nothing.
+"""Compares a member's files of kubeadm with the inventory; changes nothing.
 
 Differences and missing files are reported with the command that repairs them.
 """
@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 from kbootstrap import kubeadm
 from kbootstrap.action import Action
-from kbootstrap.artifacts import source_of
 from kbootstrap.components import CONTROL_PLANE, ETCD
-from kbootstrap.drift import config_of, flags_of, settings
 from kbootstrap.engine.phase import Phase, View
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.model.difference import Difference, shown
+from kbootstrap.model.difference import Difference
 from kbootstrap.render import render
 from phases import cni_bridge
 
@@ -22,19 +20,6 @@ _PAIRS = ("ca", "apiserver", "apiserver-kubelet-client", "front-proxy-ca", "fron
 _ETCD_PAIRS = ("etcd/ca", "etcd/server", "etcd/peer", "etcd/healthcheck-client")
 _CAS = ("ca", "front-proxy-ca", "etcd/ca", "sa")
 _KUBELET = "/var/lib/kubelet"
-# Flags that kubeadm itself writes to kubeadm-flags.env (cmd/kubeadm/app/phases/kubelet/flags.go).
-_KUBEADM_FLAGS = frozenset(
-    {
-        "cgroup-driver",
-        "container-runtime-endpoint",
-        "hostname-override",
-        "network-plugin",
-        "node-ip",
-        "pod-infra-container-image",
-        "register-with-taints",
-        "resolv-conf",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,17 +28,11 @@ class Facts:
 
     Attributes:
         damaged: files that are missing or have unexpected content.
-        arg: the command line of the running kubelet.
-        flags: the line of kubeadm-flags.env.
-        config: the lines of the kubelet's config.yaml.
         bridge: the built-in pod network is configured.
 
     """
 
     damaged: tuple[str, ...] = ()
-    arg: tuple[str, ...] = ()
-    flags: str = ""
-    config: tuple[str, ...] = ()
     bridge: bool = False
 
 
@@ -94,9 +73,6 @@ def drift(view: View[Facts]) -> Iterator[Difference]:
     if view.api.node(view.node.name) is None:
         return
     yield from _damaged(view)
-    yield from _kubelet_arguments(view)
-    yield from _kubelet_config(view)
-    yield from _kubelet_path(view)
     yield from _network(view)
 
 
@@ -131,52 +107,6 @@ def _repair(node: Node, path: str) -> str:
     return f"on {node.name}: kubeadm init phase {phase} --config {kubeadm.CONFIG}"
 
 
-def _kubelet_arguments(view: View[Facts]) -> Iterator[Difference]:
-    facts, node = view.facts, view.node
-    for arg in node.kubelet_args:
-        if facts.arg and f"--{arg.name}={arg.value}" not in facts.arg:
-            live = next((a for a in facts.arg if a.startswith(f"--{arg.name}=")), "")
-            yield _argument(node, arg.name, live.partition("=")[2], arg.value)
-    wanted = {arg.name for arg in node.kubelet_args} | _KUBEADM_FLAGS
-    for word in flags_of(facts.flags):
-        name, _, value = word.removeprefix("--").partition("=")
-        if name not in wanted:
-            yield _argument(node, name, value, "")
-
-
-def _argument(node: Node, name: str, live: str, wanted: str) -> Difference:
-    key = f"kubelet_args.{name}"
-    return Difference(key=key, live=shown(live), wanted=shown(wanted), node=node.name)
-
-
-def _kubelet_config(view: View[Facts]) -> Iterator[Difference]:
-    """Settings of the inventory, except those that a patch may change on a node."""
-    if any(name.startswith("kubeletconfiguration") for name in view.inputs.patches):
-        return
-    live = config_of("\n".join(view.facts.config)).data
-    if live:
-        wanted = view.cluster.kubelet.data
-        yield from (
-            Difference(key=d.key, live=d.live, wanted=d.wanted, node=view.node.name)
-            for d in settings("kubelet", wanted, {k: live.get(k) for k in wanted}, {})
-        )
-
-
-def _kubelet_path(view: View[Facts]) -> Iterator[Difference]:
-    """The path of the running kubelet; a packaged one has its own."""
-    programs = view.cluster.programs
-    wanted = f"{programs.bin_dir}/kubelet"
-    live = next((word for word in view.facts.arg if word.endswith("/kubelet")), wanted)
-    if live != wanted and source_of(view.cluster).places:
-        yield Difference(
-            key="programs.bin_dir",
-            live=live,
-            wanted=wanted,
-            node=view.node.name,
-            remedy=f"on {view.node.name}: systemctl restart kubelet",
-        )
-
-
 def _network(view: View[Facts]) -> Iterator[Difference]:
     if view.facts.bridge and view.cluster.cni.type != "bridge":
         yield Difference(
@@ -191,7 +121,7 @@ def _network(view: View[Facts]) -> Iterator[Difference]:
 
 PHASE = Phase(
     id="member",
-    title="Files and settings of a member",
+    title="Files of a member",
     facts=Facts,
     probe=probe,
     plan=plan,

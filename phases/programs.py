@@ -9,10 +9,9 @@ from kbootstrap.artifacts import source_of
 from kbootstrap.components import KUBEADM, KUBELET
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.leftovers import Leftovers
-from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.engine.phase import Phase, View, fact, like
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
-from kbootstrap.render import render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,22 +19,20 @@ class Facts:
     """What the probe of the source prints.
 
     Attributes:
-        arch: ``amd64`` or ``arm64``.
         have: "identity place" of each artifact on the node. A file's identity is its sha256,
             which is read again only if its size, times or inode are not those recorded.
         version: "name version" of kubeadm and kubelet, if kbootstrap does not place them.
 
     """
 
-    arch: str = ""
     have: tuple[str, ...] = ()
-    version: tuple[str, ...] = ()
+    version: tuple[str, ...] = fact(like(r"\S+ .*"))
 
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     del node
-    return render("programs/architecture.sh.j2") + source_of(cluster).probe()
+    return source_of(cluster).probe()
 
 
 def plan(view: View[Facts]) -> Iterator[Action]:
@@ -43,13 +40,13 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     source = source_of(view.cluster)
     wanted = (
         (artifact.identity, source.place(artifact), artifact)
-        for artifact in view.inputs.programs.get(view.facts.arch, ())
+        for artifact in view.inputs.programs.get(view.host.arch, ())
     )
     for artifact, have in file_diff.missing(view.facts.have, wanted):
         yield source.install(artifact, source.place(artifact), have)
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse binaries that kbootstrap did not place and that have another version."""
     if source_of(view.cluster).places:
         return
@@ -57,9 +54,9 @@ def check(view: View[Facts]) -> Iterator[KbError]:
     for name in (KUBEADM, KUBELET):
         version = found.get(name, "")
         if not version:
-            yield PhaseError(codes.PROGRAM_MISSING, f"{name} is not installed")
+            yield Finding(codes.PROGRAM_MISSING, f"{name} is not installed")
         elif version != str(view.cluster.version):
-            yield PhaseError(
+            yield Finding(
                 codes.WRONG_VERSION,
                 f"{name} is {version}, the inventory has {view.cluster.version}",
             )

@@ -40,6 +40,16 @@ def pods_down(cluster: Cluster, node: Node, api: Observed) -> tuple[ObservedPod,
     return api.pods_down(node.name, _wanted(cluster, node), _also(cluster))
 
 
+def unscheduled(cluster: Cluster, api: Observed) -> tuple[ObservedPod, ...]:
+    """The pods of wanted addons that are on no node, with the scheduler's reason."""
+    names = _addons(cluster)
+    return tuple(p for p in api.own_pods if not p.node and p.reasons and p.name in names)
+
+
+def _addons(cluster: Cluster) -> tuple[str, ...]:
+    return (*(("kube-proxy",) if cluster.addons.kube_proxy else ()), *_also(cluster))
+
+
 def _wanted(cluster: Cluster, node: Node) -> tuple[str, ...]:
     plane = CONTROL_PLANE if node.is_control_plane else ()
     etcd = ("etcd",) if node.is_control_plane and cluster.etcd.external is None else ()

@@ -21,18 +21,18 @@ from kbootstrap.action import (
     Run,
 )
 from kbootstrap.engine.phase import NoFacts, Phase, View, Wait
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.etcd import EtcdMember, can_leave, node_of, unsettled
 from kbootstrap.render import render
-from phases import identity
+from phases import ownership
 
 RUN = "reset"
 ASIDE = f"{node_paths.STATE_DIR}/aside"  # earlier files, while kubeadm empties their directories
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Present:
+class Present(ownership.Record):
     """What templates/reset/leave_probe.sh.j2 prints."""
 
     run: str = "none"  # state of the detached kubeadm reset
@@ -40,8 +40,6 @@ class Present:
     kubernetes: bool = False  # static pods, a kubeconfig, or a running kubelet
     kubeadm: bool = False  # the binary exists
     found: tuple[str, ...] = ()  # what may belong to others, unless the node is known
-    marker: str = ""  # the cluster name in kbootstrap's marker
-    ca: tuple[str, ...] = ()
 
 
 def plan_drain(view: View[NoFacts]) -> Iterator[Action]:
@@ -76,7 +74,13 @@ def probe_leave(cluster: Cluster, node: Node) -> str:
         ("kubelet data", "/var/lib/kubelet/config.yaml"),
         ("etcd data", cluster.etcd.data_dir),
     )
-    return render("reset/leave_probe.sh.j2", run=RUN, marker=node_paths.CLUSTER_NAME, data=data)
+    return render(
+        "reset/leave_probe.sh.j2",
+        run=RUN,
+        marker=node_paths.CLUSTER_NAME,
+        ca=ownership.CA_FILE,
+        data=data,
+    )
 
 
 def plan_leave(view: View[Present]) -> Iterator[Action]:
@@ -88,9 +92,10 @@ def plan_leave(view: View[Present]) -> Iterator[Action]:
             title="stop commands of an earlier run: " + ", ".join(facts.unit),
             body=render("reset/stop_units.sh.j2", run=RUN),
             risk=Risk.DISRUPT,
-            effect={"unit": (), "kubernetes": True},  # they may have created files
+            # They may have created files, which kubeadm reset then removes.
+            effect={"unit": ()} | ({"kubernetes": True} if facts.kubeadm else {}),
         )
-    if facts.marker != view.cluster.name and identity.is_ours(view):
+    if facts.marker != view.cluster.name and ownership.is_ours(view):
         yield PutFile(
             why="kubeadm reset removes the CA that identifies this node",
             path=node_paths.CLUSTER_NAME,
@@ -117,13 +122,13 @@ def plan_leave(view: View[Present]) -> Iterator[Action]:
     )
 
 
-def check_leave(view: View[Present]) -> Iterator[KbError]:
+def check_leave(view: View[Present]) -> Iterator[Finding]:
     """Refuse a node of another cluster, and files of unknown origin."""
     facts = view.facts
-    if facts.marker and facts.marker != view.cluster.name:
-        yield identity.belongs_elsewhere(facts.marker)
-    elif (facts.kubernetes or facts.found) and not identity.is_ours(view):
-        yield RefusedError(
+    refusals = [*ownership.foreign(view)]
+    yield from refusals
+    if not refusals and (facts.kubernetes or facts.found) and not ownership.is_ours(view):
+        yield Finding(
             codes.FOREIGN_CLUSTER,
             f"the node has files that are not known to belong to {view.cluster.name!r}",
             detail="found: " + ", ".join(facts.found),
@@ -143,11 +148,11 @@ def plan_member(view: View[NoFacts]) -> Iterator[Action]:
         )
 
 
-def check_member(view: View[NoFacts]) -> Iterator[KbError]:
+def check_member(view: View[NoFacts]) -> Iterator[Finding]:
     """Refuse to break quorum, unless the user gives up the cluster."""
     for member in _members(view):
         if not can_leave(view.api.etcd or (), member.id) and not view.options.destroy_cluster:
-            yield RefusedError(
+            yield Finding(
                 codes.QUORUM,
                 f"without {member.label} etcd has no quorum",
                 detail="\n".join(unsettled(view.api.etcd or ())),

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 
 from kbootstrap import node_paths
 from kbootstrap.action import Action, Risk, Run
-from kbootstrap.engine.phase import Phase, View
+from kbootstrap.engine.phase import Phase, View, fact, like
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
-from phases import identity
+from phases import ownership
 from phases.install import leftovers
 from phases.reset import ASIDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(ownership.Record):
     """What templates/reset/clean_probe.sh.j2 prints: everything there is to remove."""
 
     left: tuple[str, ...] = ()  # such as "files in /etc/kubernetes" or "link cni0"
-    changed: tuple[str, ...] = ()  # such as "replaced PATH": changed after kbootstrap wrote it
+    # Such as "replaced PATH": changed after kbootstrap wrote it.
+    changed: tuple[str, ...] = fact(like(r"\S+ .+"))
     unrecorded: tuple[str, ...] = ()  # directories without a record of earlier files
-    was: tuple[str, ...] = ()  # earlier values, such as "sysctl net.ipv4.ip_forward 0"
-    marker: str = ""  # the cluster name in kbootstrap's marker
-    ca: tuple[str, ...] = ()
+    # Earlier values, such as "sysctl net.ipv4.ip_forward 0".
+    was: tuple[str, ...] = fact(like(r"\S+ \S+ .*"))
 
 
 TOOLS = tuple(f"{family}{kind}" for family in ("iptables", "ip6tables") for kind in ("", "-legacy"))
@@ -44,6 +44,7 @@ def _values(cluster: Cluster, node: Node) -> dict[str, object]:
         "socket": cluster.runtime.socket,
         "before": node_paths.BEFORE,
         "marker": node_paths.CLUSTER_NAME,
+        "ca": ownership.CA_FILE,
         "aside": ASIDE,
         "networks": node_paths.CNI_CONFIG_DIR,
         "tools": TOOLS,
@@ -69,7 +70,7 @@ def plan_clean(view: View[Left]) -> Iterator[Action]:
             risk=Risk.DISRUPT,
             effect={"was": ()},
         )
-    known = identity.is_ours(view)
+    known = ownership.is_ours(view)
     left = tuple(line for line in view.facts.left if known or line.startswith(_OURS))
     if left:
         yield Run(
@@ -77,7 +78,7 @@ def plan_clean(view: View[Left]) -> Iterator[Action]:
             title=_title(view.facts, known=known),
             body=render("reset/clean.sh.j2", known=known, **_values(view.cluster, view.node)),
             risk=Risk.DESTROY,
-            effect={"left": ()},
+            effect={"left": ()} | ({"marker": "", "marker_ca": ""} if known else {}),
         )
 
 

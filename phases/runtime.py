@@ -13,7 +13,7 @@ from kbootstrap.codes import UMASK
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.leftovers import Leftovers
 from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
@@ -22,6 +22,7 @@ from phases import fitness
 
 RECORD = f"{STATE_DIR}/runtime"
 OUTDATED = f"{STATE_DIR}/runtime-outdated"
+MAJORS = frozenset(str(number) for number in range(100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Facts:
     def major(self) -> int:
         """Major version; 1 if it cannot be read, as on Debian 12."""
         head = self.version.lstrip("v").split(".")[0]
-        return int(head) if head.isdigit() else 1
+        return int(head) if head in MAJORS else 1
 
 
 def binary(cluster: Cluster) -> str:
@@ -123,10 +124,10 @@ def _running(view: View[Facts], *, restart: bool) -> Iterator[Action]:
         )
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse a umask with which containers cannot read their root directory."""
     if fitness.closes(view.facts.umask):
-        yield PhaseError(UMASK, f"{view.cluster.runtime.unit} has UMask={view.facts.umask}")
+        yield Finding(UMASK, f"{view.cluster.runtime.unit} has UMask={view.facts.umask}")
 
 
 def files(cluster: Cluster, node: Node) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from kbootstrap.artifacts import source_of
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 
 _SCRIPTS = (
-    "awk,cat,chmod,chown,cmp,cp,date,dd,df,du,env,find,flock,getent,grep,head,journalctl,ls,mkdir,"
+    "awk,base64,cat,chmod,chown,cmp,cp,date,dd,df,du,env,find,flock,getent,grep,head,journalctl,ln,ls,mkdir,"
     "mountpoint,mv,od,readlink,rm,rmdir,sed,sha256sum,sleep,sort,stat,swapoff,sync,sysctl,systemctl,systemd-run,"
     "tail,timeout,tr,umount,uname,wc"
 )
@@ -33,6 +33,11 @@ class Tool:
     names: tuple[str, ...]
     caller: str
     always: bool = True
+
+    @property
+    def text(self) -> str:
+        """Such as ``runc (containerd)``."""
+        return f"{' or '.join(self.names)} ({self.caller})"
 
 
 def tools(cluster: Cluster, node: Node) -> Iterator[Tool]:
@@ -60,10 +65,10 @@ def _kubeadm(minor: int) -> tuple[str, ...]:
     return ("mount", *rest, *conntrack)
 
 
-def lacking(cluster: Cluster, node: Node, missing: tuple[str, ...], *, joined: bool) -> list[str]:
-    """One line for each tool of which no name was found, such as ``runc (containerd)``."""
+def lacking(cluster: Cluster, node: Node, missing: tuple[str, ...], *, joined: bool) -> list[Tool]:
+    """Each tool of which no name was found."""
     return [
-        f"{' or '.join(tool.names)} ({tool.caller})"
+        tool
         for tool in tools(cluster, node)
         if set(tool.names) <= set(missing) and (tool.always or not joined)
     ]

@@ -6,8 +6,8 @@ from typing import Any
 
 from kbootstrap import codes
 from kbootstrap.components import CONTROL_PLANE
-from kbootstrap.engine.phase import View
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.engine.phase import View, fact, like
+from kbootstrap.errors import Finding
 from kbootstrap.model import skew
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
@@ -30,14 +30,12 @@ class Facts(runtime.Facts):
         run: state of the detached kubeadm upgrade to this version.
         kubelet: version of the installed binary.
         flag: "flag path" of flags with which the new kubelet does not start.
-        cgroup_v1: the node has no cgroup v2.
 
     """
 
     run: str = "none"
     kubelet: str = ""
-    flag: tuple[str, ...] = ()
-    cgroup_v1: bool = False
+    flag: tuple[str, ...] = fact(like(r"[a-z0-9-]+ .+"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +72,15 @@ def running(view: View[Facts]) -> str:
     return node.kubelet_version if node else ""
 
 
-def check(view: View[Any]) -> Iterator[KbError]:
+def check(view: View[Any]) -> Iterator[Finding]:
     """Refuse a node that is not in the cluster, or on which the new kubelet would not start."""
     node, wanted = view.node, view.cluster.version
     yield from runtime.check(view)
     if view.api.reachable and view.api.node(node.name) is None:
-        yield RefusedError(codes.NOT_MEMBER, f"there is no Node {node.name} in the API")
-    refused = view.facts.cgroup_v1 and wanted.minor >= skew.CGROUP_V2_ONLY
+        yield Finding(codes.NOT_MEMBER, f"there is no Node {node.name} in the API")
+    refused = view.host.cgroup == 1 and wanted.minor >= skew.CGROUP_V2_ONLY
     if refused and not _keeps_cgroup_v1(view):
-        yield RefusedError(
+        yield Finding(
             codes.NO_CGROUP_V2, f"the node has cgroup v1, which the kubelet of {wanted} refuses"
         )
 

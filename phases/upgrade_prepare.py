@@ -12,7 +12,7 @@ from kbootstrap.action import Action, Run
 from kbootstrap.artifacts import source_of
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 from phases import images
@@ -25,7 +25,6 @@ class Facts:
     """What the probe prints.
 
     Attributes:
-        arch: ``amd64`` or ``arm64``.
         have: "identity place" of each artifact on the node, staged ones among them.
         kubeadm: version of the installed one.
         serves: version of the API server's manifest; control planes only.
@@ -36,7 +35,6 @@ class Facts:
 
     """
 
-    arch: str = ""
     have: tuple[str, ...] = ()
     kubeadm: str = ""
     serves: str = ""
@@ -49,8 +47,7 @@ class Facts:
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     stacked = cluster.etcd.external is None
-    found = render("programs/architecture.sh.j2") + source_of(cluster).probe_staged()
-    return found + render(
+    return source_of(cluster).probe_staged() + render(
         "upgrade/prepare_probe.sh.j2",
         backup=node_paths.MANIFESTS_BACKUP,
         control_plane=node.is_control_plane,
@@ -72,7 +69,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
     have = facts.have
     wanted = [
         (artifact.identity, source.stage(artifact, facts.have), artifact)
-        for artifact in view.inputs.programs.get(facts.arch, ())
+        for artifact in view.inputs.programs.get(view.host.arch, ())
     ]
     for artifact, then in file_diff.missing(have, wanted):
         have = then
@@ -87,18 +84,18 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse if there is not enough disk space."""
     facts = view.facts
     needed = 2 * facts.etcd_kib + SPARE_KIB
     if facts.free_kib < needed:
-        yield PhaseError(
+        yield Finding(
             codes.DISK_FULL,
             f"/var/lib has {facts.free_kib // 1024} MiB free, {needed // 1024} are required"
             " for the new binaries and copies of etcd's data",
         )
     if facts.etc_free_kib < facts.etcd_kib:
-        yield PhaseError(
+        yield Finding(
             codes.DISK_FULL,
             f"/etc/kubernetes has {facts.etc_free_kib // 1024} MiB free,"
             f" {facts.etcd_kib // 1024 + 1} are required for kubeadm's copy of etcd's data",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from kbootstrap import codes
 from kbootstrap.action import Action, Risk, Run
 from kbootstrap.components import CONTROL_PLANE
-from kbootstrap.engine.phase import Phase, View
-from kbootstrap.errors import KbError, PhaseError
+from kbootstrap.engine.phase import Phase, View, fact, like
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.render import render
 
@@ -29,7 +29,7 @@ class Facts:
     """
 
     underway: bool = False
-    missing: tuple[str, ...] = ()
+    missing: tuple[str, ...] = fact(like(r"/.+/.+ \S+"))
     lost: tuple[str, ...] = ()
 
 
@@ -67,16 +67,14 @@ def plan(view: View[Facts]) -> Iterator[Action]:
 
 def serving(cluster: Cluster, node: Node) -> str:
     """Shell that waits until the API server of this node is ready."""
-    host = node.advertise_address
-    address = f"[{host}]" if ":" in host else host
-    return render("upgrade/serving.sh.j2", server=f"https://{address}:{cluster.api.bind_port}")
+    return render("upgrade/serving.sh.j2", server=cluster.server_url(node))
 
 
-def check(view: View[Facts]) -> Iterator[KbError]:
+def check(view: View[Facts]) -> Iterator[Finding]:
     """Refuse if a manifest is missing and has no backup."""
     facts = view.facts
     if facts.lost and not facts.underway:
-        yield PhaseError(codes.MANIFEST_LOST, f"missing: {', '.join(facts.lost)}")
+        yield Finding(codes.MANIFEST_LOST, f"missing: {', '.join(facts.lost)}")
 
 
 PHASE = Phase(

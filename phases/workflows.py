@@ -8,9 +8,13 @@ from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster
 from phases import (
     certificates,
+    certs_renew,
+    certs_worker,
+    control_plane_repair,
     identity,
     install,
     kubeadm_config,
+    kubeconfig,
     reset_clean,
     reset_etcd,
     upgrade_prepare,
@@ -71,6 +75,12 @@ def etcd_restore(cluster: Cluster) -> Phases:
     return (STOP, RESTORE, START, READY)
 
 
+def renew_certs(cluster: Cluster) -> Phases:
+    """Renew certificates: control planes one by one, then kubelets whose own has expired."""
+    del cluster
+    return (certs_renew.PHASE, certs_renew.READY, certs_worker.PHASE, kubeconfig.RENEWED)
+
+
 def every_phase(cluster: Cluster) -> Phases:
     """The phases of all commands, for documents and tests."""
     return (
@@ -79,7 +89,9 @@ def every_phase(cluster: Cluster) -> Phases:
         reset_etcd.PHASE,
         certificates.PHASE,
         upgrade_repair.PHASE,
+        control_plane_repair.PHASE,
         *upgrade(cluster),
         *etcd_snapshot(cluster),
         *etcd_restore(cluster),
+        *renew_certs(cluster),
     )

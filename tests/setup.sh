@@ -39,7 +39,7 @@ stamp=.venv/kbootstrap-setup
 have=""
 [ ! -r "$stamp" ] || have=$(cat "$stamp")
 if [ "$have" != "$want" ] || [ ! -x .venv/bin/python ]; then
-    # A venv that was moved is made anew: its scripts name their interpreter.
+    # A venv that was moved is made again: its scripts name their interpreter.
     if ! .venv/bin/pip --version >/dev/null 2>&1 || [ "${have#* * }" != "${have:+$(pwd)}" ]; then
         if ! find_python; then
             if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -26,7 +26,7 @@ class Scanner:
     """One pass over a text.
 
     Attributes:
-        commands: the words of each simple command, as written; substitutions too.
+        commands: the tokens of each simple command, as written; substitutions too.
         written: the targets of output redirections.
 
     """
@@ -54,7 +54,7 @@ class Scanner:
         self._command(words, cases)
 
     def _command(self, words: list[str], cases: list[str]) -> None:
-        """Note the words as a command, if they are one, and begin the next."""
+        """Record these as a command, if they are one, and begin the next."""
         while words and (words[0] in _KEYWORDS or _ASSIGNMENT.match(words[0])):
             words.pop(0)
         if words and words[0] != "for" and cases[-1:] != ["pattern"]:

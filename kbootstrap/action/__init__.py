@@ -18,14 +18,22 @@ from kbootstrap.action.api import (
     DeleteNode,
     DeleteTokens,
     Drain,
-    EnableAddon,
     ExpireCerts,
     MakeCertificateKey,
     MakeToken,
+    ReadCaHash,
     SetNodeMeta,
     Uncordon,
 )
 from kbootstrap.action.base import Action, Effects, Risk, worst
+from kbootstrap.action.configuration import (
+    RemoveAddon,
+    RollOutProxy,
+    SetAddonImage,
+    SetClusterConfiguration,
+    SwitchAddon,
+)
+from kbootstrap.action.endpoint import RecordEndpoints, SetClusterInfo, SetProxyEndpoint
 from kbootstrap.action.etcd import (
     AwaitEtcd,
     AwaitVoters,
@@ -51,6 +59,7 @@ from kbootstrap.action.host import (
     write_commands,
 )
 from kbootstrap.action.local import LocalAction, StoreSnapshot, WriteKubeconfig
+from kbootstrap.action.stored import SetStored
 
 __all__ = [
     "Action",
@@ -70,7 +79,6 @@ __all__ = [
     "Detached",
     "Drain",
     "Effects",
-    "EnableAddon",
     "EtcdAction",
     "ExpireCerts",
     "FetchBinary",
@@ -83,12 +91,22 @@ __all__ = [
     "PutFile",
     "PutSnapshot",
     "PutTemplate",
+    "ReadCaHash",
+    "RecordEndpoints",
     "Remove",
+    "RemoveAddon",
     "RemoveMember",
     "Risk",
+    "RollOutProxy",
     "Run",
+    "SetAddonImage",
+    "SetClusterConfiguration",
+    "SetClusterInfo",
     "SetNodeMeta",
+    "SetProxyEndpoint",
+    "SetStored",
     "StoreSnapshot",
+    "SwitchAddon",
     "Uncordon",
     "Unit",
     "WipeEtcd",

@@ -104,24 +104,6 @@ class SetNodeMeta(ApiAction):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnableAddon(ApiAction):
-    """Remove ``disabled: true`` of an addon from the stored ClusterConfiguration.
-
-    Attributes:
-        addon: its name in the plan line.
-        key: its field in ClusterConfiguration, ``dns`` or ``proxy``.
-
-    """
-
-    addon: str
-    key: str
-
-    @property
-    def text(self) -> str:
-        return f"enable {self.addon} in the ConfigMap kubeadm-config"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyManifest(ApiAction):
     """Apply one object server-side, as field manager ``kbootstrap``."""
 
@@ -149,6 +131,17 @@ class AwaitRollout(ApiAction):
     def text(self) -> str:
         names = ", ".join(f"{kind} {ns}/{name}" for kind, ns, name in self.workloads)
         return f"wait for {names}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCaHash(ApiAction):
+    """Compute kubeadm's hash of the CA of the control plane in use; placeholder ``ca_hash``."""
+
+    waits: bool = True
+
+    @property
+    def text(self) -> str:
+        return "read the cluster's CA hash"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 Called by `phases`; all is pure. A file is identified by its sha256.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from kbootstrap.artifacts.artifact import Artifact
 from kbootstrap.artifacts.source import Have
 from kbootstrap.components import BINARIES, KUBEADM, KUBECTL, KUBELET
 from kbootstrap.model.cluster import Cluster
+from kbootstrap.model.placeholders import filled
 from kbootstrap.render import render
 
 STAGE = f"{node_paths.STATE_DIR}/upgrade"
@@ -25,6 +27,10 @@ class Binaries:
     places: ClassVar[bool] = True
     may_bring_unit: ClassVar[bool] = False
     download_tools: ClassVar[tuple[str, ...]] = ()
+
+    def urls(self, architecture: str) -> Iterator[str]:
+        if url := self.cluster.programs.cni_plugins_url:
+            yield filled(url, architecture, self.cluster.version)
 
     def probe(self) -> str:
         return self._probe(self._bin_dir, node_paths.CNI_BINARY_DIR)

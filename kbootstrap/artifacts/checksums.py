@@ -10,15 +10,18 @@ import json
 import os
 from pathlib import Path
 
-from kbootstrap.atomic_file import write_private
+from kbootstrap.atomic_file import private_directory, write_private
 
 
 def cache_directory() -> Path:
-    """``$XDG_CACHE_HOME/kbootstrap``, or below ``~/.cache``; created if it is missing."""
+    """``$XDG_CACHE_HOME/kbootstrap``, or below ``~/.cache``; created if it is missing.
+
+    Raises:
+        PermissionError: it belongs to another user.
+
+    """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(base) / "kbootstrap"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
+    return private_directory(Path(base) / "kbootstrap")
 
 
 def sha256_of(path: Path) -> str:
@@ -39,7 +42,7 @@ def sha256_of(path: Path) -> str:
 
 def _stored(store: Path) -> dict[str, str]:
     try:
-        known: dict[str, str] = json.loads(store.read_text())
-    except (OSError, ValueError):
+        known = json.loads(store.read_text())
+    except (OSError, ValueError, RecursionError):
         return {}
-    return known
+    return known if isinstance(known, dict) else {}

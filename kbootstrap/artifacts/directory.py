@@ -11,10 +11,9 @@ from kbootstrap.artifacts.binaries import Binaries
 from kbootstrap.artifacts.local_files import binary, cni_plugins
 from kbootstrap.components import BINARIES
 from kbootstrap.errors import PhaseError
+from kbootstrap.model.placeholders import VERSION
 from kbootstrap.model.skew import newest, read
 from kbootstrap.model.versions import Version
-
-VERSION = "{version}"  # in programs.folder: each release has a directory of its own
 
 
 class Directory(Binaries):
@@ -24,6 +23,7 @@ class Directory(Binaries):
         for name in (*BINARIES, "crictl"):
             path = self._find(name, architecture)
             version = str(self.cluster.version) if name in BINARIES else ""
+            _check_release(path, version)
             yield binary(path, architecture, version=version)
         yield from cni_plugins(self.cluster, architecture)
 
@@ -61,3 +61,14 @@ class Directory(Binaries):
             message = f"{found} is for {built_for}, not {architecture}"
             raise PhaseError(codes.PROGRAM_MISSING, message)
         return found
+
+
+def _check_release(path: Path, version: str) -> None:
+    """Refuse a binary of another release before a node gets it.
+
+    Raises:
+        PhaseError: KB311, the release is not in the file.
+
+    """
+    if elf.architecture(path) is not None and not elf.contains(path, version):
+        raise PhaseError(codes.PROGRAM_MISSING, f"{path} is not of {version}")

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kbootstrap.artifacts import downloads
+from kbootstrap.artifacts import trust, unpacked
 from kbootstrap.artifacts.artifact import Artifact
 from kbootstrap.artifacts.checksums import sha256_of
+from kbootstrap.model import placeholders
 from kbootstrap.model.cluster import Cluster
 
 
@@ -43,10 +44,8 @@ def archived(url: str, cluster: Cluster, architecture: str) -> Iterator[Artifact
         TrustError: KB502, the archive is not what its site published.
 
     """
-    version = cluster.version
-    minor = f"{version.major}.{version.minor}"
-    full = url.format(arch=architecture, version=version, minor=minor)
-    return binaries(downloads.unpacked(full), architecture)
+    full = placeholders.filled(url, architecture, cluster.version)
+    return binaries(unpacked.unpacked(full, trust.expected(cluster, full)), architecture)
 
 
 def cni_plugins(cluster: Cluster, architecture: str) -> Iterator[Artifact]:

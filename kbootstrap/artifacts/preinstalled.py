@@ -19,6 +19,10 @@ class Preinstalled(Binaries):
         del architecture
         return iter(())
 
+    def urls(self, architecture: str) -> Iterator[str]:
+        del architecture
+        return iter(())
+
     def releases(self, minors: Iterable[int]) -> Mapping[int, Version]:
         del minors
         return {}

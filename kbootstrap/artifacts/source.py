@@ -39,6 +39,9 @@ class Source(Protocol):
 
         """
 
+    def urls(self, architecture: str) -> Iterator[str]:
+        """Everything that `resolve` downloads or that the nodes download, apart from checksums."""
+
     def releases(self, minors: Iterable[int]) -> Mapping[int, Version]:
         """The newest available release of each of these minors."""
 

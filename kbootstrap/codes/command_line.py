@@ -30,3 +30,14 @@ NOT_GONE = Code(
     "these nodes cannot all be removed with --unreachable",
     "Name the nodes that are lost; at least one control plane must remain.",
 )
+BAD_PINS = Code(
+    "KB197",
+    "the pins file cannot be read",
+    "Restore the file from version control, or remove it, run `kbootstrap pin` and review the new "
+    "one.",
+)
+NOT_A_PLAN = Code(
+    "KB198",
+    "the file does not hold a plan",
+    "Name a file that `kbootstrap plan --save FILE` of this version wrote.",
+)

@@ -27,8 +27,8 @@ DISK_FULL = Code(
 RUNTIME_MISSING = Code(
     "KB304",
     "the container runtime is not installed",
-    "Install containerd or cri-o on {node} (on Debian: `apt-get install containerd runc`), then "
-    "run the same command again.",
+    "Install containerd or cri-o on {node} with the package manager of its distribution, then run "
+    "the same command again.",
 )
 RUNTIME_DOWN = Code(
     "KB305",
@@ -55,8 +55,8 @@ TOO_SMALL = Code(
 TOOLS_MISSING = Code(
     "KB309",
     "tools of the operating system are missing",
-    "Install them on {node} (on Debian: `apt-get install conntrack iproute2 iptables mawk mount "
-    "procps runc`), then run the same command again. Nothing was changed on the node.",
+    "Install them on {node} with the package manager of its distribution, then run the same "
+    "command again. Nothing was changed on the node.",
 )
 WRONG_VERSION = Code(
     "KB310",
@@ -111,6 +111,12 @@ CLONED = Code(
     "On all of them but one: `rm /etc/machine-id && systemd-machine-id-setup`, then reboot; DHCP "
     "servers and some pod networks cannot distinguish such nodes.",
 )
+ODD_HOST = Code(
+    "KB319",
+    "a fact about the host is malformed",
+    "Read the file named above on {node} and correct it, then run the same command again; if the "
+    "file is right, report a bug.",
+)
 CONFIG_REFUSED = Code(
     "KB320",
     "kubeadm refuses its configuration",
@@ -145,6 +151,30 @@ PODS_DOWN = Code(
     "Check `kubectl -n kube-system describe pod` of the pods named above and "
     "`journalctl -u kubelet -n 50` on {node}; then run the same command again.",
 )
+UNSAFE_PATH = Code(
+    "KB326",
+    "another user than root can change the path of a file",
+    "Place the file below directories of root that no other user can write to, or correct their "
+    "owner and mode on {node} (`chown root`, `chmod go-w`); then run the same command again.",
+)
+PROXY_REVERTED = Code(
+    "KB327",
+    "kube-proxy does not run with its configuration",
+    "Correct `kube_proxy` in the inventory by the message above, then run the same command again. "
+    "Pods of kube-proxy that were not replaced run as before.",
+)
+KUBELET_REVERTED = Code(
+    "KB328",
+    "the kubelet's new settings do not work",
+    "Correct `kubelet`, `kubelet_args` or `api.endpoint` in the inventory, then run the same "
+    "command again. {node} runs with its old settings again; nodes after it were not changed.",
+)
+SETTINGS_UNDONE = Code(
+    "KB329",
+    "a component of the control plane does not work with its new settings",
+    "Correct the setting named above in the inventory, then run the same command again. {node} has "
+    "its old settings again, and no other control plane was changed.",
+)
 API_DOWN = Code(
     "KB330",
     "the API server does not answer",
@@ -174,6 +204,12 @@ NOT_ROLLED_OUT = Code(
     "Read the pods' messages above; correct the image, the registry or the manifest, then run "
     "the same command again. `kubectl get events -A` shows more.",
 )
+MALFORMED_ANSWER = Code(
+    "KB335",
+    "an answer of the API server or of etcd has an unexpected form",
+    "Read the object named above with kubectl. If the answer is the same through another control"
+    " plane, report it with the log file.",
+)
 NOT_SETTLED = Code(
     "KB340",
     "a step succeeded, but its result did not persist",
@@ -191,6 +227,17 @@ OWN_DISK = Code(
     "Free space for the file named above (`df -h`), or, if it is the kubeconfig, name another path "
     "with `--kubeconfig`; then run the same command again.",
 )
+PROBE_FAILED = Code(
+    "KB346",
+    "a probe failed, or printed something unexpected",
+    "A probe runs standard tools and reads files of Kubernetes and kbootstrap on {node}. Compare"
+    " the output above with another node: a tool may be replaced there, or a file damaged.",
+)
+ENDPOINT_SILENT = Code(
+    "KB347",
+    "the new endpoint of the API does not answer",
+    "Make it answer on {node}, or put the old one back; then run the same command again.",
+)
 UPGRADE_FAILED = Code(
     "KB350",
     "kubeadm upgrade failed",
@@ -205,9 +252,9 @@ MANIFEST_LOST = Code(
 CERTIFICATE_ENDED = Code(
     "KB352",
     "a certificate has expired, or is not valid yet",
-    "Run the command named above on {node}; a static pod restarts when its manifest is moved out "
-    "of /etc/kubernetes/manifests for 20 seconds and back. Then run the same command again. If the "
-    "certificate is not valid yet, compare the clocks.",
+    "Run `kbootstrap certs renew`, which works without the API, or the command named above on "
+    "{node}; then run the same command again. If the certificate is not valid yet, compare the "
+    "clocks. See docs/certificates.md.",
 )
 DRAIN_REFUSED = Code(
     "KB353",

@@ -67,6 +67,12 @@ NOT_RENEWED = Code(
     "started on the nodes continue there. Restore the connection to the nodes named above, then "
     "run the same command again.",
 )
+PLAN_CHANGED = Code(
+    "KB413",
+    "the plan is not the saved one",
+    "Nothing was changed. Review what differs, then save a new plan with `kbootstrap plan --save "
+    "FILE`. A plan that was saved with --limit or --phase needs the same flags.",
+)
 OTHER_VERSION = Code(
     "KB420",
     "the cluster and the inventory name different Kubernetes versions",
@@ -171,4 +177,10 @@ DAMAGED = Code(
     "something that a finished cluster needs is missing",
     "Recreate it with the command named above, or restore it from a backup; then run the same "
     "command again. kbootstrap never initialises or resets a finished node to repair it.",
+)
+EXTERNAL_CA = Code(
+    "KB445",
+    "a certificate cannot be renewed on the node, because the key of its CA is not there",
+    "Renew it where the key of the CA is, or put the key on {node}; then run the same command "
+    "again. See docs/certificates.md.",
 )

@@ -1,8 +1,8 @@
 """``reset NODE...`` removes nodes from the cluster; ``reset`` removes the cluster."""
 
+from dataclasses import replace
+
 from kbootstrap.console.confirm import confirm_reset
-from kbootstrap.engine.inputs import LocalState
-from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.errors import ExitCode
 from kbootstrap.guards import certificates as certificate_notes
 from kbootstrap.guards import reset as guard
@@ -10,31 +10,21 @@ from kbootstrap.guards.differences import refusals
 from kbootstrap.guards.etcd_backup import phases as snapshot_phases
 from kbootstrap.guards.external_etcd import before_reset, report_remaining
 from kbootstrap.guards.held_pods import report_held_pods
-from kbootstrap.kubeconfig_file import trusted_ca
-from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.options import RunOptions
 from kbootstrap.remote.kube import Asks
 from kbootstrap.run.apply import apply
+from kbootstrap.run.checks import check, unreached
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
-from kbootstrap.run.selection import kubeconfig_path, resetting
+from kbootstrap.run.selection import named_or_limited
 
 
 def reset(options: RunOptions, report: Report) -> ExitCode:
     """Plan, ask, apply; the nodes are left as they were before they joined."""
     cluster = load(options.inventory)
-    nodes = resetting(cluster, options)
-    return _reset(options, report, cluster, nodes, guard.phases(cluster, nodes, options))
-
-
-def _reset(
-    options: RunOptions,
-    report: Report,
-    cluster: Cluster,
-    nodes: tuple[Node, ...],
-    phases: tuple[AnyPhase, ...],
-) -> ExitCode:
+    nodes = named_or_limited(cluster, options)
+    phases = guard.phases(cluster, nodes, options)
     read = (*guard.READ, *snapshot_phases(guard.LABEL), *phases)
     asks = Asks(pods=True, etcd=True)
     run = Run(options, cluster, read, report.bus, nodes, asks=asks)
@@ -42,13 +32,12 @@ def _reset(
         report.begin(cluster.name, run.run_id, nodes)
         guard.probe(run, nodes)
         certificate_notes.note(run, near=False)
-        report.stop_on((*run.errors, *refusals(guard.other_roles(run, nodes))))
+        report.stop_on((*unreached(run, nodes, phases), *refusals(guard.other_roles(run, nodes))))
         held = before_reset(run, nodes)
         phases, snapshot = guard.snapshot_first(run, nodes, phases)
         wipe = held if options.wipe_external_etcd else None
-        ca = trusted_ca(kubeconfig_path(options, cluster))
-        run.local = LocalState(kubeconfig_ca=ca, snapshot=snapshot, wipe=wipe)
-        report.stop_on((*guard.alive(run, nodes), *run.check(nodes, phases)))
+        run.local = replace(run.local, snapshot=snapshot, wipe=wipe)
+        report.stop_on((*guard.alive(run, nodes), *check(run, nodes, phases)))
         plan = run.plan(nodes, phases)
         report.plan(plan, run.lock.text)
         report_held_pods(run, plan)

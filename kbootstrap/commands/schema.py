@@ -11,5 +11,5 @@ from kbootstrap.run.report import Report
 def schema(options: RunOptions, report: Report) -> ExitCode:
     """Print the JSON Schema of the inventory."""
     del options
-    report.line(json.dumps(json_schema(), indent=2))
+    report.lines(json.dumps(json_schema(), indent=2))
     return ExitCode.DONE

@@ -4,6 +4,7 @@ from kbootstrap.console.status_table import StatusTable
 from kbootstrap.errors import ExitCode
 from kbootstrap.guards.certificates import ended, note
 from kbootstrap.guards.differences import exit_status
+from kbootstrap.guards.unscheduled import note_unscheduled
 from kbootstrap.model.etcd import strays
 from kbootstrap.model.load import load
 from kbootstrap.options import RunOptions
@@ -19,7 +20,7 @@ def status(options: RunOptions, report: Report) -> ExitCode:
     """What is, what is still to do, and what each node's record says was done last."""
     cluster = load(options.inventory)
     nodes = limited(cluster, options.limit)
-    asks = Asks(own_pods=True)
+    asks = Asks(own_pods=True, endpoint=True)
     run = Run(options, cluster, (certificates.PHASE, *workflows.up(cluster)), report.bus, asks=asks)
     with run, report.ending_with(run.connections.meter):
         run.probe(nodes)
@@ -39,6 +40,8 @@ def status(options: RunOptions, report: Report) -> ExitCode:
         report.holder(place.name, state)
     report.leftovers(observed, "of a running command, or left by a killed one")
     note(run, near=True)
-    errors = [*run.errors, *ended(run), *filter(None, (api_error, etcd_error))]
-    report.errors(errors)
-    return errors[0].exit_code if errors else exit_status(ExitCode.DONE, left)
+    note_unscheduled(run, observed)
+    unread = (error.finding for error in (api_error, etcd_error) if error)
+    found = [*(error.finding for error in run.errors), *ended(run), *unread]
+    report.findings(found)
+    return found[0].exit_code if found else exit_status(ExitCode.DONE, left)

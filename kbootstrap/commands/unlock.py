@@ -5,6 +5,7 @@ from kbootstrap.errors import ExitCode
 from kbootstrap.guards import unlock as guard
 from kbootstrap.model.load import load
 from kbootstrap.options import RunOptions
+from kbootstrap.run.control_plane import refuse_foreign
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
 from phases import certificates, identity
@@ -24,6 +25,7 @@ def unlock(options: RunOptions, report: Report) -> ExitCode:
         if not run.probes:
             raise run.errors[0]
         found = guard.find(run)
+        refuse_foreign(run, cluster.control_planes)
         observed = guard.observe(run)
         for place, state in found:
             report.holder(place.name, state)

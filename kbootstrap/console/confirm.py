@@ -1,13 +1,19 @@
 """The questions before a change that cannot be undone."""
 
 import sys
+from collections.abc import Callable
 
 from kbootstrap import codes
 from kbootstrap.action import Risk
 from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import RefusedError
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.observed import Observed
 from kbootstrap.options import RunOptions
+from kbootstrap.visible import one_line
+
+Observe = Callable[[], Observed]
+_DISTURBS = {Risk.RESTART: "restarts services", Risk.DISRUPT: "moves or stops pods"}
 
 
 def ask(what: str, wanted: str) -> None:
@@ -22,24 +28,69 @@ def ask(what: str, wanted: str) -> None:
             codes.NOT_CONFIRMED, f"cannot ask for confirmation (no terminal): {what}"
         )
     try:
-        answer = input(f"{what[0].upper()}{what[1:]}. Type {wanted} to continue: ")
+        question = one_line(f"{what[0].upper()}{what[1:]}")
+        answer = input(f"{question}. Type {wanted} to continue: ")
     except EOFError as error:
         raise RefusedError(codes.NOT_CONFIRMED, "the question was not answered") from error
     if answer.strip() != wanted:
         raise RefusedError(codes.NOT_CONFIRMED, f"{answer.strip()!r} is not {wanted!r}")
 
 
-def confirm_resets(options: RunOptions, cluster: Cluster, plan: Plan) -> None:
-    """Ask before `up` removes data, even if only that of a half-done join.
+def confirm_up(options: RunOptions, cluster: Cluster, plan: Plan, observe: Observe) -> None:
+    """Ask before `up` removes data, even if only that of a half-done join, or disturbs a member.
+
+    On a node that is not in the cluster yet nothing is disturbed, so a new cluster asks nothing.
+
+    Args:
+        options: of the command.
+        cluster: whose name is the answer if data is removed.
+        plan: as it was printed.
+        observe: reads the cluster; only asked if something in the plan disturbs a node.
 
     Raises:
         RefusedError: KB405, the answer was no, or there is no terminal.
 
     """
-    if plan.risk is not Risk.DESTROY or options.dry_run or options.yes:
+    if options.dry_run or options.yes:
         return
-    nodes = (s.node for s in plan.changes if any(a.risk is Risk.DESTROY for a in s.actions))
-    ask(f"this runs kubeadm reset on {', '.join(dict.fromkeys(nodes))}", cluster.name)
+    if plan.risk is Risk.DESTROY:
+        ask(f"this runs kubeadm reset on {_where(plan, Risk.DESTROY)}", cluster.name)
+        return
+    if plan.risk is Risk.NONE:
+        return
+    members = {node.name for node in observe().nodes}
+    live = Plan(tuple(step for step in plan.changes if step.node in members))
+    if live.risk is not Risk.NONE:
+        where = _where(live, Risk.RESTART)
+        ask(f"this {_DISTURBS[live.risk]} of the running cluster: {where}", "yes")
+
+
+def _where(plan: Plan, least: Risk) -> str:
+    """The nodes with an action of at least this risk."""
+    nodes = (s.node for s in plan.changes if any(a.risk >= least for a in s.actions))
+    return ", ".join(dict.fromkeys(nodes))
+
+
+def confirm_restore(options: RunOptions, cluster: Cluster, plan: Plan, snapshot: str) -> None:
+    """Ask before etcd's data is replaced by that of a file.
+
+    Raises:
+        RefusedError: KB405, the answer was no, or there is no terminal.
+
+    """
+    if plan.changes and not options.dry_run and not options.yes:
+        ask(f"this puts etcd of cluster {cluster.name} back to {snapshot}", cluster.name)
+
+
+def confirm_restarts(options: RunOptions, plan: Plan) -> None:
+    """Ask before services of a running cluster are restarted.
+
+    Raises:
+        RefusedError: KB405, the answer was no, or there is no terminal.
+
+    """
+    if plan.risk >= Risk.RESTART and not options.dry_run and not options.yes:
+        ask(f"this restarts services of the running cluster: {_where(plan, Risk.RESTART)}", "yes")
 
 
 def confirm_reset(options: RunOptions, cluster: Cluster, nodes: tuple[Node, ...]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from kbootstrap.model.difference import Difference
+from kbootstrap.visible import one_line
 
 Differences = tuple[Difference, ...]
 
@@ -17,9 +18,9 @@ def lines(found: Differences) -> Iterator[str]:
         places.setdefault((one.text, one.remedy), []).append(one.node)
     for (text, remedy), nodes in places.items():
         names = ", ".join(filter(None, nodes))
-        yield f"  - {names}{': ' if names else ''}{text}"
+        yield f"  - {names}{': ' if names else ''}{one_line(text)}"
         if remedy:
-            yield f"      {remedy}"
+            yield f"      {one_line(remedy)}"
 
 
 def record(difference: Difference) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""Plans, events, tables and errors as text for people and as JSON objects; pure."""
+"""Plans, events, tables and errors as text for people and as JSON objects.
+
+Every text that may come from outside is masked (`kbootstrap.masking`). As text for people it is
+escaped (`kbootstrap.visible`); JSON escapes by itself.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,7 +14,9 @@ from kbootstrap.codes import INV_BROKEN
 from kbootstrap.engine.events import Event
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.engine.runner import Outcome
-from kbootstrap.errors import KbError, NoticeError
+from kbootstrap.errors import Finding, KbError
+from kbootstrap.masking import mask, mask_output
+from kbootstrap.visible import one_line, visible
 
 
 def count(number: int, what: str) -> str:
@@ -34,6 +40,11 @@ def action_record(action: Action) -> dict[str, Any]:
     }
 
 
+def left_out_record(error: KbError) -> dict[str, Any]:
+    """A node that a plan does not have."""
+    return {"event": "left-out", "node": error.where.node, "code": error.code.id}
+
+
 def event_record(event: Event) -> dict[str, Any]:
     """An event as one JSON object; empty fields are left out."""
     record = {
@@ -41,41 +52,47 @@ def event_record(event: Event) -> dict[str, Any]:
         "node": event.node,
         "phase": event.phase,
         "state": event.state,
-        "text": event.text,
+        "text": mask(event.text),
         "seconds": round(event.seconds, 3),
     }
     kept = {key: value for key, value in record.items() if value}
-    return kept | (error_record(event.error) if event.error else {}) | {"event": event.kind}
+    return (
+        kept | (finding_record(event.error.finding) if event.error else {}) | {"event": event.kind}
+    )
 
 
 def event_line(event: Event) -> str:
     """The event's text after its node and phase."""
     place = f"{event.node}: {event.phase}: " if event.node else ""
-    return f"{place}{event.text}"
+    return f"{place}{one_line(mask(event.text))}"
 
 
-def error_record(error: KbError) -> dict[str, Any]:
-    """An error as one JSON object."""
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """A finding, or an error, as one JSON object."""
     return {
-        "event": "warning" if isinstance(error, NoticeError) else "error",
-        "code": error.code.id,
-        "node": error.where.node,
-        "phase": error.where.phase,
-        "message": error.message,
-        "detail": error.detail,
-        "hint": error.hint,
+        "event": "error" if finding.fatal else "warning",
+        "code": finding.code.id,
+        "node": finding.where.node,
+        "phase": finding.where.phase,
+        "message": mask(finding.message),
+        "detail": mask_output(finding.detail),
+        "hint": finding.hint,
     }
 
 
-def error_lines(error: KbError) -> list[str]:
-    """An error for people; problems of an inventory as ``file:line:column: code``, for editors."""
-    if error.code is INV_BROKEN:
-        return [*error.message.splitlines(), f"  next: {error.hint}"]
-    place = ", ".join(filter(None, [error.where.node, error.where.phase]))
-    kind = "warning" if isinstance(error, NoticeError) else "error"
-    lines = [f"{kind} {error.code.id}{f' [{place}]' if place else ''}: {error.message}"]
-    lines += [f"    {line}" for line in error.detail.splitlines()]
-    lines.append(f"  next: {error.hint}")
+def finding_lines(finding: Finding) -> list[str]:
+    """A finding, or an error, for people.
+
+    Problems of an inventory are ``file:line:column: code``, as editors read it.
+    """
+    if finding.code is INV_BROKEN:
+        return [*visible(mask(finding.message)).splitlines(), f"  next: {finding.hint}"]
+    place = ", ".join(filter(None, [finding.where.node, finding.where.phase]))
+    kind = "error" if finding.fatal else "warning"
+    head = f"{kind} {finding.code.id}{f' [{place}]' if place else ''}"
+    lines = [f"{head}: {one_line(mask(finding.message))}"]
+    lines += [f"    {line}" for line in visible(mask_output(finding.detail)).splitlines()]
+    lines.append(f"  next: {finding.hint}")
     return lines
 
 
@@ -109,7 +126,9 @@ def _alike(plan: Plan, phase: str, *, verbose: bool) -> tuple[AlikeSteps, ...]:
     alike: dict[tuple[str, ...], list[Step]] = {}
     for step in plan.changes:
         if step.phase.id == phase:
-            texts = tuple(f"{a.text}  ({a.why})" if verbose else a.text for a in step.actions)
+            texts = tuple(
+                one_line(f"{a.text}  ({a.why})" if verbose else a.text) for a in step.actions
+            )
             alike.setdefault(texts, []).append(step)
     return tuple(
         AlikeSteps(
@@ -212,7 +231,8 @@ def reasons(outcomes: tuple[Outcome, ...]) -> dict[str, list[str]]:
     for outcome in outcomes:
         error = outcome.error
         if error is not None and error.code is codes.BLOCKED and ": " in error.message:
-            nodes.setdefault(f"{outcome.phase}: {error.message}", []).append(outcome.node)
+            reason = one_line(f"{outcome.phase}: {mask(error.message)}")
+            nodes.setdefault(reason, []).append(outcome.node)
     return nodes
 
 

@@ -14,6 +14,7 @@ from kbootstrap.console.tables import aligned
 from kbootstrap.engine.events import Event
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.runner import Outcome
+from kbootstrap.visible import one_line
 
 
 class Screen(Protocol):
@@ -23,7 +24,7 @@ class Screen(Protocol):
         """Follow a run."""
 
     def line(self, text: str) -> None:
-        """Print one line."""
+        """Print one line; a newline in it is escaped."""
 
     def plan(self, plan: Plan, *, differs: bool) -> None:
         """Print a plan; ``differs``: the cluster has settings that it does not change."""
@@ -53,7 +54,7 @@ class PlainScreen:
 
     def line(self, text: str) -> None:
         """Print one line at once."""
-        print(text, flush=True)
+        print(one_line(text), flush=True)
 
     def plan(self, plan: Plan, *, differs: bool) -> None:
         """Print every node and action."""

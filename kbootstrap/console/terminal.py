@@ -33,6 +33,8 @@ from kbootstrap.console.progress import Progress
 from kbootstrap.engine.events import Event
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.runner import Outcome
+from kbootstrap.masking import mask
+from kbootstrap.visible import one_line, visible
 
 FEW = 10  # nodes of a run whose steps are printed one by one as they end
 NAMES = 6  # names of nodes that are printed before the rest is counted
@@ -51,7 +53,7 @@ class TerminalScreen:
 
     def __init__(self, verbose: int, console: Console | None = None) -> None:
         self._verbose = bool(verbose)
-        self._console = console or Console(highlight=False)
+        self._console = console or Console(highlight=False, markup=False, emoji=False)
         self._progress = Progress(Plan(()))
         self._live: Live | None = None
 
@@ -82,7 +84,7 @@ class TerminalScreen:
 
     def line(self, text: str) -> None:
         """Print above the drawing."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(_text(one_line(text)), soft_wrap=True)
 
     def plan(self, plan: Plan, *, differs: bool) -> None:
         """Print the plan and expect its steps."""
@@ -116,10 +118,11 @@ def run_drawing(progress: Progress, height: int) -> RenderableType:
     of_running = min(len(running), room - of_failed)
     rows = _grid()
     for name, failure in islice(failed.items(), of_failed):
-        _add_row(rows, (name, "bold red"), failure.phase, "failed", (failure.text, ""))
+        _add_row(rows, (name, "bold red"), failure.phase, "failed", (one_line(failure.text), ""))
     now = progress.now()
     for name, step in islice(running.items(), of_running):
-        _add_row(rows, (name, "bold"), step.phase, f"{now - step.since:.1f} s", (step.text, "dim"))
+        text = (one_line(step.text), "dim")
+        _add_row(rows, (name, "bold"), step.phase, f"{now - step.since:.1f} s", text)
     rest = {"failed": len(failed) - of_failed, "running": len(running) - of_running}
     more = ", ".join(f"{number} more {what}" for what, number in rest.items() if number)
     return Group(_counts(progress), rows, *([Text(f"and {more}", "dim")] if more else []))
@@ -138,8 +141,12 @@ def _grid() -> Table:
 def _add_row(
     grid: Table, node: tuple[str, str], phase: str, at: str, text: tuple[str, str]
 ) -> None:
-    """Add text, never markup: a command may print brackets."""
-    grid.add_row(Text(*node), Text(phase), Text(at, STYLES.get(at, "")), Text(*text))
+    grid.add_row(_text(*node), _text(phase), _text(at, STYLES.get(at, "")), _text(*text))
+
+
+def _text(plain: str, style: str = "") -> Text:
+    """Text, never markup, that fits a cell: a command may print brackets and escape sequences."""
+    return Text(visible(mask(plain)), style)
 
 
 def _counts(progress: Progress) -> Text:
@@ -170,7 +177,7 @@ def plan_drawing(plan: Plan, *, verbose: bool) -> RenderableType:
         for steps in phase.steps:
             short = not verbose and _can_be_short(steps)
             names = _few(steps.nodes) if short else ", ".join(steps.nodes)
-            parts.append(Padding(Text(names, "cyan"), (0, 0, 0, 2)))
+            parts.append(Padding(_text(names, "cyan"), (0, 0, 0, 2)))
             parts.append(Padding(_actions(steps), (0, 0, 0, 4)))
     parts.append(Text(plan_footer(plan), RISKS.get(plan.risk, "")))
     if not verbose and any(_can_be_short(steps) for phase in phases for steps in phase.steps):
@@ -186,7 +193,7 @@ def _actions(steps: AlikeSteps) -> Table:
     """A grid, so that long texts are wrapped beside their dash."""
     grid = Table.grid(padding=(0, 1))
     for text in steps.texts:
-        grid.add_row("-", Text(text, RISKS.get(steps.risk, "")))
+        grid.add_row("-", _text(text, RISKS.get(steps.risk, "")))
     return grid
 
 
@@ -200,7 +207,7 @@ def _few(names: Sequence[str]) -> str:
 def outcomes_drawing(outcomes: tuple[Outcome, ...], height: int) -> RenderableType:
     """How the steps of a run ended, in at most ``height`` lines if few steps failed."""
     rows = outcome_rows(outcomes)
-    notes = [Text(f"{why}: {_few(names)}") for why, names in reasons(outcomes).items()]
+    notes = [_text(f"{why}: {_few(names)}") for why, names in reasons(outcomes).items()]
     if len(rows) < height - 2:
         return Group(_table(OUTCOME_HEAD, rows), *notes)
     failed = failed_rows(outcomes)
@@ -215,7 +222,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     for name in head:
         table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell, _style(cell)) for cell in row))
+        table.add_row(*(_text(one_line(cell), _style(cell)) for cell in row))
     return table
 
 

@@ -68,7 +68,7 @@ def notes(
         for note in skew.runtime_notes(cluster.version, kind, facts.version):
             yield node.name, note
         yield from _certificates(node, probes[node.name])
-        if facts.cgroup_v1:
+        if probes[node.name].host.cgroup == 1:
             yield node.name, "cgroup v1: Kubernetes will drop it; plan for cgroup v2"
         refused = set(skew.refused_flags(cluster.version.minor))
         for arg in node.kubelet_args:

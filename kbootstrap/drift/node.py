@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from kbootstrap.components import API_SERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER
-from kbootstrap.model.cluster import Arg, Cluster, Node
+from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference, shown
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
 
@@ -19,8 +18,6 @@ def of_node(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]
         yield other_role(node, "control-plane")
     yield from _runtime(cluster, node, seen)
     yield from _address(node, seen)
-    if plane:
-        yield from _components(cluster, node, api)
 
 
 def other_role(node: Node, live: str) -> Difference:
@@ -104,30 +101,3 @@ def _again(node: Node) -> str:
         f"put the old value back; to change it, run `kbootstrap reset {node.name}` with the old"
         f" value and `kbootstrap join {node.name}` with the new one"
     )
-
-
-def _components(cluster: Cluster, node: Node, api: Observed) -> Iterator[Difference]:
-    """The arguments that the node's static pods run with."""
-    extra = cluster.kubeadm
-    for component, key, args in (
-        (API_SERVER, "api_server", extra.api_server_args),
-        (CONTROLLER_MANAGER, "controller_manager", extra.controller_manager_args),
-        (SCHEDULER, "scheduler", extra.scheduler_args),
-        (ETCD, "etcd", extra.etcd_args),
-    ):
-        pod = api.static_pod(node.name, component)
-        if pod is None or not pod.args:
-            continue
-        for arg in args:
-            if f"--{arg.name}={arg.value}" not in pod.args:
-                yield _argument(f"kubeadm.extra_args.{key}.{arg.name}", node, arg, pod.args)
-
-
-def _argument(key: str, node: Node, arg: Arg, args: tuple[str, ...]) -> Difference:
-    return Difference(key=key, live=shown(given(args, arg.name)), wanted=arg.value, node=node.name)
-
-
-def given(args: tuple[str, ...], name: str) -> str:
-    """The value of ``--name=value`` in a command's arguments; the last one is used."""
-    head = f"--{name}="
-    return next((a.removeprefix(head) for a in reversed(args) if a.startswith(head)), "")

@@ -47,12 +47,20 @@ class Entry:
 
 
 def read(text: str) -> dict[str, Any]:
-    """The record; empty if there is none, or none that can be read."""
+    """The record; empty if there is none, or none that can be read. Other phases are left out."""
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return record if isinstance(record, dict) and record.get("schema") == SCHEMA else {}
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        return {}
+    phases = record.get("phases")
+    good = phases.items() if isinstance(phases, dict) else ()
+    return record | {"phases": {name: entry for name, entry in good if _is_entry(entry)}}
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("at"), str)
 
 
 def write_script(record: str) -> str:

@@ -1,25 +1,16 @@
 """What happens during a run, as data; the console, the journal and the log follow it.
 
-Events never hold secrets: `clean` masks what looks like a token or a key in the output of
-commands, and actions contain only placeholders.
+Events never hold secrets: `kbootstrap.masking` masks them in the output of commands, and actions
+contain only placeholders.
 """
 
-import re
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from kbootstrap.errors import KbError
-
-_TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
-_KEY = re.compile(r"(?<!sha256:)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-
-
-def clean(text: str) -> str:
-    """Text of a command with bootstrap tokens and 32-byte hex keys masked."""
-    return _KEY.sub("***", _TOKEN.sub("***", text))
-
 
 StepState = Literal["waiting", "running", "changed", "unchanged", "failed", "blocked"]
 
@@ -75,9 +66,9 @@ class Bus:
             for observer in self._observers:
                 observer(event)
 
-    def output(self, node: str, phase: str, text: str) -> None:
-        """Lines that a command printed on a node."""
-        for line in clean(text).splitlines():
+    def output(self, node: str, phase: str, lines: Iterable[str]) -> None:
+        """Whole lines that a command printed on a node, with its secrets masked."""
+        for line in lines:
             if line.strip():
                 self(Event(kind="output", node=node, phase=phase, text=line.rstrip()))
 

@@ -44,11 +44,15 @@ class LocalState:
 
     Attributes:
         kubeconfig_ca: PEM of the CA that the operator's kubeconfig trusts; empty if there is none.
+        kubeconfig_ends: when its client certificate expires, seconds since 1970; 0 without one.
+        kubeconfig_server: ``host:port`` that it names.
         snapshot: the file to copy a snapshot of etcd to, or to restore it from.
         wipe: what the external etcd holds and the user wants to delete; None: nothing.
 
     """
 
     kubeconfig_ca: str = ""
+    kubeconfig_ends: int = 0
+    kubeconfig_server: str = ""
     snapshot: SnapshotFile = SnapshotFile(path="")
     wipe: Held | None = None

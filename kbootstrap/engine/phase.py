@@ -6,6 +6,7 @@ nothing; after any part of a plan the rest is planned; every fact matters.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -15,10 +16,11 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from kbootstrap.action import Action
 from kbootstrap.engine.inputs import LocalInputs, LocalState
 from kbootstrap.engine.leftovers import Leftovers
-from kbootstrap.errors import KbError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.document import Document
+from kbootstrap.model.host_facts import UNKNOWN, HostFacts
 from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.options import RunOptions
 
@@ -37,6 +39,7 @@ class View(Generic[F]):
     cluster: Cluster
     node: Node
     facts: F
+    host: HostFacts = UNKNOWN
     api: Observed = NOTHING
     control_plane: str = ""  # name of the one in use; "" before init
     ca: str = ""  # PEM of the cluster's CA, as that control plane holds it
@@ -46,9 +49,9 @@ class View(Generic[F]):
     now: int = 0  # the workstation's clock when the facts were read, seconds since 1970
 
 
-def nothing_compared(cluster: Cluster, facts: Mapping[str, F]) -> Iterator[KbError]:
+def nothing_compared(views: tuple[View[F], ...]) -> Iterator[Finding]:
     """The ``compare`` of a phase that compares no nodes."""
-    del cluster, facts
+    del views
     yield from ()
 
 
@@ -72,7 +75,7 @@ def on_first(cluster: Cluster, node: Node) -> bool:
     return node == cluster.first
 
 
-def nothing_wrong(view: View[F]) -> Iterator[KbError]:
+def nothing_wrong(view: View[F]) -> Iterator[Finding]:
     """The default: nothing to refuse."""
     del view
     yield from ()
@@ -127,8 +130,8 @@ class Phase(Generic[F]):
         check: pure; yields the reasons to refuse this node, before anything changes.
         drift: pure; yields the settings in which the live node differs from the inventory and
             which ``plan`` does not change.
-        compare: pure; yields errors found by comparing nodes, from the facts of every probed
-            node, by name. Each error has its node.
+        compare: pure; yields errors found by comparing nodes, from the view of every probed
+            node. Each error has its node.
         files: pure; path and content of each file that its plan writes, as far as they are
             known before a run: `render` prints them.
         leaves: pure; what `reset` has to remove because of it. Also asked of nodes that it does
@@ -136,7 +139,7 @@ class Phase(Generic[F]):
         on: the nodes it runs on.
         waits: steps of other nodes it needs, besides the earlier phases of its own node.
         api: its plan reads the API's state, which is refreshed first.
-        manifests: it also reads the objects of the CNI manifests, one request for each.
+        manifests: it also reads the objects of the CNI manifests.
         recorded: its end is recorded in the node's checkpoint.
         shared: others use its facts, such as which control plane is up, so it is probed also when
             only other phases run.
@@ -149,9 +152,9 @@ class Phase(Generic[F]):
     facts: type[F]
     plan: Callable[[View[F]], Iterator[Action]]
     probe: Callable[[Cluster, Node], str] | None = None
-    check: Callable[[View[F]], Iterator[KbError]] = nothing_wrong
+    check: Callable[[View[F]], Iterator[Finding]] = nothing_wrong
     drift: Callable[[View[F]], Iterator[Difference]] = no_difference
-    compare: Callable[[Cluster, Mapping[str, F]], Iterator[KbError]] = nothing_compared
+    compare: Callable[[tuple[View[F], ...]], Iterator[Finding]] = nothing_compared
     files: Callable[[Cluster, Node], Iterable[tuple[str, str]]] = writes_nothing
     leaves: Callable[[Cluster, Node], Leftovers] = leaves_nothing
     on: Callable[[Cluster, Node], bool] = everywhere
@@ -168,6 +171,26 @@ class Phase(Generic[F]):
 
 
 AnyPhase = Phase[Any]
+SHOWN, DIGITS = 80, 20  # characters of a line in an error, digits of a number
+
+
+def fact(form: Callable[[str], object]) -> Any:
+    """A fact of several lines, each of which has a form; ``form`` raises ValueError for another.
+
+    Plans rely on the form, and a node may print anything.
+    """
+    return field(default=(), metadata={"form": form})
+
+
+def like(pattern: str) -> Callable[[str], object]:
+    """The form of a regular expression."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> None:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"unexpected value {value[:SHOWN]!r}")
+
+    return check
 
 
 def parse_facts(facts: type[F], text: str) -> F:
@@ -176,21 +199,29 @@ def parse_facts(facts: type[F], text: str) -> F:
     A field of tuple type collects every line of its name; a bool is 1 or 0.
 
     Raises:
-        ValueError: a line fits no field, or a value its type.
+        ValueError: a line fits no field, or a value its type or form (`fact`).
 
     """
     kind: Any = facts  # mypy takes no class of F for hashable
-    hints = _hints(kind)
+    hints, forms = _hints(kind), _forms(kind)
     values: dict[str, Any] = {}
     for line in text.splitlines():
         name, equals, value = line.partition("=")
         if not equals or name not in hints:
-            raise ValueError(f"unexpected line {line!r} for {facts.__module__}.Facts")
+            raise ValueError(f"unexpected line {line[:SHOWN]!r}")
+        if name in forms:
+            forms[name](value)
         if get_args(hints[name]):
             values[name] = (*values.get(name, ()), value)
         else:
             values[name] = _scalar(hints[name], value)
     return facts(**values)
+
+
+@cache
+def _forms(facts: Any) -> Mapping[str, Callable[[str], object]]:
+    found = ((field.name, field.metadata.get("form")) for field in dataclasses.fields(facts))
+    return {name: form for name, form in found if form is not None}
 
 
 @cache
@@ -201,19 +232,22 @@ def _hints(facts: type) -> Mapping[str, Any]:
 def _scalar(kind: type, value: str) -> str | int | bool:
     if kind is bool:
         if value not in {"0", "1"}:
-            raise ValueError(f"{value!r} is neither 0 nor 1")
+            raise ValueError(f"{value[:SHOWN]!r} is neither 0 nor 1")
         return value == "1"
+    if kind is int and len(value) > DIGITS:
+        raise ValueError(f"a number of {len(value)} digits")
     return int(value) if kind is int else value
 
 
 def forward(view: View[F], actions: tuple[Action, ...]) -> View[F]:
     """The view after ``actions``, according to their declared effects.
 
-    An effect named ``api`` holds the fields of `Observed` that change.
+    Effects named ``api`` and ``host`` hold the fields of `Observed` and `HostFacts` that change.
     """
     for action in actions:
         effect: dict[str, Any] = dict(action.effect)
         api = dataclasses.replace(view.api, **effect.pop("api", {}))
-        facts: Any = view.facts
-        view = dataclasses.replace(view, facts=dataclasses.replace(facts, **effect), api=api)
+        host = dataclasses.replace(view.host, **effect.pop("host", {}))
+        facts: Any = dataclasses.replace(view.facts, **effect)  # type: ignore[type-var]
+        view = dataclasses.replace(view, facts=facts, host=host, api=api)
     return view

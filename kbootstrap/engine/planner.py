@@ -1,12 +1,11 @@
 """Makes the plan, and collects the checks, from the views of phases and nodes."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from kbootstrap.drift import of_cluster, of_node
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.plan import Plan, Step
-from kbootstrap.errors import KbError
+from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.observed import Observed
@@ -31,7 +30,7 @@ def make_plan(
 
 def verdicts(
     cluster: Cluster, phases: Iterable[AnyPhase], nodes: Iterable[Node], views: Views
-) -> Iterator[KbError]:
+) -> Iterator[Finding]:
     """Every reason not to start, with node and phase."""
     chosen = tuple(nodes)
     for phase in phases:
@@ -65,11 +64,10 @@ def differences(
 
 
 def comparisons(
-    cluster: Cluster, phases: Iterable[AnyPhase], probed: Mapping[str, Mapping[str, Any]]
-) -> Iterator[KbError]:
-    """Errors found by comparing nodes; ``probed``: node -> phase id -> facts."""
+    cluster: Cluster, phases: Iterable[AnyPhase], probed: Container[tuple[str, str]], views: Views
+) -> Iterator[Finding]:
+    """Errors found by comparing nodes; ``probed``: names of nodes, each with a phase."""
     for phase in phases:
-        names = [n.name for n in cluster.nodes if phase.id in probed.get(n.name, ())]
-        facts = {name: probed[name][phase.id] for name in names}
-        for error in phase.compare(cluster, facts):
+        nodes = [node for node in cluster.nodes if (node.name, phase.id) in probed]
+        for error in phase.compare(tuple(views(phase, node) for node in nodes)):
             yield error.at("", phase.id)

@@ -13,10 +13,12 @@ from typing import Any, Literal, Protocol
 
 from kbootstrap import codes
 from kbootstrap.codes import LOST
+from kbootstrap.engine import host_probe
 from kbootstrap.engine.phase import AnyPhase, parse_facts
-from kbootstrap.errors import InternalError, KbError, LostError
+from kbootstrap.errors import KbError, LostError, PhaseError
 from kbootstrap.lock.record import NO_RECORD, LockState, parse_record, read_script
 from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.model.host_facts import UNKNOWN, HostFacts
 from kbootstrap.node_paths import CHECKPOINT
 from kbootstrap.remote.protocol import Part, PartResult, Reply
 from kbootstrap.secret import Secret
@@ -48,6 +50,7 @@ class ProbeResult:
 
     Attributes:
         facts: phase id -> that phase's Facts.
+        host: what the node's operating system and hardware are.
         kubeconfig: the admin kubeconfig, on a control plane.
         state: the checkpoint on the node, as JSON text; empty if there is none.
         at: the workstation's clock, seconds since 1970.
@@ -62,6 +65,7 @@ class ProbeResult:
     at: int
     etcd: EtcdLogin | None = None
     lock: LockState = NO_RECORD
+    host: HostFacts = UNKNOWN
 
 
 class ProbeResults(Mapping[str, ProbeResult]):
@@ -127,15 +131,15 @@ def _etcd_login(cluster: Cluster) -> tuple[str, str, str]:
 def first_parts(
     cluster: Cluster, node: Node, phases: Iterable[AnyPhase], *, gate: bool = False
 ) -> tuple[Part, ...]:
-    """The first request to a node: the probe and, on a control plane, the lock's record.
+    """The first request to a node: host, phases and, on a control plane, the lock's record.
 
     With ``gate``, a record ends the request: the other parts are skipped.
     """
-    parts = probe_parts(cluster, node, phases)
+    parts = (host_probe.part(), *probe_parts(cluster, node, phases))
     if not node.is_control_plane:
         return parts
     kind: Literal["step", "probe"] = "step" if gate else "probe"  # only a step ends a request
-    lock = Part(LOCK, read_script(gate=gate), kind, always=True)
+    lock = Part(LOCK, read_script(gate=gate), kind, always=True, seconds=0)
     return (lock, *(replace(part, always=not gate) for part in parts))
 
 
@@ -145,11 +149,12 @@ def _read(name: str, *paths: str, secret: bool = False) -> Part:
     return Part(f"read:{name}", script, "probe", always=True, secret=secret)
 
 
-def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> ProbeResult:
-    """Facts from the reply to `probe_parts`.
+def read_reply(phases: Iterable[AnyPhase], reply: Reply, host: HostFacts = UNKNOWN) -> ProbeResult:
+    """Facts from the reply to `probe_parts`; ``host`` is what is known if it has no host's.
 
     Raises:
-        InternalError: a probe failed, or printed a line that its Facts do not have.
+        PhaseError: KB319, a fact about the host is malformed; KB346, a probe failed, or printed
+            what its Facts do not have.
         LostError: systemd was stopping on the node.
 
     """
@@ -164,7 +169,9 @@ def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> ProbeResult:
         try:
             facts[phase.id] = parse_facts(phase.facts, result.output)
         except (ValueError, TypeError) as error:
-            raise InternalError(codes.BUG, f"the probe of {phase.id} failed: {error}") from error
+            raise PhaseError(codes.PROBE_FAILED, str(error)).at("", phase.id) from error
+    if host_probe.PART in answers:
+        host = host_probe.read(answers[host_probe.PART])
     config, ca, pair = (_said(answers, name) for name in ("kubeconfig", "etcd-ca", "etcd-pair"))
     return ProbeResult(
         facts=facts,
@@ -172,15 +179,15 @@ def read_reply(phases: Iterable[AnyPhase], reply: Reply) -> ProbeResult:
         state=answers["read:state"].output,
         at=int(time.time()),
         etcd=EtcdLogin(ca, Secret(pair)) if ca and pair else None,
+        host=host,
     )
 
 
 def _failed(phase: str, result: PartResult) -> KbError:
     if any(sign in result.stderr for sign in _GOING_DOWN):
         return LostError(LOST, "systemd no longer answers there", detail=result.stderr)
-    return InternalError(
-        codes.BUG, f"the probe of {phase} ended with {result.rc}", detail=result.stderr
-    )
+    message = f"the probe ended with status {result.rc}"
+    return PhaseError(codes.PROBE_FAILED, message, detail=result.stderr).at("", phase)
 
 
 def _said(answers: Mapping[str, PartResult], name: str) -> str:

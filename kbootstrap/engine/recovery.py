@@ -7,12 +7,12 @@ from kbootstrap.errors import KbError, LostError, UnreachableError
 from kbootstrap.wait import until
 
 
-def once_back(probe: Callable[[], ProbeResult], seconds: float, lost: LostError) -> ProbeResult:
+def once_back(probe: Callable[[], ProbeResult], seconds: float, lost: KbError) -> ProbeResult:
     """The result of its probes once the node answers again.
 
     Raises:
-        LostError: ``lost``, if it does not answer for ``seconds``.
-        KbError: it answers, but refuses the login.
+        KbError: ``lost``, if it does not answer for ``seconds``; another one, if it answers but
+            refuses the login.
 
     """
 

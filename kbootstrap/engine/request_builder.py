@@ -21,7 +21,9 @@ from kbootstrap.action import (
 )
 from kbootstrap.engine.failures import failure
 from kbootstrap.errors import KbError
-from kbootstrap.remote.protocol import Blob, Part, Reply
+from kbootstrap.remote.protocol import STEP_SECONDS, Blob, Part, Reply
+
+_AFTER = 300  # seconds for which a detached command may outlive its limit: it starts, it is killed
 
 Made = tuple[tuple[HostAction, ...], Part]  # a part, and the actions that it applies
 
@@ -73,7 +75,10 @@ def _part(name: str, together: tuple[HostAction, ...], slots: Mapping[str, str])
     if content is not None:
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
         blobs = (Blob(size, content),)
-    return Part(name, action.script(), blobs=blobs, always=action.always, into=into)
+    seconds = action.seconds + _AFTER if isinstance(action, Detached) else STEP_SECONDS
+    return Part(
+        name, action.script(), blobs=blobs, always=action.always, into=into, seconds=seconds
+    )
 
 
 def _named_in(together: tuple[HostAction, ...], output: str) -> HostAction:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap import codes
+from kbootstrap.engine.context import RunContext
 from kbootstrap.engine.events import Bus, Event, StepState
 from kbootstrap.engine.phase import AnyPhase, Wait, Window
 from kbootstrap.engine.plan import Plan, Step
-from kbootstrap.engine.step import RunContext, StepRunner
+from kbootstrap.engine.step import StepRunner
 from kbootstrap.errors import InternalError, InterruptedRunError, KbError, PhaseError
 from kbootstrap.model.cluster import Cluster, Node
 

@@ -6,72 +6,35 @@ is probed again and the rest is planned; a detached command is found running.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from kbootstrap import codes
 from kbootstrap.action import Action, ApiAction, HostAction, LocalAction
-from kbootstrap.engine import checkpoint
-from kbootstrap.engine.events import Bus, Event
-from kbootstrap.engine.phase import AnyPhase, View
+from kbootstrap.engine import checkpoint, host_probe
+from kbootstrap.engine.context import RunContext
+from kbootstrap.engine.events import Event
+from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.plan import Step
 from kbootstrap.engine.printed import changes, refuse_unprinted, unprinted
-from kbootstrap.engine.probe import ProbeResult, ProbeResults, probe_parts, read_reply
+from kbootstrap.engine.probe import ProbeResult, probe_parts, read_reply
 from kbootstrap.engine.recovery import once_back
 from kbootstrap.engine.request_builder import first_failure, groups, host_parts, longest
-from kbootstrap.errors import KbError, LostError, PhaseError, RefusedError
-from kbootstrap.model.cluster import Cluster, Node
+from kbootstrap.errors import ChangedError, KbError, LostError, PhaseError, RefusedError
+from kbootstrap.masking import OutputLines
+from kbootstrap.model.cluster import Node
 from kbootstrap.remote.protocol import Part, Reply
 from kbootstrap.wait import until
 
 RECOVER_SECONDS = 300  # how long a node may be unreachable during a step, such as for a reboot
 UNCHANGED = "unchanged"  # the part that checks whether another run worked there
 SETTLE_SECONDS = 30  # for a node that came back to start its services
-LOSSES = 5  # connections a step may lose: a node that keeps going away makes no progress
+LOSSES = 5  # interruptions of a step: a node that keeps going away makes no progress
 
 
-class Wire(Protocol):
-    """Runs parts on one node."""
-
-    def perform(
-        self,
-        parts: Sequence[Part],
-        *,
-        run_id: str,
-        on_output: Callable[[str, str], None] | None = None,
-    ) -> Reply: ...
-
-
-class ApiWriter(Protocol):
-    """Changes objects of the cluster's API, or members of its etcd."""
-
-    def perform(self, action: ApiAction, slots: dict[str, str]) -> None: ...
-
-
-class RunContext(Protocol):
-    """The run that a step belongs to; `kbootstrap.run.run.Run` is one."""
-
-    cluster: Cluster
-    phases: tuple[AnyPhase, ...]
-    run_id: str
-    bus: Bus
-    probes: ProbeResults
-
-    def view_since(self, phase: AnyPhase, node: Node, since: float) -> View[object]:
-        """What a plan of the phase sees now; what the API said before ``since`` is stale."""
-
-    def wire(self, name: str) -> Wire:
-        """The connection to a node."""
-
-    def api_writer(self) -> ApiWriter | None:
-        """The API through a control plane that is up; None before there is one."""
-
-    def perform_locally(self, action: LocalAction) -> None:
-        """Perform an action on the operator's workstation."""
-
-    def stopping(self) -> bool:
-        """Whether the user asked to stop, or the lock was lost."""
+Interruption = LostError | ChangedError
 
 
 @dataclass
@@ -106,10 +69,10 @@ class StepRunner:
         while actions:
             lost = self._attempt(phase, actions)
             self._tries += 1
-            left = self._plan(phase) if lost is None else self._settled(phase, printed, lost)
             losses += lost is not None
             if lost is not None and losses > LOSSES:
                 raise lost
+            left = self._left(phase, printed, lost)
             if lost is None and actions == left:
                 raise PhaseError(
                     codes.NOT_SETTLED,
@@ -121,11 +84,11 @@ class StepRunner:
             actions = left
         return done
 
-    def _attempt(self, phase: AnyPhase, actions: tuple[Action, ...]) -> LostError | None:
-        """Perform them; if the connection breaks, probe the node again once it is back."""
+    def _attempt(self, phase: AnyPhase, actions: tuple[Action, ...]) -> Interruption | None:
+        """Perform them; if that is interrupted, probe the node again once it answers."""
         try:
             self._perform(phase, actions)
-        except LostError as error:
+        except (LostError, ChangedError) as error:
             self._recover(phase, error)
             return error
         finally:
@@ -148,7 +111,7 @@ class StepRunner:
             )
             try:
                 self._group(phase, host, todo, len(actions) if last_here else 0)
-            except LostError:
+            except (LostError, ChangedError):
                 raise  # commands may still run there, so nothing is cleaned up
             except KbError as error:
                 problem = problem or error
@@ -191,19 +154,33 @@ class StepRunner:
         watched = self._watched(phase)
         if host == self.node.name:
             parts = [*self._first(), *parts, *probe_parts(self.context.cluster, self.node, watched)]
-
-        def on_output(part: str, text: str) -> None:
-            if part.startswith("a"):
-                self.context.bus.output(self.node.name, phase.id, text)
+            if any("host" in action.effect for action in actions):
+                parts.append(host_probe.part())
 
         run_id = f"{self.context.run_id}.{self._tries}"
-        reply = self.context.wire(host).perform(parts, run_id=run_id, on_output=on_output)
+        with self._output(phase) as on_output:
+            reply = self.context.wire(host).perform(parts, run_id=run_id, on_output=on_output)
         if host == self.node.name:
-            self._store(read_reply(watched, reply))
+            self._store(read_reply(watched, reply, self.context.probes[host].host))
             _must_be_unchanged(reply)
         failed = first_failure(made, reply)
         if failed is not None:
             raise failed
+
+    @contextmanager
+    def _output(self, phase: AnyPhase) -> Iterator[Callable[[str, str], None]]:
+        """Passes the output of actions on, line by line; the last line may have no end."""
+        name, lines = self.node.name, defaultdict[str, OutputLines](OutputLines)
+
+        def on_output(part: str, text: str) -> None:
+            if part.startswith("a"):
+                self.context.bus.output(name, phase.id, lines[part].feed(text))
+
+        try:
+            yield on_output
+        finally:
+            for rest in lines.values():
+                self.context.bus.output(name, phase.id, rest.end())
 
     @property
     def _state(self) -> str:
@@ -215,7 +192,7 @@ class StepRunner:
         if self._met:
             return ()
         self._met = True
-        return (Part(UNCHANGED, checkpoint.unchanged_script(self._state)),)
+        return (Part(UNCHANGED, checkpoint.unchanged_script(self._state), seconds=30),)
 
     def _watched(self, phase: AnyPhase) -> tuple[AnyPhase, ...]:
         """The phases whose facts are still needed: this one, later ones, shared ones."""
@@ -228,20 +205,46 @@ class StepRunner:
         record = checkpoint.updated(
             self.context.probes[self.node.name].state, self.context.cluster, self.node, entry
         )
-        return Part("checkpoint", checkpoint.write_script(record))
+        return Part("checkpoint", checkpoint.write_script(record), seconds=60)
 
-    def _recover(self, phase: AnyPhase, error: LostError) -> None:
-        """Wait for the node to come back and probe it again."""
+    def _recover(self, phase: AnyPhase, error: Interruption) -> None:
+        """Wait for the node to answer and probe it again."""
         name = self.node.name
-        self.context.bus.note(
-            name, phase.id, f"connection lost; waiting for {name} to answer again"
-        )
+        note = f"connection lost; waiting for {name} to answer again"
+        if isinstance(error, ChangedError):
+            note = f"{error}; probing {name} again"
+            self._met = False
+        self.context.bus.note(name, phase.id, note)
         self._probe_again(error)
 
-    def _settled(
-        self, phase: AnyPhase, printed: frozenset[str], error: LostError
+    def _left(
+        self,
+        phase: AnyPhase,
+        printed: frozenset[str],
+        interrupted: Interruption | None,
     ) -> tuple[Action, ...]:
-        """What is left after a loss; a node that just booted may still be starting its services."""
+        """What is still to be done after an attempt."""
+        if isinstance(interrupted, LostError):
+            self._settle(phase, printed, interrupted)
+        elif interrupted is not None:
+            self._accept_change(phase, printed)
+        return self._plan(phase)
+
+    def _accept_change(self, phase: AnyPhase, printed: frozenset[str]) -> None:
+        """Continue where another run worked, such as one that was killed, if it undid nothing.
+
+        Raises:
+            RefusedError: KB402, this phase or an earlier one needs more than was printed.
+
+        """
+        order = list(self.planned)
+        for earlier in self.context.phases:
+            if earlier.id in order[: order.index(phase.id)]:
+                refuse_unprinted(self._plan(earlier), frozenset())
+        refuse_unprinted(self._plan(phase), printed)
+
+    def _settle(self, phase: AnyPhase, printed: frozenset[str], error: LostError) -> None:
+        """Wait for a node that just booted and may still be starting its services."""
         extra = unprinted(self._plan(phase), printed)
         if extra:
             message = f"{self.node.name} answers again, but needs: {extra[0].text}"
@@ -253,13 +256,13 @@ class StepRunner:
                 return not unprinted(self._plan(phase), printed)
 
             until(settled, SETTLE_SECONDS)
-        return self._plan(phase)
 
-    def _probe_again(self, error: LostError) -> None:
+    def _probe_again(self, error: Interruption) -> None:
         def probe() -> ProbeResult:
             if self.context.stopping():
                 raise error
             parts = probe_parts(self.context.cluster, self.node, self.context.phases)
+            parts = (host_probe.part(), *parts)
             reply = self.context.wire(self.node.name).perform(parts, run_id=self.context.run_id)
             return read_reply(self.context.phases, reply)
 
@@ -274,4 +277,4 @@ class StepRunner:
 
 def _must_be_unchanged(reply: Reply) -> None:
     if any(result.id == UNCHANGED and not result.ok for result in reply.results):
-        raise RefusedError(codes.PLAN_DRIFTED, "another run worked there after the probe")
+        raise ChangedError(codes.PLAN_DRIFTED, "another run worked there after the probe")

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from kbootstrap.console.certificate_table import Entry
 from kbootstrap.engine.probe import ProbeResult
-from kbootstrap.errors import KbError
+from kbootstrap.errors import Finding
 from kbootstrap.run.run import Run
-from phases import certificates, identity
+from phases import certificates
 
 
-def ended(run: Run, below: str = "/") -> Iterator[KbError]:
+def ended(run: Run, below: str = "/") -> Iterator[Finding]:
     """An error for each certificate of a probed node that has expired.
 
     ``below``: only those whose path begins so.
@@ -21,12 +22,20 @@ def ended(run: Run, below: str = "/") -> Iterator[KbError]:
 def note(run: Run, *, near: bool) -> None:
     """Report those that have expired, in a command that continues all the same.
 
-    ``near``: report those that expire within 30 days instead.
+    ``near``: report those that expire within 30 days, and others that stop nothing, instead.
     """
     for name, result in run.probes.items():
         for ending in certificates.endings(certificates.of(result.facts), _now(result)):
-            if ending.valid == near:
+            if ending.fatal != near:
                 run.bus.note(name, certificates.PHASE.id, ending.text)
+
+
+def entries(run: Run, within: int) -> Iterator[Entry]:
+    """Every certificate of the probed nodes; ``within``: seconds that count as soon."""
+    for name, result in run.probes.items():
+        now = _now(result)
+        for found in certificates.found(certificates.of(result.facts)):
+            yield Entry(node=name, found=found, now=now, within=within)
 
 
 def _now(result: ProbeResult) -> int:
@@ -35,4 +44,4 @@ def _now(result: ProbeResult) -> int:
     To a workstation whose clock is behind, a certificate just made would not be valid yet; that
     the clocks differ (KB307) is what has to be reported.
     """
-    return max(result.at, identity.clock(result.facts))
+    return max(result.at, result.host.clock)

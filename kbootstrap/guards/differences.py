@@ -4,19 +4,20 @@ from collections.abc import Iterable, Iterator
 
 from kbootstrap import codes
 from kbootstrap.console.differences import Differences
-from kbootstrap.errors import ExitCode, KbError, RefusedError
+from kbootstrap.errors import ExitCode, Finding
+from kbootstrap.guards.unscheduled import note_unscheduled
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
 
 
-def refusals(found: Iterable[Difference]) -> Iterator[KbError]:
+def refusals(found: Iterable[Difference]) -> Iterator[Finding]:
     """One error for each fixed setting."""
     for difference in found:
         if difference.fixed:
             remedy = difference.remedy
-            yield RefusedError(codes.FIXED, difference.text, detail=remedy).at(difference.node)
+            yield Finding(codes.FIXED, difference.text, detail=remedy).at(difference.node)
 
 
 def unapplied(found: Iterable[Difference]) -> Differences:
@@ -41,6 +42,7 @@ def with_differences(
     left = unapplied(found)
     if status is ExitCode.DONE and run.outcomes:
         before, left = left, unapplied(run.differences(nodes))
+        note_unscheduled(run, run.observe())
         if left != before:
             report.differences(left)
     return exit_status(status, left)

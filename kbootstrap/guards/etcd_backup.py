@@ -10,10 +10,12 @@ from kbootstrap.engine.phase import AnyPhase, Wait
 from kbootstrap.errors import InventoryError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.options import RunOptions
+from kbootstrap.run.control_plane import refuse_foreign
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
-from phases import etcd_restore, etcd_snapshot, identity
+from phases import certificates, etcd_restore, etcd_snapshot, identity
 
+READ: tuple[AnyPhase, ...] = (identity.PHASE, certificates.PHASE)
 _COPY = "etcd-copy"
 
 
@@ -52,6 +54,11 @@ def phases(label: str) -> tuple[AnyPhase, ...]:
     return (etcd_snapshot.take(label), etcd_snapshot.copy(label))
 
 
+def manual() -> tuple[AnyPhase, ...]:
+    """The phases of `etcd snapshot`; each call takes another snapshot."""
+    return phases(f"manual-{int(time.time())}")
+
+
 def first_member(run: Run, report: Report) -> Node:
     """The first control plane with etcd's data; no further node is contacted.
 
@@ -63,8 +70,9 @@ def first_member(run: Run, report: Report) -> Node:
         run.probe([node])
         result = run.probes.get(node.name)
         if result is not None and result.facts[identity.PHASE.id].etcd_data:
+            refuse_foreign(run, [node])
             return node
-    report.stop_on(run.errors)
+    report.stop_on(error.finding for error in run.errors)
     raise RefusedError(codes.NO_CONTROL_PLANE, "no control plane has data of etcd")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from kbootstrap import codes
 from kbootstrap.engine.phase import AnyPhase
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.errors import Finding, KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.etcd import Held, prefix
 from kbootstrap.run.api_connection import ApiConnection
@@ -13,7 +13,7 @@ from kbootstrap.run.selection import no_control_plane_left
 from phases import init
 
 
-def before_init(run: Run, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> Iterator[KbError]:
+def before_init(run: Run, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> Iterator[Finding]:
     """KB437 if ``kubeadm init`` is about to meet another cluster's keys."""
     first = run.cluster.first
     if run.cluster.etcd.external is None or first not in nodes or init.PHASE not in phases:
@@ -24,7 +24,7 @@ def before_init(run: Run, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> 
     try:
         run.api_connection.prove_empty()
     except KbError as error:
-        yield error.at(first.name, init.PHASE.id)
+        yield error.at(first.name, init.PHASE.id).finding
 
 
 def check_wipe(cluster: Cluster, *, whole: bool) -> None:

@@ -9,7 +9,7 @@ from kbootstrap.engine.inputs import SnapshotFile
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.probe import ProbeResult
-from kbootstrap.errors import ExitCode, InventoryError, KbError, RefusedError
+from kbootstrap.errors import ExitCode, Finding, InventoryError
 from kbootstrap.guards import etcd_backup
 from kbootstrap.guards.external_etcd import check_wipe
 from kbootstrap.model.cluster import Cluster, Node
@@ -97,7 +97,7 @@ def has_nothing_to_keep(run: Run, node: Node) -> bool:
     return facts is not None and (facts.run == "running" or init.RUN in facts.unit)
 
 
-def alive(run: Run, nodes: tuple[Node, ...]) -> Iterator[KbError]:
+def alive(run: Run, nodes: tuple[Node, ...]) -> Iterator[Finding]:
     """A node of --unreachable that still reports has to be cleaned instead."""
     if not run.options.unreachable:
         return
@@ -105,7 +105,7 @@ def alive(run: Run, nodes: tuple[Node, ...]) -> Iterator[KbError]:
     for node in nodes:
         seen = observed.node(node.name)
         if seen is not None and seen.ready:
-            yield RefusedError(codes.STILL_THERE, "its kubelet still reports").at(node.name)
+            yield Finding(codes.STILL_THERE, "its kubelet still reports").at(node.name)
 
 
 def remains(run: Run, nodes: tuple[Node, ...], plan: Plan) -> Mapping[Node, tuple[str, ...]]:

@@ -82,6 +82,19 @@ def chain(
     return tuple(hop for hop in found if isinstance(hop, Version))
 
 
+def refuse_left_behind(observed: Observed, names: tuple[str, ...], target: Version) -> None:
+    """Check that the nodes that are left out may keep their kubelets.
+
+    Raises:
+        RefusedError: KB421, one would be too old for API servers of ``target``.
+
+    """
+    kubelets = {n: v for n, v in versions_of(observed).kubelets.items() if n in names}
+    if wrong := list(skew.left_behind(kubelets, target)):
+        message = f"cannot upgrade to {target} without it: {_first(wrong)}"
+        raise RefusedError(codes.SKEW, message, detail=_all(wrong))
+
+
 def _first(reasons: list[str]) -> str:
     return reasons[0] + (f", and {len(reasons) - 1} more" if len(reasons) > 1 else "")
 

@@ -19,13 +19,14 @@ from kbootstrap.lock.record import (
     read_script,
     swap_script,
 )
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
-from kbootstrap.remote.kubeobjects import CONFLICT, NOT_FOUND
+from kbootstrap.remote.answers import checked, reading
+from kbootstrap.remote.kubeapi import KubeApi
+from kbootstrap.remote.kubehttp import CONFLICT, NOT_FOUND, ApiError
+from kbootstrap.remote.kubekinds import LEASES
 from kbootstrap.remote.protocol import Part, Reply
 
-LEASE = "kube-system/kbootstrap"
-_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
-_PATH = f"{_LEASES}/kbootstrap"
+_NAMESPACE, _NAME = "kube-system", "kbootstrap"
+LEASE = f"{_NAMESPACE}/{_NAME}"
 _TIMES = "%Y-%m-%dT%H:%M:%S.%fZ"
 _PREFIX = "kbootstrap.io/"
 _SECONDS = 5  # for one request: the next attempt must come before the Lease ends
@@ -101,7 +102,7 @@ class NodeRecord:
         return self._swap(text, None, "")
 
     def _swap(self, before: str, stamp: str | None, record: str) -> LockState:
-        return self._run(Part("lock", swap_script(before, stamp, record, self._path)))
+        return self._run(Part("lock", swap_script(before, stamp, record, self._path), seconds=60))
 
     def _run(self, part: Part) -> LockState:
         result = self._wire.perform([part], run_id=self._run_id).part("lock")
@@ -118,14 +119,14 @@ class Lease:
 
     name = f"Lease {LEASE}"
 
-    def __init__(self, http: KubeHttp) -> None:
-        self._http = http
+    def __init__(self, api: KubeApi) -> None:
+        self._api = api.once(_SECONDS)
         self._version = ""  # resourceVersion, as it was last read
         self._since = ""
 
     def read(self) -> LockState:
         try:
-            return self._state(self._request("GET", _PATH))
+            return self._state(self._api.get(LEASES, _NAME, _NAMESPACE))
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise _refused(error) from error
@@ -143,9 +144,9 @@ class Lease:
 
     def _write(self, claim: Claim) -> LockState:
         """Make it, or replace the one that was read last."""
-        method, path = ("PUT", _PATH) if self._version else ("POST", _LEASES)
+        write = self._api.replace if self._version else self._api.create
         try:
-            return self._state(self._request(method, path, self._object(claim)))
+            return self._state(write(LEASES, self._object(claim)))
         except ApiError as error:
             state = self.read()
             if state.text or error.status in {CONFLICT, NOT_FOUND}:  # another run was faster
@@ -157,17 +158,18 @@ class Lease:
         if state.text != text:
             return state
         try:
-            body = {"preconditions": {"resourceVersion": state.stamp}}
-            self._request("DELETE", _PATH, body)
+            options = {"preconditions": {"resourceVersion": state.stamp}}
+            self._api.delete(LEASES, _NAME, _NAMESPACE, options)
         except ApiError as error:
             if error.status not in {CONFLICT, NOT_FOUND}:
                 raise _refused(error) from error
         return self.read()
 
-    def _request(self, method: str, path: str, body: Any = None) -> Any:
-        return self._http.request(method, path, body, patient=False, seconds=_SECONDS)
-
     def _state(self, lease: dict[str, Any]) -> LockState:
+        with reading(self.name):
+            return checked(self._state_of(lease))
+
+    def _state_of(self, lease: dict[str, Any]) -> LockState:
         self._version = lease["metadata"]["resourceVersion"]
         notes = lease["metadata"].get("annotations") or {}
         fields = {name.removeprefix(_PREFIX): value for name, value in notes.items()}
@@ -175,13 +177,13 @@ class Lease:
         return LockState(
             text=claim.text if claim else f"held by {spec.get('holderIdentity')}",
             stamp=self._version,
-            age=round(self._http.now() - _seconds(spec.get("renewTime"))),
+            age=round(self._api.http.now() - _seconds(spec.get("renewTime"))),
         )
 
     def _object(self, claim: Claim) -> dict[str, Any]:
-        now = datetime.fromtimestamp(self._http.now(), UTC).strftime(_TIMES)
+        now = datetime.fromtimestamp(self._api.http.now(), UTC).strftime(_TIMES)
         self._since = self._since or now
-        metadata: dict[str, Any] = {"name": "kbootstrap", "namespace": "kube-system"}
+        metadata: dict[str, Any] = {"name": _NAME, "namespace": _NAMESPACE}
         if self._version:
             metadata["resourceVersion"] = self._version
         metadata["annotations"] = {_PREFIX + name: str(v) for name, v in claim.fields.items()}

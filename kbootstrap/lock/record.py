@@ -5,10 +5,10 @@ Pure. Ages are given by the clock of the place that stores the record.
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import PurePosixPath
 from typing import Any
 
 from kbootstrap.render import render
@@ -16,7 +16,9 @@ from kbootstrap.render import render
 PATH = "/run/kbootstrap.lock"  # tmpfs: a reboot removes it
 TTL = 30  # seconds a record lives unless it is renewed
 RENEW = 8  # seconds between renewals, so that two may fail
+GUARD_SECONDS = 3  # to wait for another process that changes the record of the same node
 MARGIN = 5  # a run that has not renewed its record stops this many seconds before it ends
+_TIME = re.compile(r"[0-9]{1,15} [0-9]{1,15}")
 _SHOWN = 300  # characters shown of a value that another run wrote
 
 
@@ -153,8 +155,10 @@ def parse_record(output: str) -> LockState:
     text, boot = text.rstrip("\n"), facts.get("boot", "")
     if not text or "now" not in facts:  # there is none, or it was removed while it was read
         return LockState(boot=boot)
-    age = int(facts["now"]) - int(facts["stamp"])
-    return LockState(text=text, stamp=facts["stamp"], age=age, boot=boot)
+    stamp, now = facts.get("stamp", ""), facts["now"]
+    # A record without its time counts as renewed just now, so that no run takes it over.
+    age = int(now) - int(stamp) if _TIME.fullmatch(f"{now} {stamp}") else 0
+    return LockState(text=text, stamp=stamp or "unknown", age=age, boot=boot)
 
 
 def parse_claim(text: str) -> Claim | None:
@@ -204,7 +208,7 @@ def swap_script(before: str, stamp: str | None, record: str, path: str = PATH) -
     swap = render(
         "lock/swap.sh.j2",
         path=path,
-        folder=str(PurePosixPath(path).parent),
+        tries=GUARD_SECONDS * 10,
         seen=before,
         stamp=stamp,
         record=record,

@@ -10,11 +10,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Literal
 
 from kbootstrap.model.document import EMPTY, Document
+from kbootstrap.model.pins import Pin
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.model.versions import Version
-from kbootstrap.secret import SecretRef
 
 IpNetwork = IPv4Network | IPv6Network
 SourceName = Literal["release", "folder", "preinstalled"]  # of kbootstrap.artifacts.SOURCES
+
+
+def bracketed(host: str) -> str:
+    """The host as a part of a URL: an IPv6 address has brackets there (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 class Role(StrEnum):
@@ -22,21 +28,6 @@ class Role(StrEnum):
 
     CONTROL_PLANE = "control-plane"
     WORKER = "worker"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshTarget:
-    """How to log in to one host."""
-
-    host: str
-    port: int = 22
-    user: str = "root"
-    key_file: str | None = None  # path of a private key; None: the agent, then default keys
-    password: SecretRef | None = None
-    become: bool = False  # run scripts through sudo
-    become_password: SecretRef | None = None
-    jump: "SshTarget | None" = None
-    host_keys: tuple[str, ...] = ()  # "ssh-ed25519 AAAA..." lines; empty: use known_hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +68,11 @@ class Node:
     @property
     def is_control_plane(self) -> bool:
         return Role.CONTROL_PLANE in self.roles
+
+    @property
+    def url_host(self) -> str:
+        """Its advertised address as a part of a URL."""
+        return bracketed(self.advertise_address)
 
     @property
     def role_text(self) -> str:
@@ -253,8 +249,7 @@ class Cluster:
     """Everything a plan may depend on.
 
     Attributes:
-        control_planes: in inventory order; the first one runs ``kubeadm init``. Stored, as it is
-            read several times per node.
+        control_planes: in inventory order; the first one runs ``kubeadm init``.
 
     """
 
@@ -274,6 +269,9 @@ class Cluster:
     programs: Programs = Programs()
     files: tuple[ExtraFile, ...] = ()
     token_ttl: int = 900  # seconds
+    sha256: tuple[tuple[str, str], ...] = ()  # URL and checksum, pinned in the inventory
+    pins: tuple[Pin, ...] | None = None  # of the pins file; None: there is no such file
+    ca_hash: str = ""  # kubeadm's hash of the CA of a cluster that exists
     control_planes: tuple[Node, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -284,6 +282,10 @@ class Cluster:
     def first(self) -> Node:
         """The node that runs ``kubeadm init``."""
         return self.control_planes[0]
+
+    def server_url(self, node: Node) -> str:
+        """The URL of the API server of a control plane."""
+        return f"https://{node.url_host}:{self.api.bind_port}"
 
     def node(self, name: str) -> Node:
         """The node of that name.

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from kbootstrap import codes
+from kbootstrap.model import placeholders
 from kbootstrap.model.validators import names, net, values
 from kbootstrap.model.validators.base import bad
 
@@ -52,10 +53,16 @@ _STRING = {"type": "string"}
 _DURATION = r"([0-9]+h)?([0-9]+m)?([0-9]+s)?"
 
 Address = Annotated[str, AfterValidator(net.address), _text(examples=["192.0.2.10"])]
+CaHash = Annotated[str, AfterValidator(values.ca_hash), _text("sha256:[0-9a-f]{64}")]
 Host = Annotated[str, AfterValidator(net.host), _text(examples=["node1.example.org"])]
 Endpoint = Annotated[str, AfterValidator(net.endpoint), _text(r".+:[0-9]+")]
 CertSan = Annotated[str, AfterValidator(net.cert_san), _text()]
 HttpUrl = Annotated[str, AfterValidator(net.url("https", "http")), _text("https?://.+")]
+ArchiveUrl = Annotated[
+    str,
+    AfterValidator(net.url("https", "http", known=placeholders.IN_URLS)),
+    _text("https?://.+"),
+]
 EtcdUrl = Annotated[str, AfterValidator(net.url_with_port), _text("https://.+:[0-9]+")]
 RegistryHost = Annotated[str, AfterValidator(net.registry_host), _text()]
 Cidr = Annotated[str, AfterValidator(net.cidr)]
@@ -104,7 +111,11 @@ ImageRepository = Annotated[str, AfterValidator(values.image_repository), _text(
 Image = Annotated[str, AfterValidator(values.image), _text()]
 ImageTag = Annotated[str, AfterValidator(values.image_tag), _text()]
 NodePath = Annotated[str, AfterValidator(values.node_path), _text("/.+")]
+BinaryDirectory = Annotated[str, AfterValidator(values.binary_directory), _text("/.+")]
 OperatorPath = Annotated[str, AfterValidator(values.operator_path), _text()]
+SourceDirectory = Annotated[str, AfterValidator(values.source_directory), _text()]
+Sha256 = Annotated[str, AfterValidator(values.sha256), _text("[0-9a-f]{64}")]
+Sums = dict[HttpUrl, Sha256]
 Manifest = Annotated[str, AfterValidator(values.manifest), _text()]
 Line = Annotated[str, AfterValidator(values.line), _text()]
 Mode = Annotated[str, AfterValidator(values.mode), _text("0[0-7]{3}")]

@@ -28,6 +28,11 @@ class ClusterSection(Section):
     """What the cluster is called."""
 
     name: f.Name = Field(description="the cluster's name, also its context in kubeconfigs")
+    ca_hash: f.CaHash | None = Field(
+        default=None,
+        description="kubeadm's hash of the CA of a cluster that exists; nodes with another CA are"
+        " refused",
+    )
 
 
 class KubernetesSection(Section):
@@ -181,6 +186,10 @@ class CniSection(Section):
     manifests: tuple[f.Manifest, ...] = Field(
         default=(), description="local files or https URLs, for type manifest"
     )
+    insecure: bool = Field(default=False, description="allow http URLs in `manifests`")
+    sha256: f.Sums = Field(
+        default={}, description="the sha256 that manifests must have, by URL; see programs.md"
+    )
 
 
 class ProgramsSection(Section):
@@ -194,30 +203,37 @@ class ProgramsSection(Section):
     base_url: f.HttpUrl | None = Field(
         default=None, description="the release site or a mirror; default https://dl.k8s.io/release"
     )
-    folder: f.OperatorPath | None = Field(
+    folder: f.SourceDirectory | None = Field(
         default=None,
         description="for folder: holds NAME or ARCH/NAME for each binary; `{version}` in it "
         "is replaced by the release, so that each has a directory of its own",
     )
-    crictl_url: f.HttpUrl | None = Field(
+    crictl_url: f.ArchiveUrl | None = Field(
         default=None, description="crictl's archive, its .sha256 beside it; default: not placed"
     )
-    cni_plugins_url: f.HttpUrl | None = Field(
+    cni_plugins_url: f.ArchiveUrl | None = Field(
         default=None,
         description="the CNI plugins' archive, its .sha256 beside it; default: not placed",
     )
     cni_plugins_folder: f.OperatorPath | None = Field(
         default=None, description="or a local directory of CNI plugins"
     )
-    bin_dir: f.NodePath = Field(
+    bin_dir: f.BinaryDirectory = Field(
         default="/usr/local/bin", description="the directory of the binaries on the nodes"
+    )
+    insecure: bool = Field(default=False, description="allow http URLs in this section")
+    sha256: f.Sums = Field(
+        default={},
+        description="the sha256 that downloads must have, by URL, instead of the published one",
     )
 
 
 class FileSection(Section):
     """A file of your own on nodes."""
 
-    path: f.NodePath = Field(description="its path on the nodes")
+    path: f.NodePath = Field(
+        description="its path on the nodes, below directories that only root can write to"
+    )
     content: str | None = Field(default=None, description="its text; this or source")
     source: f.OperatorPath | None = Field(default=None, description="a local file; this or content")
     mode: f.Mode = Field(default="0644", description="four octal digits, in quotes")

@@ -1,40 +1,35 @@
-"""Names that kubeadm and the kubelet accept, because both ignore wrong ones silently.
+"""Names that kubeadm and the components accept, because wrong ones are found late or never.
 
-Sources: cmd/kubeadm/app (preflight/checks.go, features/features.go, cmd/phases) and
-staging/src/k8s.io/kubelet/config/v1beta1 of https://github.com/kubernetes/kubernetes, v1.34;
-feature gates also of the releases in which they changed.
+Hints for editors and for messages; `kubeadm config validate` on the node decides. Fields, checks
+and feature gates are read from the source of Kubernetes (`kbootstrap.model.generated_names`); the
+rest is from cmd/kubeadm/app (cmd/phases, preflight/checks.go) of
+https://github.com/kubernetes/kubernetes, v1.34.
 """
 
+from collections.abc import Iterable
+
 from kbootstrap.components import CONTROLLER_MANAGER, SCHEDULER, STATIC_PODS
+from kbootstrap.model.generated_names import by_minor
 
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-PREFLIGHT_CHECKS = (
-    "IsPrivilegedUser",
-    "NumCPU",
-    "Mem",
-    "KubernetesVersion",
-    "Firewalld",
-    "HTTPProxy",
-    "HTTPProxyCIDR",
-    "CRI",
-    "ContainerRuntimeVersion",
-    "Swap",
-    "SystemVerification",
-    "Hostname",
-    "KubeletVersion",
-    "Service-kubelet",
-    "ExternalEtcdVersion",
-    "ExternalEtcdClientCertificates",
-    "ImagePull",
-    "CoreDNSUnsupportedPlugins",
-    "CoreDNSMigration",
-    "CreateJob",
-    "ControlPlaneNodesReady",
-    "StaticPodManifest",
+def _all(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({name for minor in names for name in minor}))
+
+
+_MINORS = by_minor()
+KNOWN_MINOR = max(_MINORS)  # later releases may have more names
+KUBELET_FIELDS = _all(names.kubelet for names in _MINORS.values())
+KUBE_PROXY_FIELDS = _all(names.kube_proxy for names in _MINORS.values())
+# Feature gates of the components: the first minor that has each; 0: unknown.
+COMPONENT_GATES = {name: since for names in _MINORS.values() for name, since in names.gates.items()}
+
+# ContainerRuntimeVersion: in releases later than the source that was read.
+PREFLIGHT_CHECKS = _all(
+    [*(names.preflight_checks for names in _MINORS.values()), ["ContainerRuntimeVersion"]]
 )
 # Checks named after a port, directory or file.
 PREFLIGHT_FAMILIES = (
@@ -94,17 +89,18 @@ PHASES_OF_ADDONS = {
     "addon/kube-proxy": "addons.kube_proxy",
 }
 
-# kubeadm's feature gates: first and last minor that have it; None: still there.
+# kubeadm's feature gates: first and last minor that has each; None: still in the newest one.
 FEATURE_GATES: dict[str, tuple[int, int | None]] = {
-    "ControlPlaneKubeletLocalMode": (31, None),
+    # Removed before the oldest source that was read.
     "EtcdLearnerMode": (27, 32),
-    "NodeLocalCRISocket": (32, None),
-    "PublicKeysECDSA": (27, None),
     "RootlessControlPlane": (27, 33),
     "UpgradeAddonsBeforeControlPlane": (28, 30),
-    "WaitForAllControlPlaneComponents": (30, None),
+    **{
+        name: (since, None if minor == KNOWN_MINOR else minor)
+        for minor, names in _MINORS.items()
+        for name, since in names.kubeadm_gates.items()
+    },
 }
-FEATURE_GATES_KNOWN_TO = 35  # later releases may have more; kubeadm itself reports wrong ones
 
 PATCH_TARGETS = (
     *STATIC_PODS,
@@ -182,45 +178,3 @@ TAKEN_PORTS = {
     10257: CONTROLLER_MANAGER,
     10259: SCHEDULER,
 }
-
-KUBELET_FIELDS = _names(
-    """
-    address allowedUnsafeSysctls apiVersion authentication authorization cgroupDriver cgroupRoot
-    cgroupsPerQOS clusterDNS clusterDomain configMapAndSecretChangeDetectionStrategy
-    containerLogMaxFiles containerLogMaxSize containerLogMaxWorkers containerLogMonitorInterval
-    containerRuntimeEndpoint contentType cpuCFSQuota cpuCFSQuotaPeriod cpuManagerPolicy
-    cpuManagerPolicyOptions cpuManagerReconcilePeriod crashLoopBackOff enableContentionProfiling
-    enableControllerAttachDetach enableDebugFlagsHandler enableDebuggingHandlers
-    enableProfilingHandler enableServer enableSystemLogHandler enableSystemLogQuery
-    enforceNodeAllocatable eventBurst eventRecordQPS evictionHard evictionMaxPodGracePeriod
-    evictionMinimumReclaim evictionPressureTransitionPeriod evictionSoft evictionSoftGracePeriod
-    failCgroupV1 failSwapOn featureGates fileCheckFrequency hairpinMode healthzBindAddress
-    healthzPort httpCheckFrequency imageGCHighThresholdPercent imageGCLowThresholdPercent
-    imageMaximumGCAge imageMinimumGCAge imagePullCredentialsVerificationPolicy
-    imageServiceEndpoint iptablesDropBit iptablesMasqueradeBit kernelMemcgNotification kind
-    kubeAPIBurst kubeAPIQPS kubeReserved kubeReservedCgroup kubeletCgroups
-    localStorageCapacityIsolation logging makeIPTablesUtilChains maxOpenFiles
-    maxParallelImagePulls maxPods memoryManagerPolicy memorySwap memoryThrottlingFactor
-    mergeDefaultEvictionSettings nodeLeaseDurationSeconds nodeStatusMaxImages
-    nodeStatusReportFrequency nodeStatusUpdateFrequency oomScoreAdj podCIDR podLogsDir
-    podPidsLimit podsPerCore port preloadedImagesVerificationAllowlist protectKernelDefaults
-    providerID qosReserved readOnlyPort registerNode registerWithTaints registryBurst
-    registryPullQPS reservedMemory reservedSystemCPUs resolvConf rotateCertificates runOnce
-    runtimeRequestTimeout seccompDefault serializeImagePulls serverTLSBootstrap
-    showHiddenMetricsForVersion shutdownGracePeriod shutdownGracePeriodByPodPriority
-    shutdownGracePeriodCriticalPods singleProcessOOMKill staticPodPath staticPodURL
-    staticPodURLHeader streamingConnectionIdleTimeout syncFrequency systemCgroups systemReserved
-    systemReservedCgroup tlsCertFile tlsCipherSuites tlsMinVersion tlsPrivateKeyFile
-    topologyManagerPolicy topologyManagerPolicyOptions topologyManagerScope tracing
-    userNamespaces volumePluginDir volumeStatsAggPeriod
-    """
-)
-KUBE_PROXY_FIELDS = _names(
-    """
-    apiVersion bindAddress bindAddressHardFail clientConnection clusterCIDR configSyncPeriod
-    conntrack detectLocal detectLocalMode enableProfiling featureGates healthzBindAddress
-    hostnameOverride iptables ipvs kind logging metricsBindAddress mode nftables
-    nodePortAddresses oomScoreAdj portRange showHiddenMetricsForVersion windowsRunAsService
-    winkernel
-    """
-)

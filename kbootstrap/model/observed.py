@@ -41,7 +41,6 @@ class StaticPod:
     node: str
     component: str
     version: str  # the tag of its image
-    args: tuple[str, ...] = ()  # of its command, such as "--secure-port=6443"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +82,11 @@ class ObservedPod:
     """A pod that kubeadm makes.
 
     Attributes:
+        node: empty until it is scheduled.
         name: kube-proxy, coredns, or a static pod's component.
         pod: the pod's own name; empty if there is none.
         reasons: why it does not run, the worst first; empty if it does.
+        older: it was not started with the configuration that the cluster stores.
 
     """
 
@@ -93,6 +94,7 @@ class ObservedPod:
     name: str
     pod: str = ""
     reasons: tuple[PodReason, ...] = ()
+    older: bool = False
 
     @property
     def reason(self) -> str:
@@ -109,9 +111,14 @@ class Observed:
     nodes: tuple[ObservedNode, ...] = ()
     config_maps: frozenset[str] = frozenset()  # of kube-system
     workloads: frozenset[str] = frozenset()  # DaemonSets and Deployments of kube-system
+    made_by_kubeadm: frozenset[str] = frozenset()  # those of both that kubeadm wrote
     kubeadm_config: Document = EMPTY  # ClusterConfiguration as stored
     kubelet_config: Document = EMPTY  # KubeletConfiguration as stored
     kube_proxy_config: Document = EMPTY  # KubeProxyConfiguration as stored
+    kube_proxy_open: bool = False  # a change of kube-proxy has not ended, see KUBE_PROXY_BEFORE
+    last_applied: Document = EMPTY  # what the inventory set, see LAST_APPLIED
+    cluster_info: str = ""  # host:port that kube-public/cluster-info names; only for up and status
+    proxy_server: str = ""  # host:port that kube-proxy's kubeconfig names
     static_pods: tuple[StaticPod, ...] = ()
     own_pods: tuple[ObservedPod, ...] = ()  # only for up, join and status
     token_owners: frozenset[str] = frozenset()  # nodes for which kbootstrap made bootstrap tokens
@@ -129,13 +136,6 @@ class Observed:
                 return node
         return None
 
-    def static_pod(self, node: str, component: str) -> StaticPod | None:
-        """A component on a node, if the API shows it."""
-        for pod in self.static_pods:
-            if (pod.node, pod.component) == (node, component):
-                return pod
-        return None
-
     def pods_down(
         self, node: str, wanted: tuple[str, ...], also: tuple[str, ...] = ()
     ) -> tuple[ObservedPod, ...]:
@@ -146,9 +146,17 @@ class Observed:
         return (*missing, *(p for p in here if p.reasons and p.name in (*wanted, *also)))
 
     def with_pods(self, node: str, names: tuple[str, ...]) -> tuple[ObservedPod, ...]:
-        """The pods, after those of a node run."""
+        """The pods, after those of a node run, ``names`` among them."""
         others = tuple(pod for pod in self.own_pods if pod.node != node)
-        return (*others, *(ObservedPod(node=node, name=name) for name in names))
+        here = tuple(replace(pod, reasons=()) for pod in self.own_pods if pod.node == node)
+        missing = [name for name in names if name not in {pod.name for pod in here}]
+        return (*others, *here, *(ObservedPod(node=node, name=name) for name in missing))
+
+    def with_proxies(self, *, older: bool) -> tuple[ObservedPod, ...]:
+        """The pods, those of kube-proxy with this configuration."""
+        return tuple(
+            replace(pod, older=older) if pod.name == KUBE_PROXY else pod for pod in self.own_pods
+        )
 
     def with_node(self, name: str, **changes: Any) -> tuple[ObservedNode, ...]:
         """The nodes, after one was changed or added."""
@@ -156,6 +164,7 @@ class Observed:
         return (*(n for n in self.nodes if n.name != name), replace(old, **changes))
 
 
+KUBE_PROXY = "kube-proxy"  # its DaemonSet, its ConfigMap, and the name of its pods here
 NO_POD = (PodReason(reason="the pod does not exist"),)
 NOTHING = Observed()
 CONTROL_PLANE_LABEL = "node-role.kubernetes.io/control-plane"
@@ -163,6 +172,9 @@ CORDONED_BY = "kbootstrap.io/cordoned-by"  # set in the request that cordons
 DRAINED_BY = "kbootstrap.io/drained-by"
 OUR_LABELS = "kbootstrap.io/labels"  # keys, separated by commas
 OUR_TAINTS = "kbootstrap.io/taints"
+LAST_APPLIED = "kbootstrap-last-applied"  # ConfigMap in kube-system, with an entry for each key
+CONFIG_SUM = "kbootstrap.io/config-sha256"  # on pods: of the configuration that they started with
+KUBE_PROXY_BEFORE = "kbootstrap.io/before"  # on the DaemonSet: what an unfinished change replaces
 FOR_UPGRADE = "kbootstrap-upgrade"  # their value on a node that is being upgraded
 MANIFEST_SUM = "kbootstrap.io/manifest-sha256"  # annotation on objects that kbootstrap applies
 

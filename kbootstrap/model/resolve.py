@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
+from kbootstrap import bounded_file
 from kbootstrap.model import cluster as c
 from kbootstrap.model.document import Document
 from kbootstrap.model.inventory import Inventory, MirrorSection
@@ -28,6 +29,7 @@ def resolve(inventory: Inventory, members: tuple[MergedNode, ...], directory: Pa
     nodes = tuple(node(member, directory) for member in members)
     return c.Cluster(
         name=inventory.cluster.name,
+        ca_hash=inventory.cluster.ca_hash or "",
         version=version,
         nodes=nodes,
         api=_api(inventory, nodes),
@@ -46,6 +48,7 @@ def resolve(inventory: Inventory, members: tuple[MergedNode, ...], directory: Pa
         programs=_programs(inventory, directory),
         files=tuple(_files(inventory, directory)),
         token_ttl=seconds(inventory.token.ttl),
+        sha256=tuple(sorted((inventory.programs.sha256 | inventory.cni.sha256).items())),
     )
 
 
@@ -159,7 +162,8 @@ def _files(inventory: Inventory, directory: Path) -> Iterator[c.ExtraFile]:
     for section in inventory.files:
         content = section.content
         if content is None:
-            content = Path(local(section.source or "", directory)).read_text(encoding="utf-8")
+            path = local(section.source or "", directory)
+            content = bounded_file.text(path, bounded_file.MOST_BYTES)
         yield c.ExtraFile(
             path=section.path,
             content=content,

@@ -7,9 +7,8 @@ from kbootstrap.model import cluster as c
 from kbootstrap.model.local_paths import local
 from kbootstrap.model.merge import MergedNode
 from kbootstrap.model.settings import Jump, SecretAt, Settings, Ssh
+from kbootstrap.model.ssh_target import NOT_IN_INVENTORY, ROOT, SSH_PORT, SshTarget
 from kbootstrap.secret import SecretRef
-
-_ROOT, _SSH_PORT = "root", 22
 
 
 def roles(settings: Settings) -> frozenset[c.Role]:
@@ -47,30 +46,54 @@ def _taints(settings: Settings) -> tuple[c.Taint, ...] | None:
     return () if roles(settings) == frozenset(c.Role) else None
 
 
-def _target(ssh: Ssh, address: str, directory: Path) -> c.SshTarget:
-    user = ssh.user or _ROOT
-    return c.SshTarget(
+def _target(ssh: Ssh, address: str, directory: Path) -> SshTarget:
+    user = ssh.user or ROOT
+    return SshTarget(
         host=ssh.host or address,
-        port=ssh.port or _SSH_PORT,
+        port=ssh.port or SSH_PORT,
         user=user,
         key_file=_key(ssh.key, directory),
         password=_secret(ssh.password, directory),
-        become=user != _ROOT if ssh.become is None else ssh.become,
+        become=user != ROOT if ssh.become is None else ssh.become,
         become_password=_secret(ssh.become_password, directory),
         jump=_jump(ssh.jump, ssh, directory) if ssh.jump else None,
         host_keys=ssh.host_keys or (),
+        host_cas=ssh.host_ca or (),
+        left_open=_left_open(
+            ssh,
+            host=ssh.host,
+            port=ssh.port,
+            user=ssh.user,
+            key=ssh.key or ssh.password,
+            jump=ssh.jump,
+            become=ssh.become,
+        ),
     )
 
 
-def _jump(jump: Jump, ssh: Ssh, directory: Path) -> c.SshTarget:
-    return c.SshTarget(
+def _jump(jump: Jump, ssh: Ssh, directory: Path) -> SshTarget:
+    return SshTarget(
         host=jump.host or "",
-        port=jump.port or _SSH_PORT,
-        user=jump.user or ssh.user or _ROOT,
+        port=jump.port or SSH_PORT,
+        user=jump.user or ssh.user or ROOT,
         key_file=_key(jump.key or ssh.key, directory),
         password=_secret(jump.password, directory),
         host_keys=jump.host_keys or (),
+        host_cas=jump.host_ca or (),
+        left_open=_left_open(
+            ssh,
+            port=jump.port,
+            user=jump.user or ssh.user,
+            key=jump.key or jump.password or ssh.key,
+        ),
     )
+
+
+def _left_open(ssh: Ssh, **given: object) -> frozenset[str]:
+    """The keys without a value, unless ~/.ssh/config is not to be read."""
+    if ssh.config is False:
+        return frozenset()
+    return NOT_IN_INVENTORY | {key for key, value in given.items() if value is None}
 
 
 def _key(text: str | None, directory: Path) -> str | None:

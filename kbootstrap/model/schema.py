@@ -9,6 +9,7 @@ from typing import Any
 
 from kbootstrap.model.inventory import Inventory
 from kbootstrap.model.kubernetes_names import (
+    COMPONENT_GATES,
     FEATURE_GATES,
     KUBE_PROXY_FIELDS,
     KUBELET_FIELDS,
@@ -46,12 +47,19 @@ def _suggest(schema: Schema) -> None:
     kubeadm = definitions["KubeadmSection"]["properties"]
     kubeadm["skip_phases"]["items"] = _names(PHASES)
     kubeadm["ignore_preflight"]["items"] = _names(PREFLIGHT_CHECKS)
-    kubeadm["feature_gates"]["properties"] = {name: {"type": "boolean"} for name in FEATURE_GATES}
+    kubeadm["feature_gates"]["properties"] = _switches(FEATURE_GATES)
     for holder in ("Settings", "NodeEntry"):
         listed = definitions[holder]["properties"]["ignore_preflight"]["anyOf"][0]
         listed["items"] = _names(PREFLIGHT_CHECKS)
     for section, fields in (("kubelet", KUBELET_FIELDS), ("kube_proxy", KUBE_PROXY_FIELDS)):
-        schema["properties"][section]["properties"] = {name: {} for name in fields}
+        schema["properties"][section]["properties"] = {
+            **{name: {} for name in fields},
+            "featureGates": {"properties": _switches(COMPONENT_GATES)},
+        }
+
+
+def _switches(names: Iterable[str]) -> Schema:
+    return {name: {"type": "boolean"} for name in names}
 
 
 def _names(known: Iterable[str]) -> Schema:

@@ -67,6 +67,9 @@ class Jump(Layer):
     host_keys: tuple[f.HostKey, ...] | None = Field(
         default=None, description="its public host keys; default: those of known_hosts"
     )
+    host_ca: tuple[f.HostKey, ...] | None = Field(
+        default=None, description="public keys of the authorities of its host certificate"
+    )
 
 
 class Ssh(Layer):
@@ -89,6 +92,11 @@ class Ssh(Layer):
         default=None,
         description="the node's public host keys, type and key; default: those of known_hosts",
     )
+    host_ca: tuple[f.HostKey, ...] | None = Field(
+        default=None,
+        description="public keys of the authorities of its host certificate, as @cert-authority"
+        " in known_hosts",
+    )
     become: bool | None = Field(
         default=None, description="run as root through sudo; default: true unless the user is root"
     )
@@ -96,6 +104,11 @@ class Ssh(Layer):
         default=None, description="where sudo's password is stored; default: sudo asks for none"
     )
     jump: Jump | None = Field(default=None, description="a jump host")
+    config: bool | None = Field(
+        default=None,
+        description="fill in what is not written here from ~/.ssh/config, for the node's name, then"
+        " its address; default: true",
+    )
 
 
 class TaintSection(Strict):

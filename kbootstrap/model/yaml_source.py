@@ -3,6 +3,10 @@
 Stricter than YAML 1.1: a value that does not mean what it looks like (``yes``, ``0644``,
 ``1:30``, dates), a duplicate key, a tag or a merge key is a violation. The rest of the file is
 still read, so that all violations are reported at once.
+
+PyYAML's C parser marks each node with its position. ruamel.yaml 0.19 has no C parser, and takes
+200 ms to compose an inventory of 300 nodes (39 kB), for which this module takes 9 ms, 7 of them
+`yaml.compose`. Its node tree would need all of the code below, too.
 """
 
 import math
@@ -20,6 +24,7 @@ from kbootstrap.model.problems import Path, Problem, Violation, is_private
 
 _PREFIX = "tag:yaml.org,2002:"
 _MAX_VALUES = 100_000  # aliases can make a small file huge
+_MAX_DEPTH = 50
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SKIP = object()
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -114,6 +119,8 @@ class YamlSource:
             return self._report(INV_YAML, path, "this alias contains itself")
         if len(self._places) > _MAX_VALUES:
             raise SyntaxProblem("the file has too many values", 1, 1)
+        if len(path) > _MAX_DEPTH:
+            raise SyntaxProblem("the file is nested too deeply", *_mark(node))
         if isinstance(node, ScalarNode):
             return self._scalar(node, path)
         self._active.add(id(node))

@@ -1,15 +1,14 @@
-"""Downloads a file from a node: streamed to disk, checked, removed if it is incomplete.
+"""Downloads a file from a node: streamed to disk, checked, and in its place only if it is whole.
 
 The part sends one line with the sha256 in hex, then the bytes. Called by
 `output_stream.OutputStream`.
 """
 
 import hashlib
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
-from typing import IO
+
+from kbootstrap.atomic_file import NewFile
 
 _HEAD = 65  # hex sha256 and a newline
 _TEXT = 1000  # bytes retained for the error if something else than a file was sent
@@ -29,12 +28,10 @@ class Download:
         self._sum = hashlib.sha256()
         self._head = bytearray()
         self._text = bytearray()
-        self._file: IO[bytes] | None = None
+        self._file: NewFile | None = None
         self.problem = ""
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.fchmod(handle, 0o600)  # also if the file existed with another mode
-            self._file = os.fdopen(handle, "wb")
+            self._file = NewFile(path)
         except OSError as error:
             self.problem = f"KB-HERE cannot write {path}: {error.strerror}"
 
@@ -65,11 +62,9 @@ class Download:
         else:
             self._save(self._file)
 
-    def _save(self, file: IO[bytes]) -> None:
+    def _save(self, file: NewFile) -> None:
         try:
-            with file:
-                file.flush()
-                os.fsync(file.fileno())
+            file.commit()
         except OSError as error:
             self._fail(f"KB-HERE cannot write {self._path}: {error.strerror}")
         self._file = None
@@ -81,8 +76,6 @@ class Download:
 
     def _fail(self, problem: str) -> None:
         self.problem = problem
-        with suppress(OSError):
-            if self._file is not None:
-                self._file.close()
-            self._path.unlink()
+        if self._file is not None:
+            self._file.discard()
         self._file = None

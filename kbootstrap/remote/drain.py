@@ -7,10 +7,11 @@ from typing import Any
 from kbootstrap import codes
 from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubeapi import KubeApi
+from kbootstrap.remote.kubehttp import NOT_FOUND, ApiError
+from kbootstrap.remote.kubekinds import EVICTIONS, PODS
 from kbootstrap.wait import until
 
-_NOT_FOUND = 404
 _MIRROR = "kubernetes.io/config.mirror"
 Pod = dict[str, Any]
 FORCE, EMPTY_DIRS = "--force-drain", "--delete-emptydir-data"
@@ -39,7 +40,7 @@ class Held:
         return f"{self.pod}: {self.why}; {self.flag} evicts it anyway"
 
 
-def drain(http: KubeHttp, action: Drain) -> None:
+def drain(api: KubeApi, action: Drain) -> None:
     """Evict every pod that has to be evicted, and wait until they are gone.
 
     Raises:
@@ -50,29 +51,27 @@ def drain(http: KubeHttp, action: Drain) -> None:
     blocked: dict[str, str] = {}
 
     def empty() -> bool:
-        pods = [pod for pod in _pods(http, action.node) if _must_go(pod)]
+        pods = [pod for pod in _pods(api, action.node) if _must_go(pod)]
         blocked.clear()
         for pod in pods:
-            blocked[_name(pod)] = _evict(http, pod)
+            blocked[_name(pod)] = _evict(api, pod)
         return not pods
 
-    _refuse(http, action)
+    _refuse(api, action)
     if not until(empty, action.seconds):
         lines = "\n".join(f"{name}: {why}" for name, why in sorted(blocked.items()))
         raise PhaseError(codes.DRAIN_BLOCKED, f"pods remain after {action.seconds} s", detail=lines)
 
 
-def busy_nodes(http: KubeHttp) -> frozenset[str]:
+def busy_nodes(api: KubeApi) -> frozenset[str]:
     """The nodes with pods that a drain would evict."""
-    pods: list[Pod] = http.request("GET", "/api/v1/pods")["items"]
+    pods = api.items(PODS)
     return frozenset(pod["spec"].get("nodeName", "") for pod in pods if _must_go(pod)) - {""}
 
 
-def held_pods(http: KubeHttp) -> tuple[Held, ...]:
+def held_pods(api: KubeApi) -> tuple[Held, ...]:
     """Every pod of the cluster that a drain without flags would refuse to evict."""
-    return tuple(
-        held for pod in http.request("GET", "/api/v1/pods")["items"] for held in _holds(pod)
-    )
+    return tuple(held for pod in api.items(PODS) for held in _holds(pod))
 
 
 def is_allowed(held: Held, action: Drain) -> bool:
@@ -80,9 +79,9 @@ def is_allowed(held: Held, action: Drain) -> bool:
     return {FORCE: action.force, EMPTY_DIRS: action.empty_dirs}[held.flag]
 
 
-def _refuse(http: KubeHttp, action: Drain) -> None:
+def _refuse(api: KubeApi, action: Drain) -> None:
     """Refuse if a pod or its data would be lost and no flag allows it."""
-    found = [held for pod in _pods(http, action.node) for held in _holds(pod)]
+    found = [held for pod in _pods(api, action.node) for held in _holds(pod)]
     refused = [held.text for held in found if not is_allowed(held, action)]
     if refused:
         raise PhaseError(
@@ -103,10 +102,8 @@ def _holds(pod: Pod) -> Iterator[Held]:
         yield Held(node, _name(pod), "the data of its emptyDir would be deleted", EMPTY_DIRS)
 
 
-def _pods(http: KubeHttp, node: str) -> list[Pod]:
-    answer = http.request("GET", f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")
-    pods: list[Pod] = answer["items"]
-    return pods
+def _pods(api: KubeApi, node: str) -> list[Pod]:
+    return api.items(PODS, fields=f"spec.nodeName={node}")
 
 
 def _must_go(pod: Pod) -> bool:
@@ -123,7 +120,7 @@ def _name(pod: Pod) -> str:
     return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
-def _evict(http: KubeHttp, pod: Pod) -> str:
+def _evict(api: KubeApi, pod: Pod) -> str:
     """Request the eviction; returns why the pod is still there."""
     meta = pod["metadata"]
     if meta.get("deletionTimestamp"):
@@ -133,11 +130,10 @@ def _evict(http: KubeHttp, pod: Pod) -> str:
         "kind": "Eviction",
         "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
     }
-    path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/eviction"
     try:
-        http.request("POST", path, body, patient=False)
+        api.once().create(EVICTIONS, body, meta["name"])
     except ApiError as error:  # 429: a budget forbids it now
-        if not error.passes and error.status != _NOT_FOUND:
+        if not error.passes and error.status != NOT_FOUND:
             raise
         return str(error)
     except PhaseError as error:  # if it lasts, the next list of pods fails, too

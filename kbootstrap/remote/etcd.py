@@ -12,10 +12,12 @@ from kbootstrap import codes
 from kbootstrap.action import AwaitEtcd, AwaitVoters, EtcdAction, RemoveMember
 from kbootstrap.errors import KbError, PhaseError, RefusedError
 from kbootstrap.model.etcd import EtcdMember, can_leave, unsettled
+from kbootstrap.remote.answers import checked, reading
 from kbootstrap.remote.kubehttp import ApiError, TlsHttp
 from kbootstrap.wait import until
 
 PORT = 2379
+MOST = 16  # members that are asked for their status at once
 STATUS_SECONDS = 5  # for the status of one member
 _NOT_FOUND = 404
 _LIST = "/v3/cluster/member/list"
@@ -48,11 +50,12 @@ class Etcd:
 
         """
         try:
-            found = self._ask(_LIST, {})["members"]
+            with reading("etcd's members"):
+                found = self._ask(_LIST, {})["members"]
+                with ThreadPoolExecutor(max_workers=min(len(found), MOST)) as pool:
+                    return tuple(map(checked, pool.map(self._look, found)))
         except ApiError as error:
             raise PhaseError(codes.ETCD_REFUSED, f"listing the members: {error}") from error
-        with ThreadPoolExecutor(max_workers=len(found)) as pool:
-            return tuple(pool.map(self._look, found))
 
     def perform(self, action: EtcdAction) -> None:
         """Apply one action.

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from kbootstrap import codes
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.etcd import Held
+from kbootstrap.remote.answers import reading
 from kbootstrap.remote.kubehttp import ApiError, TlsHttp
 
 _RANGE, _DELETE = "/v3/kv/range", "/v3/kv/deleterange"
@@ -41,10 +42,10 @@ class ExternalEtcd:
         found = self._ask(_RANGE, _below(f"{prefix}/") | {"count_only": True})
         nodes = f"{prefix}/minions/"
         some = self._ask(_RANGE, _below(nodes) | {"keys_only": True, "limit": SOME})
-        names = (base64.b64decode(kv["key"]).decode() for kv in some.get("kvs", ()))
-        return Held(
-            keys=int(found.get("count", 0)), nodes=tuple(n.removeprefix(nodes) for n in names)
-        )
+        with reading(f"the keys below {prefix}"):
+            names = [base64.b64decode(kv["key"]).decode() for kv in some.get("kvs", ())]
+            here = tuple(name.removeprefix(nodes) for name in names)
+            return Held(keys=int(found.get("count", 0)), nodes=here)
 
     def wipe(self, prefix: str) -> int:
         """Remove every key below ``prefix``; returns their number.
@@ -53,7 +54,9 @@ class ExternalEtcd:
             PhaseError: as `held`.
 
         """
-        return int(self._ask(_DELETE, _below(f"{prefix}/")).get("deleted", 0))
+        answer = self._ask(_DELETE, _below(f"{prefix}/"))
+        with reading(f"the removal of the keys below {prefix}"):
+            return int(answer.get("deleted", 0))
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
         problem: Exception | None = None

@@ -5,105 +5,93 @@ wrong host receives no credentials. The known_hosts files are read once per run,
 loader is quadratic in their length, and never rewritten: accept-new appends one line under a lock.
 """
 
-import base64
-import binascii
 import fcntl
-import fnmatch
-import hashlib
-import hmac
-import itertools
 import os
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from kbootstrap import codes
+from kbootstrap import codes, pki
+from kbootstrap.atomic_file import open_own
 from kbootstrap.errors import HostKeyError
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
+from kbootstrap.pki import HostCertificate
+from kbootstrap.remote.known_hosts import Entry, HostKey, KnownHosts, Marker, parse_key
 
 SYSTEM_FILE = Path("/etc/ssh/ssh_known_hosts")
+_SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True)
-class HostKey:
-    """A public host key."""
+class Shown:
+    """What a host shows in the key exchange; it has proved that it holds the key's other half.
 
-    kind: str  # "ssh-ed25519", ...; all RSA signatures go by "ssh-rsa"
-    blob: bytes
+    Attributes:
+        certificate: in its wire form; empty if it shows the key alone.
 
-    @property
-    def fingerprint(self) -> str:
-        """As ``ssh-keygen -l`` prints it."""
-        digest = base64.b64encode(hashlib.sha256(self.blob).digest()).decode()
-        return f"SHA256:{digest.rstrip('=')}"
+    """
 
-    @property
-    def text(self) -> str:
-        """As in a known_hosts file."""
-        return f"{self.kind} {base64.b64encode(self.blob).decode()}"
-
-
-def parse_key(text: str) -> HostKey | None:
-    """The key in ``[names] kind base64 [comment]``, or None."""
-    fields = text.split()
-    for kind, encoded in itertools.pairwise(fields):
-        if not kind.startswith(("ssh-", "ecdsa-", "sk-")):
-            continue
-        try:
-            blob = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
-            return None
-        return HostKey(kind, blob) if blob[4 : 4 + len(kind)] == kind.encode() else None
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A hashed or wildcard entry, which is compared with every name."""
-
-    names: str
     key: HostKey
-
-    def matches(self, name: str) -> bool:
-        if self.names.startswith("|1|"):
-            _, _, salt, digest = self.names.split("|")
-            made = hmac.digest(base64.b64decode(salt), name.encode(), "sha1")
-            return hmac.compare_digest(base64.b64encode(made).decode(), digest)
-        globs = self.names.split(",")
-        if any(fnmatch.fnmatchcase(name, glob[1:]) for glob in globs if glob.startswith("!")):
-            return False
-        return any(fnmatch.fnmatchcase(name, _literal_brackets(glob)) for glob in globs)
+    certificate: bytes = field(default=b"", repr=False)
 
 
-def _literal_brackets(glob: str) -> str:
-    return glob.replace("[", "[[]")
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What is known about one host.
+
+    Attributes:
+        keys: its own keys.
+        portless: without ``keys``, those listed for its name without a port.
+        authorities: whose host certificates are accepted for it.
+        revoked: keys and authorities that are not, wherever they are listed.
+
+    """
+
+    keys: frozenset[HostKey]
+    portless: frozenset[HostKey]
+    authorities: frozenset[HostKey]
+    revoked: frozenset[HostKey]
+
+
+def _ignore(text: str) -> None:
+    del text
 
 
 class HostKeys:
-    """The keys of all hosts.
+    """The keys of all hosts; thread-safe.
 
     Without ``files``, the user's and the system's known_hosts. With ``accept_new``, the key
     of a host that is not known at all is appended to the first file; a changed key never is.
+    ``warn`` gets a line for each file with lines that cannot be used.
     """
 
-    def __init__(self, files: Sequence[Path] | None = None, *, accept_new: bool = False) -> None:
-        default = (Path.home() / ".ssh" / "known_hosts", SYSTEM_FILE)
-        self.files = tuple(files) if files is not None else default
+    def __init__(
+        self,
+        files: Sequence[Path] | None = None,
+        *,
+        accept_new: bool = False,
+        warn: Callable[[str], None] = _ignore,
+    ) -> None:
+        self._given = None if files is None else tuple(files)
         self.accept_new = accept_new
+        self._warn = warn
         self._lock = threading.Lock()
-        self._plain: defaultdict[str, set[HostKey]] = defaultdict(set)
-        self._patterns: list[_Pattern] = []
-        self._revoked: set[HostKey] = set()
-        self._read: dict[Path, int] = {}  # bytes of each file that are loaded
+        self._read: dict[Path, KnownHosts] = {}
 
-    def kinds(self, target: SshTarget) -> tuple[str, ...]:
-        """The types of the known keys of this host, which are requested from it."""
+    def trusted(self, target: SshTarget) -> Trusted:
+        """What is known about this host, to request those keys from it.
+
+        Raises:
+            HostKeyError: a file cannot be read (KB202).
+
+        """
         with self._lock:
-            return tuple(sorted({key.kind for key in self._known(target)}))
+            return self._trusted(target)
 
-    def check(self, target: SshTarget, key: HostKey) -> None:
+    def check(self, target: SshTarget, shown: Shown) -> None:
         """Return if the key is the host's.
 
         Raises:
@@ -111,73 +99,67 @@ class HostKeys:
 
         """
         with self._lock:
-            known = self._known(target)
-            if key in self._revoked:
+            key, trusted = shown.key, self._trusted(target)
+            certificate = _certificate(shown)
+            if key in trusted.revoked or _signer(certificate) in trusted.revoked:
                 raise _changed(target, key, "marked as revoked")
-            if key in known or (not known and key in self._portless(target)):
+            refusal = _refusal(target, certificate, trusted)
+            if not refusal or key in trusted.keys or key in trusted.portless:
                 return
-            if known:
-                expected = ", ".join(sorted(k.fingerprint for k in known))
+            if trusted.keys:
+                expected = ", ".join(sorted(k.fingerprint for k in trusted.keys))
                 raise _changed(target, key, f"expected {expected}")
-            if target.host_keys or not self.accept_new:
-                raise self._unknown(target, key)
+            if _listed(target) or trusted.authorities or not self.accept_new:
+                raise self._unknown(target, key, refusal if trusted.authorities else "")
             self._append(target, key)
 
-    def _known(self, target: SshTarget) -> set[HostKey]:
-        if target.host_keys:
-            return {key for key in map(parse_key, target.host_keys) if key is not None}
-        if not self._read:
-            for path in self.files:
-                self._load(path)
-        return self._lookup(_name(target))
+    def files(self, target: SshTarget) -> tuple[Path, ...]:
+        """Where keys of this host are looked up; the first gets new ones."""
+        if self._given is not None:
+            return self._given
+        own = target.known_hosts or (str(Path.home() / ".ssh" / "known_hosts"),)
+        return (*map(Path, own), SYSTEM_FILE)
 
-    def _portless(self, target: SshTarget) -> set[HostKey]:
-        """As in ssh, a key listed for the name without a port is accepted for any port."""
-        return set() if target.host_keys else self._lookup(target.host.lower())
+    def _trusted(self, target: SshTarget) -> Trusted:
+        here = self._entries(target, _name(target))
+        bare = self._entries(target, target.host.lower()) if not target.host_key_alias else []
+        revoked = _keys(Marker.REVOKED, [*here, *bare])
+        if _listed(target):
+            keys, authorities = map(_written, (target.host_keys, target.host_cas))
+            return Trusted(keys, frozenset(), authorities, revoked)
+        keys = _keys(Marker.KNOWN, here)
+        authorities = _keys(Marker.AUTHORITY, here) or _keys(Marker.AUTHORITY, bare)
+        portless = frozenset() if keys else _keys(Marker.KNOWN, bare)
+        return Trusted(keys, portless, authorities, revoked)
 
-    def _lookup(self, name: str) -> set[HostKey]:
-        matching = {pattern.key for pattern in self._patterns if pattern.matches(name)}
-        return self._plain.get(name, set()) | matching
+    def _entries(self, target: SshTarget, name: str) -> list[Entry]:
+        files = [self._file(path) for path in self.files(target)]
+        return [entry for file in files for entry in file.entries(name)]
 
-    def _load(self, path: Path) -> None:
-        """Read the lines that were appended to a file since the last time."""
-        start = self._read.setdefault(path, 0)
-        try:
-            with path.open("rb") as file:
-                file.seek(start)
-                data = file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        except OSError as error:
-            raise HostKeyError(
-                codes.KEY_UNKNOWN, f"cannot read {path}: {error.strerror}"
-            ) from error
-        self._read[path] = start + len(data)
-        self._take(data.decode(errors="replace").splitlines())
-
-    def _take(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            fields = line.split(None, 1)
-            key = parse_key(line)
-            if key is None or line.startswith(("#", "@cert-authority")):
-                continue
-            if fields[0] == "@revoked":
-                self._revoked.add(key)
-            elif fields[0].startswith("|1|") or set(fields[0]) & set("*?!"):
-                self._patterns.append(_Pattern(fields[0], key))
-            else:
-                for name in fields[0].lower().split(","):
-                    self._plain[name].add(key)
+    def _file(self, path: Path) -> KnownHosts:
+        if path not in self._read:
+            file = KnownHosts(path)
+            try:
+                file.load()
+            except OSError as error:
+                raise HostKeyError(
+                    codes.KEY_UNKNOWN, f"cannot read {path}: {error.strerror}"
+                ) from error
+            self._read[path] = file
+            if file.broken:
+                more = f" and {len(file.broken) - 1} more" if len(file.broken) > 1 else ""
+                self._warn(f"{path} has lines that cannot be used: {file.broken[0]}{more}")
+        return self._read[path]
 
     def _append(self, target: SshTarget, key: HostKey) -> None:
         """Append one line, unless another process added the host in the meantime."""
-        path = self.files[0]
+        path = self.files(target)[0]
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        descriptor = open_own(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            self._load(path)
-            known = self._lookup(_name(target))
+            self._file(path).load()
+            known = self._trusted(target).keys
             if known:
                 if key not in known:
                     raise _changed(target, key, "another process has just recorded another key")
@@ -186,24 +168,76 @@ class HostKeys:
             broken = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             os.write(descriptor, f"{chr(10) * broken}{_name(target)} {key.text}\n".encode())
             os.fsync(descriptor)
-            self._load(path)
+            self._file(path).load()
         finally:
             os.close(descriptor)
 
-    def _unknown(self, target: SshTarget, key: HostKey) -> HostKeyError:
-        places = "ssh.host_keys" if target.host_keys else " or ".join(map(str, self.files))
-        scan = f"ssh-keyscan -p {target.port} {target.host} >> {self.files[0]}"
+    def _unknown(self, target: SshTarget, key: HostKey, refusal: str) -> HostKeyError:
+        files = self.files(target)
+        places = "ssh.host_keys" if _listed(target) else " or ".join(map(str, files))
+        scan = f"ssh-keyscan -p {target.port} {target.host} >> {files[0]}"
+        detail = f"once you have compared the fingerprint: {scan}\nor: --accept-new-host-keys"
+        if refusal:
+            detail = f"a certificate authority is known for it, but {refusal}"
         return HostKeyError(
             codes.KEY_UNKNOWN,
             f"{target.host}:{target.port} shows a {key.kind} key {key.fingerprint},"
             f" which is not in {places}",
-            detail=f"once you have compared the fingerprint: {scan}\nor: --accept-new-host-keys",
+            detail=detail,
         )
 
 
+def _listed(target: SshTarget) -> bool:
+    """Whether the inventory says what to trust, so that no file does."""
+    return bool(target.host_keys or target.host_cas)
+
+
+def _keys(marker: Marker, entries: Iterable[Entry]) -> frozenset[HostKey]:
+    return frozenset(entry.key for entry in entries if entry.marker is marker)
+
+
+def _written(texts: Iterable[str]) -> frozenset[HostKey]:
+    found = set()
+    for text in texts:
+        with suppress(ValueError):  # the model checks them
+            found.add(parse_key(text))
+    return frozenset(found)
+
+
+def _certificate(shown: Shown) -> HostCertificate | str:
+    """The certificate that belongs to the key; why there is none."""
+    if not shown.certificate:
+        return "the host shows no certificate"
+    try:
+        certificate = pki.host_certificate(shown.certificate)
+        if parse_key(certificate.key) == shown.key:
+            return certificate
+    except ValueError as error:
+        return f"the host's certificate cannot be used: {error}"
+    return "the host's certificate is for another key"
+
+
+def _signer(certificate: HostCertificate | str) -> HostKey | None:
+    return None if isinstance(certificate, str) else parse_key(certificate.authority)
+
+
+def _refusal(target: SshTarget, certificate: HostCertificate | str, trusted: Trusted) -> str:
+    """Why no authority proves the host's key; empty if one does."""
+    if isinstance(certificate, str):
+        return certificate
+    signer = parse_key(certificate.authority)
+    if signer not in trusted.authorities:
+        return f"the host's certificate is signed by {signer.fingerprint}"
+    why = certificate.refusal(target.host_key_alias or target.host.lower(), time.time())
+    return f"the host's certificate cannot be used: {why}" if why else ""
+
+
 def _name(target: SshTarget) -> str:
+    """As in known_hosts: an alias and port 22 go without a port."""
     host = target.host.lower()
-    return host if target.port == 22 else f"[{host}]:{target.port}"  # noqa: PLR2004  # ssh's port
+    if target.host_key_alias:
+        return target.host_key_alias.lower()
+    return host if target.port == _SSH_PORT else f"[{host}]:{target.port}"
 
 
 def _changed(target: SshTarget, key: HostKey, why: str) -> HostKeyError:

@@ -8,31 +8,37 @@ the same time, such as a probe beside a long step, have a session each.
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kbootstrap import codes
 from kbootstrap.errors import KbError, LoginError, LostError, UnreachableError
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.remote.bounded_buffer import BoundedBuffer
 from kbootstrap.remote.forward import LocalForward
 from kbootstrap.remote.host_keys import HostKeys
+from kbootstrap.remote.logins import AS_WRITTEN, Logins
 from kbootstrap.remote.meter import Meter, Usage
-from kbootstrap.remote.output_stream import OnOutput
+from kbootstrap.remote.output_stream import MalformedReply, OnOutput
 from kbootstrap.remote.pool import ConnectionPool, SharedConnection, hang_up
 from kbootstrap.remote.protocol import Part, Reply, request
-from kbootstrap.remote.reply_reader import PROMPT, MalformedReply, ReplyReader
+from kbootstrap.remote.reply_reader import ReplyReader
 from kbootstrap.remote.secret_source import SecretSource
-from kbootstrap.remote.shell_library import stage0
+from kbootstrap.remote.session import Session, start_command
 from kbootstrap.remote.ssh_errors import Refusal, on_exchange, on_refusal
+from kbootstrap.remote.time_limit import Limit
 from kbootstrap.remote.transfer import SilentPeer, Transfer
 from kbootstrap.wait import retry
 
 # Concurrent requests per connection. sshd allows ten sessions (MaxSessions), but counts those
 # that have just ended, too; a request that is refused a session retries.
 _SESSIONS = 6
+SESSION_SECONDS = 60  # then the connection is closed, with all that runs on it
+_SAID = b"kbootstrap-shell"
+START_SECONDS = 150  # of a shell, also through a slow login shell and a sudo that asks
 _ANSWER_SECONDS = 25  # with the 15 s of silence before: a dead peer is found within 45 s
 
 
@@ -41,26 +47,6 @@ def _ssh() -> Any:
     from kbootstrap.remote import ssh  # noqa: PLC0415
 
     return ssh
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """A session channel of a connection.
-
-    Attributes:
-        fresh: nothing runs on it yet; otherwise stage 0 waits for a request.
-
-    """
-
-    connection: Any
-    channel: Any
-    fresh: bool = True
-
-    @property
-    def open(self) -> bool:
-        """Whether neither side has closed it."""
-        ended = self.channel.closed or self.channel.eof_received
-        return self.connection.is_connected and not ended
 
 
 class Connection:
@@ -89,7 +75,7 @@ class Connection:
         self._where = {"state": state, "bin_dir": bin_dir}
         self._shared = SharedConnection(lambda: pool.dial(target, name))
         self._sessions = threading.BoundedSemaphore(_SESSIONS)
-        self._idle: list[_Session] = []
+        self._idle: list[Session] = []
         self._runs: defaultdict[str, dict[str, BoundedBuffer]] = defaultdict(dict)
 
     def perform(
@@ -116,7 +102,7 @@ class Connection:
             return self._perform(self._session(), parts, run_id, on_output)
 
     def _perform(
-        self, session: _Session, parts: Sequence[Part], run_id: str, on_output: OnOutput | None
+        self, session: Session, parts: Sequence[Part], run_id: str, on_output: OnOutput | None
     ) -> Reply:
         runs = self._runs[run_id]
         seen = {name: capture.size for name, capture in runs.items()}
@@ -126,8 +112,10 @@ class Connection:
             session.channel, reader, lambda: self._answers(session.connection), _ssh().kill
         )
         try:
-            if not session.fresh or exchange.start(self._command(), self._password()):
-                exchange.run(message.chunks())
+            with self._limit(session, parts) as limit:
+                if not session.fresh or exchange.start(self._command, self._password()):
+                    limit.begin("a request", message.seconds)
+                    exchange.run(message.chunks())
         except MalformedReply as error:
             text = f"{self.name} sent a malformed reply"
             raise LoginError(codes.NOT_A_SHELL, text, detail=str(error)) from error
@@ -147,12 +135,7 @@ class Connection:
         return self._reply(session, exchange, reader)
 
     def tunnel(self, host: str, port: int) -> Any:
-        """A socket-like channel to an address, resolved on the node.
-
-        Raises:
-            UnreachableError: nothing answers there, or forwarding is not allowed.
-
-        """
+        """A socket-like channel to an address, resolved on the node; KB201, KB211: it has none."""
         connection = self._shared.get()
         return _ssh().open_channel(connection.transport, host, port, self.name)
 
@@ -166,7 +149,7 @@ class Connection:
         """Close for good; a request under way ends with `LostError`."""
         self._shared.close()
 
-    def _session(self) -> _Session:
+    def _session(self) -> Session:
         """An idle session or a new one; a dead connection is replaced."""
         for session in self._waiting():
             if session.open:
@@ -176,15 +159,23 @@ class Connection:
             connection = self._shared.get()
             channel = self._channel(connection, last=last)
             if channel is not None:
-                return _Session(connection, channel)
+                return Session(connection, channel)
         raise on_exchange(None, self.name)
 
-    def _waiting(self) -> Iterator[_Session]:
+    def _waiting(self) -> Iterator[Session]:
         with suppress(IndexError):  # no more of them
             while True:
                 yield self._idle.pop()
 
-    def _leave(self, session: _Session, *, done: bool) -> None:
+    def _limit(self, session: Session, parts: Sequence[Part]) -> AbstractContextManager[Limit]:
+        """The time in which the shell has to start; KB216 closes the connection."""
+        lost = LostError if any(part.kind == "step" for part in parts) else UnreachableError
+        limit = Limit(
+            self.name, "the start of a shell", START_SECONDS, partial(hang_up, session.connection)
+        )
+        return self._pool.limits.within(limit, lost)
+
+    def _leave(self, session: Session, *, done: bool) -> None:
         """Keep the session for the next request if this one was answered completely."""
         if done and session.open:
             self._idle.append(replace(session, fresh=False))
@@ -194,12 +185,14 @@ class Connection:
     def _channel(self, connection: Any, *, last: bool) -> Any:
         """A new channel; None if the connection was dead and has been dropped."""
         seconds = _ssh().CHANNEL_SECONDS
+        limit = Limit(self.name, "a session", SESSION_SECONDS, partial(hang_up, connection))
         try:
-            return retry(
-                lambda: connection.transport.open_session(timeout=seconds),
-                seconds,
-                self._pool.unless_closed(_ssh().is_refused_channel),
-            )
+            with self._pool.limits.within(limit):
+                return retry(
+                    lambda: connection.transport.open_session(timeout=seconds),
+                    seconds,
+                    self._pool.unless_closed(_ssh().is_refused_channel),
+                )
         except _ssh().FAULTS as error:
             refused = _ssh().is_refused_channel(error)
             if self._answers(connection) and (refused or last):
@@ -218,20 +211,16 @@ class Connection:
     def _become(self) -> bool:
         return self.target.become and self.target.user != "root"
 
+    @property
     def _command(self) -> str:
-        program = f"sh -c '{stage0()}'"
-        if not self._become:
-            return program
-        if self.target.become_password is None:
-            return f"sudo -n -- {program}"
-        return f"sudo -S -k -p '{PROMPT}' -- {program}"
+        return start_command(become=self._become, asks=self.target.become_password is not None)
 
     def _password(self) -> bytes | None:
         if not self._become or self.target.become_password is None:
             return None
         return self._pool.secrets.resolve(self.target.become_password).reveal().encode()
 
-    def _reply(self, session: _Session, exchange: Transfer, reader: ReplyReader) -> Reply:
+    def _reply(self, session: Session, exchange: Transfer, reader: ReplyReader) -> Reply:
         if reader.complete:
             return reader.reply()
         channel, connection = session.channel, session.connection
@@ -246,11 +235,21 @@ class Connection:
             asked=reader.asked,
             password=self.target.become_password is not None,
             ended=exchange.ended,
+            shell=exchange.ended or self._runs_commands(connection),
         )
         error = on_refusal(refusal, self.name)
-        if error.code in {codes.SUDO_PASSWORD, codes.SUDO_REFUSED, codes.SUDO_SILENT}:
+        if refusal.become and error.code != codes.NOT_A_SHELL:
             self._shared.fail(error)
         raise error
+
+    def _runs_commands(self, connection: Any) -> bool:
+        """Whether the login shell runs a command without sudo."""
+        limit = Limit(self.name, "a command", _ANSWER_SECONDS, partial(hang_up, connection))
+        try:
+            with self._pool.limits.within(limit):
+                return _SAID in _ssh().printed(connection.transport, f"echo {_SAID.decode()}")
+        except (UnreachableError, *_ssh().FAULTS):
+            return False
 
     def _lost(self, connection: Any, error: BaseException | None) -> KbError:
         if not connection.is_connected:
@@ -266,23 +265,25 @@ class Hosts:
         trust: HostKeys,
         secrets: SecretSource,
         meter: Meter,
-        handshakes: int = 32,
+        logins: Logins = AS_WRITTEN,
         state: str = STATE_DIR,
         bin_dir: str = "",
     ) -> None:
-        self._pool = ConnectionPool(trust, secrets, meter, handshakes)
+        self._logins = logins
+        self._pool = ConnectionPool(trust, secrets, meter)
         self._meter = meter
         self._where = {"state": state, "bin_dir": bin_dir}
         self._lock = threading.Lock()
         self._connections: dict[tuple[str, SshTarget], Connection] = {}
 
     def connection(self, target: SshTarget, name: str) -> Connection:
-        """The connection to the node; opened by its first request."""
+        """The connection to the node; opened by its first request. KB220: see `Logins`."""
         with self._lock:
             key = (name, target)
             if key not in self._connections:
+                login = self._logins.resolve(target, name)
                 self._connections[key] = Connection(
-                    target, name=name, pool=self._pool, meter=self._meter, **self._where
+                    login, name=name, pool=self._pool, meter=self._meter, **self._where
                 )
             return self._connections[key]
 

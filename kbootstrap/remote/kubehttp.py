@@ -1,30 +1,50 @@
-"""HTTPS to API servers and etcd with the `kubernetes` client, over an SSH tunnel.
+"""Requests to API servers and etcd: retries, failover to another server, error statuses.
 
-Private keys are never written to the workstation's disk: TLS reads them from an anonymous file.
-Only this module imports `kubernetes`.
+`kubeclient` sends the requests of the `kubernetes` library through `TlsHttp.read`, `etcd` and
+`external_etcd` use `TlsHttp.request`.
 """
 
+import contextlib
 import json
-import os
-import ssl
-import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote.credentials import Credentials, admin_credentials
+from kbootstrap.remote.https import Request, Target
 from kbootstrap.secret import Secret
 from kbootstrap.wait import retry
 
 TRANSIENT_SECONDS = 60
 REQUEST_SECONDS = 20
+NOT_FOUND = 404
+CONFLICT = 409
 _FIRST_ERROR = 400  # HTTP statuses from here on are errors
 _REFUSALS = frozenset({401, 403})
 _TRANSIENT_STATUS = frozenset({429, 500, 502, 503, 504})
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How long a request may take.
+
+    Attributes:
+        patient: retry transient errors: a server that restarts, an etcd that elects a leader, an
+            API server that has just started and has no roles yet.
+        seconds: for one attempt; None: `REQUEST_SECONDS`.
+
+    """
+
+    patient: bool = True
+    seconds: float | None = None
+
+
+PATIENT = Limits()
 
 
 class ApiError(Exception):
@@ -39,22 +59,6 @@ class ApiError(Exception):
     def passes(self) -> bool:
         """Whether it is transient: a busy or starting server, an etcd that elects a leader."""
         return self.starting or self.status in _TRANSIENT_STATUS
-
-
-class Target:
-    """A server, and the client for it, which is made at its first use."""
-
-    def __init__(self, base: str, login: Credentials) -> None:
-        self.base, self.login = base, login
-        self._lock = threading.Lock()
-        self._client: Any = None
-
-    def client(self) -> Any:
-        """The client with the connections to this server."""
-        with self._lock:
-            if self._client is None:
-                self._client = _rest_client(_context(self.login), self.login.server_name)
-            return self._client
 
 
 class TlsHttp:
@@ -107,14 +111,22 @@ class TlsHttp:
         path: str,
         body: Any = None,
         *,
-        content_type: str = "application/json",
         patient: bool = True,
         seconds: float | None = None,
     ) -> Any:
-        """The decoded answer; text for paths without JSON.
+        """Send and receive JSON; text for paths without JSON.
 
-        ``patient`` retries transient errors: a server that restarts, an etcd that elects a leader,
-        an API server that has just started and has no roles yet.
+        Raises:
+            ApiError: as `read`.
+            PhaseError: as `read`.
+
+        """
+        content = None if body is None else json.dumps(body)
+        limits = Limits(patient=patient, seconds=seconds)
+        return decoded(self.read(Request(method, path, content, _JSON), limits))
+
+    def read(self, request: Request, limits: Limits = PATIENT) -> bytes:
+        """The body of the response.
 
         Raises:
             ApiError: the server refused; the caller handles 404 and 409.
@@ -122,25 +134,23 @@ class TlsHttp:
                 errors do not end.
 
         """
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
-        limit = REQUEST_SECONDS if seconds is None else seconds
-
-        once = partial(self._once, method, path, body, headers, limit)
+        seconds = REQUEST_SECONDS if limits.seconds is None else limits.seconds
+        once = partial(self._once, request, seconds)
         down = self.target.login.down
         try:
             return retry(
                 lambda: self._here_or_elsewhere(once),
-                TRANSIENT_SECONDS if patient else 0,
+                TRANSIENT_SECONDS if limits.patient else 0,
                 self._passes,
             )
         except ApiError as error:
-            if patient and self._passes(error):
+            if limits.patient and self._passes(error):
                 raise PhaseError(down, f"it did not recover: {error}") from error
             raise
         except OSError as error:
             raise PhaseError(down, f"no answer: {error}") from error
 
-    def _here_or_elsewhere(self, once: Callable[[], Any]) -> Any:
+    def _here_or_elsewhere(self, once: Callable[[], bytes]) -> bytes:
         target = self.target
         try:
             return once()
@@ -149,48 +159,30 @@ class TlsHttp:
                 raise
         return once()
 
-    def _once(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
-    ) -> Any:
-        import urllib3  # noqa: PLC0415 - slow to import; most commands need no API
-        from kubernetes.client.exceptions import ApiException  # noqa: PLC0415
-
-        target = self.target
-        client = target.client()
+    def _once(self, request: Request, seconds: float) -> bytes:
         self.requests += 1
-        try:
-            answer = client.request(
-                method,
-                target.base + path,
-                headers=dict(headers),
-                body=body,
-                _request_timeout=seconds,
-            )
-            text = answer.data if answer.data is not None else answer.read()
-        except (urllib3.exceptions.HTTPError, ApiException) as error:
-            # The client wraps TLS failures, also a closed connection, in its own error.
-            raise ConnectionError(str(error)) from error
-        if said := answer.getheader("Date"):
-            self._ahead = parsedate_to_datetime(said).timestamp() - time.time()
-        if answer.status >= _FIRST_ERROR:
-            raise ApiError(answer.status, _message(text))
-        return _decode(text)
+        response = self.target.send(request, seconds)
+        self._set_clock(response.date)
+        if response.status >= _FIRST_ERROR:
+            raise ApiError(response.status, _message(response.content))
+        return response.content
+
+    def _set_clock(self, date: str) -> None:
+        """Take the server's clock from a Date header."""
+        with contextlib.suppress(ValueError, OverflowError):  # it has none, or no date
+            self._ahead = parsedate_to_datetime(date).timestamp() - time.time()
 
 
 class KubeHttp(TlsHttp):
     """Requests to one API server, as the admin of a kubeconfig with embedded certificates."""
 
     def __init__(self, kubeconfig: Secret, host: str, port: int) -> None:
-        login = admin_credentials(kubeconfig)
-        super().__init__(login, host, port)
-        self._anybody = TlsHttp(replace(login, pair=None), host, port)
+        super().__init__(admin_credentials(kubeconfig), host, port)
 
-    def _once(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str], seconds: float
-    ) -> Any:
+    def _once(self, request: Request, seconds: float) -> bytes:
         """Retry 401 and 403 of a starting server, whose roles do not exist yet."""
         try:
-            return super()._once(method, path, body, headers, seconds)
+            return super()._once(request, seconds)
         except ApiError as error:
             if error.status not in _REFUSALS:
                 raise
@@ -198,43 +190,16 @@ class KubeHttp(TlsHttp):
             if error.starting:
                 raise
         # It may have become ready in the meantime.
-        return super()._once(method, path, body, headers, seconds)
+        return super()._once(request, seconds)
 
     def _is_ready(self) -> bool:
         """Its /readyz, which kubeadm's probes also read without authentication."""
+        anonymous = Target(self.target.base, replace(self.target.login, pair=None))
+        request = Request("GET", "/readyz", None, {})
         try:
-            return str(self._anybody.request("GET", "/readyz", patient=False)) == "ok"
-        except (ApiError, PhaseError):
+            return anonymous.send(request, REQUEST_SECONDS).content == b"ok"
+        except OSError:
             return False
-
-
-def _context(login: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=login.ca_pem)
-    if login.pair is None:
-        return context
-    handle = os.memfd_create("login")
-    try:
-        os.write(handle, login.pair.reveal().encode())
-        context.load_cert_chain(f"/proc/self/fd/{handle}")
-    finally:
-        os.close(handle)
-    return context
-
-
-def _rest_client(context: ssl.SSLContext, server_name: str) -> Any:
-    import urllib3  # noqa: PLC0415 - as above
-    from kubernetes.client import Configuration  # noqa: PLC0415
-    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
-
-    client = RESTClientObject(Configuration())
-    client.pool_manager = urllib3.PoolManager(
-        ssl_context=context,
-        server_hostname=server_name,
-        assert_hostname=server_name,
-        maxsize=8,
-        retries=False,
-    )
-    return client
 
 
 def _nowhere(target: Target) -> bool:
@@ -248,17 +213,16 @@ def _passes(error: BaseException) -> bool:
     return isinstance(error, ConnectionError) and "CERTIFICATE_VERIFY_FAILED" not in str(error)
 
 
-def _message(body: Any) -> str:
-    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+def _message(content: bytes) -> str:
     try:
-        return str(json.loads(text)["message"])
-    except (ValueError, KeyError, TypeError):
-        return text[:500]
+        return str(json.loads(content)["message"])
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return content[:500].decode(errors="replace")
 
 
-def _decode(text: bytes | str) -> Any:
-    plain = text.decode() if isinstance(text, bytes) else text
+def decoded(content: bytes) -> Any:
+    """JSON as data, anything else as text."""
     try:
-        return json.loads(plain)
-    except ValueError:
-        return plain
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content.decode(errors="replace")

@@ -5,14 +5,15 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import yaml
-
+from kbootstrap import plain_yaml
 from kbootstrap.kubeadm import INIT_TOKEN, JOIN_TOKEN
 from kbootstrap.model.cluster import Taint
 from kbootstrap.model.document import EMPTY, Document
 from kbootstrap.model.observed import (
     CORDONED_BY,
     DRAINED_BY,
+    KUBE_PROXY,
+    LAST_APPLIED,
     OUR_LABELS,
     OUR_TAINTS,
     ObservedNode,
@@ -20,14 +21,14 @@ from kbootstrap.model.observed import (
     StaticPod,
 )
 from kbootstrap.remote.pod_reasons import reasons
+from kbootstrap.remote.proxy_pods import is_older
 
-SYSTEM = "/api/v1/namespaces/kube-system"
-SYSTEM_APPS = "/apis/apps/v1/namespaces/kube-system"
-TOKENS = f"{SYSTEM}/secrets?fieldSelector=type%3Dbootstrap.kubernetes.io%2Ftoken"
+SYSTEM, PUBLIC = "kube-system", "kube-public"
+PROXY_KUBECONFIG = "kubeconfig.conf"  # entry of the ConfigMap kube-proxy
+_TOKEN_TYPE = "bootstrap.kubernetes.io/token"  # noqa: S105 - no secret
+TOKENS = f"type={_TOKEN_TYPE}"  # field selector
 PROXY_TOKEN = "Proxy for managing TTL for the kubeadm-certs secret"  # noqa: S105 - kubeadm's text
-_OWN = {"kube-proxy": "kube-proxy", "kube-dns": "coredns"}  # label k8s-app -> kbootstrap's name
-NOT_FOUND = 404
-CONFLICT = 409
+_OWN = {KUBE_PROXY: KUBE_PROXY, "kube-dns": "coredns"}  # label k8s-app -> kbootstrap's name
 
 
 def token_object(node: str, token_id: str, secret: str, ttl: int) -> dict[str, Any]:
@@ -38,8 +39,8 @@ def token_object(node: str, token_id: str, secret: str, ttl: int) -> dict[str, A
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "type": "bootstrap.kubernetes.io/token",
-        "metadata": {"name": f"bootstrap-token-{token_id}", "namespace": "kube-system"},
+        "type": _TOKEN_TYPE,
+        "metadata": {"name": f"bootstrap-token-{token_id}", "namespace": SYSTEM},
         "stringData": {
             "token-id": token_id,
             "token-secret": secret,
@@ -140,12 +141,47 @@ def kube_proxy_config_of(maps: list[dict[str, Any]]) -> Document:
     return _document(maps, "kube-proxy", "config.conf")
 
 
+def server_of(kubeconfig: str) -> str:
+    """``host:port`` of the first server that a kubeconfig names."""
+    config = _mapping(plain_yaml.load(kubeconfig))
+    return str(config["clusters"][0]["cluster"]["server"]).removeprefix("https://")
+
+
+def cluster_info_of(found: dict[str, Any] | None) -> str:
+    """The endpoint in kube-public/cluster-info; empty without one."""
+    text = ((found or {}).get("data") or {}).get("kubeconfig")
+    return server_of(text) if text else ""
+
+
+def proxy_server_of(maps: list[dict[str, Any]]) -> str:
+    """The endpoint in kube-proxy's kubeconfig; empty without one."""
+    found = next((one for one in maps if one["metadata"]["name"] == KUBE_PROXY), {})
+    text = (found.get("data") or {}).get(PROXY_KUBECONFIG)
+    return server_of(text) if text else ""
+
+
+def last_applied_of(maps: list[dict[str, Any]]) -> Document:
+    """What kbootstrap recorded of the inventory's settings; empty if it is damaged."""
+    held = next((m.get("data") or {} for m in maps if m["metadata"]["name"] == LAST_APPLIED), {})
+    try:
+        found = {key: plain_yaml.load(text) for key, text in held.items()}
+    except ValueError:
+        return EMPTY
+    return Document.of({key: doc for key, doc in found.items() if isinstance(doc, dict)})
+
+
 def _document(maps: list[dict[str, Any]], name: str, key: str) -> Document:
     for config_map in maps:
         if config_map["metadata"]["name"] == name:
             text = (config_map.get("data") or {}).get(key, "{}")
-            return Document.of(yaml.safe_load(text) or {})
+            return Document.of(_mapping(plain_yaml.load(text) or {}))
     return EMPTY
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError("a configuration that is no mapping")
+    return value
 
 
 def static_pods_of(pods: list[dict[str, Any]]) -> tuple[StaticPod, ...]:
@@ -163,12 +199,17 @@ def _static_pod(pod: dict[str, Any]) -> StaticPod:
         node=pod["spec"].get("nodeName", ""),
         component=(pod["metadata"].get("labels") or {}).get("component", ""),
         version=container["image"].rpartition(":")[2],
-        args=tuple([*(container.get("command") or ()), *(container.get("args") or ())][1:]),
     )
 
 
-def own_pods_of(pods: list[dict[str, Any]]) -> tuple[ObservedPod, ...]:
-    """The pods of kubeadm among kube-system's that are on a node, except terminating ones."""
+def own_pods_of(
+    pods: list[dict[str, Any]], maps: list[dict[str, Any]] | None = None
+) -> tuple[ObservedPod, ...]:
+    """The pods of kubeadm among kube-system's, except terminating ones.
+
+    With the ConfigMaps, those of kube-proxy are compared with theirs.
+    """
+    proxy = next((one for one in maps or [] if one["metadata"]["name"] == KUBE_PROXY), None)
     found = []
     for pod in pods:
         meta, labels = pod["metadata"], pod["metadata"].get("labels") or {}
@@ -177,7 +218,10 @@ def own_pods_of(pods: list[dict[str, Any]]) -> tuple[ObservedPod, ...]:
             name = labels.get("component", "")
         node = pod["spec"].get("nodeName", "")
         ended = (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}
-        if name and node and not ended and not meta.get("deletionTimestamp"):
+        if name and not ended and not meta.get("deletionTimestamp"):
             why = tuple(reasons([pod]))
-            found.append(ObservedPod(node=node, name=name, pod=meta["name"], reasons=why))
+            older = maps is not None and name == KUBE_PROXY and is_older(pod, proxy)
+            found.append(
+                ObservedPod(node=node, name=name, pod=meta["name"], reasons=why, older=older)
+            )
     return tuple(found)

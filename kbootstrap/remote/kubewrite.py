@@ -5,10 +5,8 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
 from kbootstrap import action as act
-from kbootstrap import codes
+from kbootstrap import codes, plain_yaml
 from kbootstrap.errors import PhaseError, TrustError
 from kbootstrap.model.observed import (
     CORDONED_BY,
@@ -19,13 +17,17 @@ from kbootstrap.model.observed import (
     manifest_ref,
 )
 from kbootstrap.pki import ca_hash, token_signs
+from kbootstrap.remote import kubeconfiguration, kubeendpoint
+from kbootstrap.remote.answers import reading
 from kbootstrap.remote.drain import drain
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.kubehttp import ApiError
+from kbootstrap.remote.kube_proxy import roll_out
+from kbootstrap.remote.kubeapi import STRATEGIC
+from kbootstrap.remote.kubehttp import CONFLICT, ApiError
+from kbootstrap.remote.kubekinds import CONFIG_MAPS, NODES, SECRETS
 from kbootstrap.remote.kubeobjects import (
-    CONFLICT,
-    NOT_FOUND,
     PROXY_TOKEN,
+    PUBLIC,
     SYSTEM,
     TOKENS,
     expiration,
@@ -34,16 +36,18 @@ from kbootstrap.remote.kubeobjects import (
     text_of,
     token_object,
 )
+from kbootstrap.remote.kubestored import (
+    CONFLICT_SECONDS,
+    is_conflict,
+    set_stored,
+    switch_addon,
+)
 from kbootstrap.remote.rollout import await_rollout
 from kbootstrap.remote.system_pods import await_own_pods
+from kbootstrap.secret import remember
 from kbootstrap.wait import retry, until
 
-CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
-_MERGE = "application/merge-patch+json"
-_STRATEGIC = "application/strategic-merge-patch+json"
-_APPLY = "application/apply-patch+yaml"
 REGISTER_SECONDS = 60  # for a kubelet to register its Node after a join
-CONFLICT_SECONDS = 20  # for concurrent changes of the same object
 SERVED_SECONDS = 30  # for a kind to be served after its CustomResourceDefinition was applied
 
 
@@ -56,8 +60,7 @@ class KubeWriter:
     """
 
     def __init__(self, reader: KubeReader, ca_pem: str) -> None:
-        self._reader, self._http, self._ca = reader, reader.http, ca_pem
-        self._paths = reader.paths
+        self._reader, self._api, self._ca = reader, reader.api, ca_pem
         self._does: dict[type[act.ApiAction], Callable[[Any, dict[str, str]], None]] = {
             act.MakeToken: self._make_token,
             act.DeleteTokens: self._drop_tokens,
@@ -65,9 +68,12 @@ class KubeWriter:
             act.DeleteCerts: self._drop_certs,
             act.MakeCertificateKey: _mint_key,
             act.SetNodeMeta: self._set_node_meta,
-            act.EnableAddon: self._enable_addon,
+            act.SwitchAddon: lambda action, _: switch_addon(self._api, action),
+            act.RollOutProxy: lambda action, _: roll_out(self._api, action),
+            act.SetStored: lambda action, _: set_stored(self._api, action),
             act.ApplyManifest: self._apply,
             act.AwaitRollout: self._await_rollout,
+            act.ReadCaHash: lambda _, slots: slots.update(ca_hash=ca_hash(self._ca)),
             act.AwaitPodCidr: self._await_pod_cidr,
             act.AwaitReady: self._await_ready,
             act.AwaitPods: lambda action, _: await_own_pods(reader, action),
@@ -75,6 +81,8 @@ class KubeWriter:
             act.Drain: self._drain,
             act.Uncordon: self._uncordon,
             act.DeleteNode: self._delete_node,
+            **kubeconfiguration.handlers(self._api),
+            **kubeendpoint.handlers(self._api),
         }
 
     def perform(self, action: act.ApiAction, slots: dict[str, str]) -> None:
@@ -85,7 +93,8 @@ class KubeWriter:
 
         """
         try:
-            self._does[type(action)](action, slots)
+            with reading(action.text):
+                self._does[type(action)](action, slots)
         except ApiError as error:
             raise PhaseError(
                 codes.API_REFUSED, f"{action.text}: {error}", detail=f"status {error.status}"
@@ -93,10 +102,10 @@ class KubeWriter:
 
     def _make_token(self, action: act.MakeToken, slots: dict[str, str]) -> None:
         self._drop_tokens(act.DeleteTokens(why="", node=action.node), slots)
-        token_id, token_secret = random_text(6), random_text(16)
+        token_id, token_secret = random_text(6), remember(random_text(16))
         token = token_object(action.node, token_id, token_secret, action.ttl)
         try:
-            self._http.request("POST", f"{SYSTEM}/secrets", token)
+            self._api.create(SECRETS, token)
         except ApiError as error:
             if error.status != CONFLICT:  # it is this one; the answer to the first attempt was lost
                 raise
@@ -111,52 +120,50 @@ class KubeWriter:
         slots["ca_hash"] = ca_hash(self._ca)
 
     def _signed(self, token_id: str, token_secret: str) -> str | None:
-        data = self._http.request("GET", CLUSTER_INFO).get("data") or {}
-        kubeconfig, jws = data.get("kubeconfig", ""), data.get(f"jws-kubeconfig-{token_id}", "")
-        if jws and token_signs(kubeconfig, jws, token_id, token_secret):
-            return str(kubeconfig)
-        return None
+        data = self._api.get(CONFIG_MAPS, "cluster-info", PUBLIC).get("data") or {}
+        kubeconfig = str(data.get("kubeconfig", ""))
+        jws = str(data.get(f"jws-kubeconfig-{token_id}", ""))
+        return kubeconfig if token_signs(kubeconfig, jws, token_id, token_secret) else None
 
     def _check_ca(self, kubeconfig: str) -> None:
         """Refuse a cluster-info with another CA than that of the control plane."""
-        cluster = yaml.safe_load(kubeconfig)["clusters"][0]["cluster"]
-        served = base64.b64decode(cluster.get("certificate-authority-data", "")).decode()
-        hashes = {ca_hash(served), ca_hash(self._http.ca_pem), ca_hash(self._ca)}
-        if len(hashes) > 1:
+        ours = ca_hash(self._ca)
+        try:
+            cluster = plain_yaml.load(kubeconfig)["clusters"][0]["cluster"]
+            served = ca_hash(base64.b64decode(cluster["certificate-authority-data"]).decode())
+        except (LookupError, TypeError, ValueError):
             raise TrustError(
-                codes.CA_MISMATCH,
-                f"cluster-info serves CA {ca_hash(served)}, ca.crt is {ca_hash(self._ca)}",
+                codes.CA_MISMATCH, f"cluster-info serves no CA, ca.crt is {ours}"
+            ) from None
+        if {served, ca_hash(self._api.http.ca_pem)} != {ours}:
+            raise TrustError(
+                codes.CA_MISMATCH, f"cluster-info serves CA {served}, ca.crt is {ours}"
             )
 
     def _drop_tokens(self, action: act.DeleteTokens, slots: dict[str, str]) -> None:
         del slots
-        for token in self._http.request("GET", TOKENS)["items"]:
+        for token in self._tokens():
             if owner_of(text_of(token, "description")) == action.node:
-                self._delete(f"{SYSTEM}/secrets/{token['metadata']['name']}")
+                self._api.remove(SECRETS, token["metadata"]["name"], SYSTEM)
 
     def _drop_certs(self, action: act.DeleteCerts, slots: dict[str, str]) -> None:
         del action, slots
-        for path in (f"{SYSTEM}/secrets/kubeadm-certs", *self._proxy_tokens()):
-            self._delete(path)
+        for name in ("kubeadm-certs", *self._proxy_tokens()):
+            self._api.remove(SECRETS, name, SYSTEM)
 
     def _bound_certs(self, action: act.ExpireCerts, slots: dict[str, str]) -> None:
         """Shorten the token that owns the Secret kubeadm-certs, which is deleted with it."""
         del slots
         end = base64.b64encode(expiration(action.ttl).encode()).decode()
-        for path in self._proxy_tokens():
-            self._http.request("PATCH", path, {"data": {"expiration": end}}, content_type=_MERGE)
+        for name in self._proxy_tokens():
+            self._api.patch(SECRETS, name, {"data": {"expiration": end}}, SYSTEM)
 
     def _proxy_tokens(self) -> list[str]:
-        tokens = self._http.request("GET", TOKENS)["items"]
-        found = [t["metadata"]["name"] for t in tokens if text_of(t, "description") == PROXY_TOKEN]
-        return [f"{SYSTEM}/secrets/{name}" for name in found]
+        ours = (t for t in self._tokens() if text_of(t, "description") == PROXY_TOKEN)
+        return [token["metadata"]["name"] for token in ours]
 
-    def _delete(self, path: str) -> None:
-        try:
-            self._http.request("DELETE", path)
-        except ApiError as error:
-            if error.status != NOT_FOUND:
-                raise
+    def _tokens(self) -> list[dict[str, Any]]:
+        return self._api.items(SECRETS, SYSTEM, fields=TOKENS)
 
     def _set_node_meta(self, action: act.SetNodeMeta, slots: dict[str, str]) -> None:
         del slots
@@ -165,11 +172,10 @@ class KubeWriter:
             raise PhaseError(
                 codes.NOT_READY, f"node {action.node} is not registered after {REGISTER_SECONDS} s"
             )
-        retry(lambda: self._patch_meta(action), CONFLICT_SECONDS, _is_conflict)
+        retry(lambda: self._patch_meta(action), CONFLICT_SECONDS, is_conflict)
 
     def _patch_meta(self, action: act.SetNodeMeta) -> None:
         """Patch labels and taints; a concurrent change of the list of taints is a conflict."""
-        path = f"/api/v1/nodes/{action.node}"
         labels = {**dict(action.labels), **dict.fromkeys(action.old_labels)}
         notes = {
             OUR_LABELS: ",".join(action.our_labels) or None,
@@ -178,41 +184,25 @@ class KubeWriter:
         metadata: dict[str, Any] = {"labels": labels, "annotations": notes}
         patch: dict[str, Any] = {"metadata": metadata}
         if action.taints or action.old_taints:
-            live = self._http.request("GET", path)
+            live = self._api.get(NODES, action.node)
             metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
             patch["spec"] = {"taints": _taints(live, action)}
-        self._http.request("PATCH", path, patch, content_type=_MERGE)
-
-    def _enable_addon(self, action: act.EnableAddon, slots: dict[str, str]) -> None:
-        del slots
-        retry(lambda: self._enable(action.key), CONFLICT_SECONDS, _is_conflict)
-
-    def _enable(self, key: str) -> None:
-        """Change one field of kubeadm's document; a concurrent change is a conflict."""
-        path = f"{SYSTEM}/configmaps/kubeadm-config"
-        live = self._http.request("GET", path)
-        stored = yaml.safe_load(live["data"]["ClusterConfiguration"])
-        (stored.get(key) or {}).pop("disabled", None)
-        patch: dict[str, Any] = {
-            "metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
-            "data": {"ClusterConfiguration": yaml.safe_dump(stored)},
-        }
-        self._http.request("PATCH", path, patch, content_type=_MERGE)
+        self._api.patch(NODES, action.node, patch)
 
     def _apply(self, action: act.ApplyManifest, slots: dict[str, str]) -> None:
         del slots
         data = action.manifest.data
-        notes = data.setdefault("metadata", {}).setdefault("annotations", {})
-        notes[MANIFEST_SUM] = manifest_ref(action.manifest).rsplit(" ", 1)[1]
-        path = until(lambda: self._paths.find(action.manifest), SERVED_SECONDS)
-        if path is None:
-            raise PhaseError(codes.API_REFUSED, f"the API has no kind {data.get('kind')}")
-        query = "?fieldManager=kbootstrap&force=true"
-        self._http.request("PATCH", path + query, data, content_type=_APPLY)
+        mark = {MANIFEST_SUM: manifest_ref(action.manifest).rsplit(" ", 1)[1]}
+        data["metadata"]["annotations"] = (data["metadata"].get("annotations") or {}) | mark
+        name = data["apiVersion"], data["kind"]
+        kind = until(lambda: self._api.kinds([name]).get(name), SERVED_SECONDS)
+        if kind is None:
+            raise PhaseError(codes.API_REFUSED, f"the API has no kind {' '.join(name)}")
+        self._api.apply(kind, data)
 
     def _await_rollout(self, action: act.AwaitRollout, slots: dict[str, str]) -> None:
         del slots
-        await_rollout(self._http, action)
+        await_rollout(self._api, action)
 
     def _await_pod_cidr(self, action: act.AwaitPodCidr, slots: dict[str, str]) -> None:
         def cidr() -> str | None:
@@ -254,7 +244,7 @@ class KubeWriter:
 
     def _drain(self, action: act.Drain, slots: dict[str, str]) -> None:
         del slots
-        drain(self._http, action)
+        drain(self._api, action)
         if action.mark:
             notes = {DRAINED_BY: action.mark}
             self._patch_node(action.node, {"metadata": {"annotations": notes}})
@@ -268,11 +258,11 @@ class KubeWriter:
         self._patch_node(action.node, body)
 
     def _patch_node(self, name: str, body: dict[str, Any]) -> None:
-        self._http.request("PATCH", f"/api/v1/nodes/{name}", body, content_type=_STRATEGIC)
+        self._api.patch(NODES, name, body, how=STRATEGIC)
 
     def _delete_node(self, action: act.DeleteNode, slots: dict[str, str]) -> None:
         del slots
-        self._delete(f"/api/v1/nodes/{action.node}")
+        self._api.remove(NODES, action.node)
 
 
 def _taints(live: dict[str, Any], action: act.SetNodeMeta) -> list[dict[str, str]]:
@@ -283,10 +273,6 @@ def _taints(live: dict[str, Any], action: act.SetNodeMeta) -> list[dict[str, str
     return [*kept, *new]
 
 
-def _is_conflict(error: BaseException) -> bool:
-    return isinstance(error, ApiError) and error.status == CONFLICT
-
-
 def _mint_key(action: act.MakeCertificateKey, slots: dict[str, str]) -> None:
     del action
-    slots["certificate_key"] = secrets.token_hex(32)
+    slots["certificate_key"] = remember(secrets.token_hex(32))

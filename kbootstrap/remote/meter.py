@@ -24,6 +24,14 @@ class Usage:
     sent: int = 0
     received: int = 0
 
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.connects} connections, {self.trips} round trips, {self.parts} parts, "
+            f"{self.sent} bytes up, {self.received} bytes down"
+        )
+
 
 class Meter:
     """Usage per node; safe to use from all threads."""

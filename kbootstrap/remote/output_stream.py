@@ -12,9 +12,14 @@ from kbootstrap.remote.bounded_buffer import BoundedBuffer
 from kbootstrap.remote.download import Download
 from kbootstrap.remote.protocol import Part
 
+MOST_SHOWN = 16 * 1024 * 1024  # bytes of a part's output that are passed on while it runs
 NOISE = 4096  # bytes retained of output that belongs to no part
 
 OnOutput = Callable[[str, str], None]  # part id, text
+
+
+class MalformedReply(Exception):  # noqa: N818  # never shown: callers turn it into KB209
+    """A frame or mark with the right nonce but invalid content."""
 
 
 class OutputStream:
@@ -86,6 +91,8 @@ class OutputStream:
 
     def _attach(self, name: str, offset: str) -> None:
         """The output that follows is that of a detached run, from byte ``offset``."""
+        if name in self.runs or len(self.runs) == len(self._parts):
+            raise MalformedReply("more than one detached run in a part")
         before = self._earlier.get(name)
         self._run = BoundedBuffer()
         if before is not None and offset == str(before.size):
@@ -99,5 +106,5 @@ class OutputStream:
         if self._on_output is None or part is None or part.kind != "step" or part.secret:
             return
         text = self._decoder.decode(data, final)
-        if text:
+        if text and self.captures[part.id].size <= MOST_SHOWN:
             self._on_output(part.id, text)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from kbootstrap.codes import LOST
 from kbootstrap.errors import KbError, LostError
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.meter import Meter, Usage
 from kbootstrap.remote.secret_source import SecretSource
-from kbootstrap.remote.ssh_errors import again, is_final, is_transient, on_connect
+from kbootstrap.remote.ssh_errors import again, is_final
+from kbootstrap.remote.time_limit import TimeLimits
 from kbootstrap.wait import retry
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class ConnectionPool:
         self.secrets = secrets
         self._trust = trust
         self._meter = meter
+        self.limits = TimeLimits()
         self._gate = threading.BoundedSemaphore(handshakes)
         self._lock = threading.Lock()
         self._jumps: dict[SshTarget, SharedConnection] = {}
@@ -113,13 +115,14 @@ class ConnectionPool:
             KbError: the host, or the jump host named in the message, is unreachable or refuses.
 
         """
+        from kbootstrap.remote import connect_errors  # noqa: PLC0415  # 80 ms, only when used
+
         jump = self._jump(target.jump) if target.jump is not None else None
+        transient = self.unless_closed(connect_errors.is_transient)
         try:
-            connection = retry(
-                lambda: self._once(target, jump), PATIENCE_SECONDS, self.unless_closed(is_transient)
-            )
+            connection = retry(lambda: self._once(target, jump), PATIENCE_SECONDS, transient)
         except Exception as error:
-            raise on_connect(error, _place(target)) from error
+            raise connect_errors.on_connect(error, _place(target)) from error
         self._meter.add(name, Usage(connects=1))
         return connection
 
@@ -138,9 +141,10 @@ class ConnectionPool:
             jump.close()
         if door is not None:
             door.close()
+        self.limits.close()
 
     def _once(self, target: SshTarget, jump: SharedConnection | None) -> Any:
-        from kbootstrap.remote import ssh  # noqa: PLC0415  # 80 ms, only when used
+        from kbootstrap.remote import ssh  # noqa: PLC0415
 
         via = self._through(jump, target) if jump is not None else None
         with self._gate:
@@ -162,7 +166,7 @@ class ConnectionPool:
 
         with self._lock:
             if self._door is None:
-                self._door = Connector(self._trust, self.secrets)
+                self._door = Connector(self._trust, self.secrets, self.limits)
             return self._door
 
     def _jump(self, target: SshTarget) -> SharedConnection:

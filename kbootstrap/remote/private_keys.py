@@ -1,4 +1,4 @@
-"""The operator's private keys; with `kbootstrap.remote.ssh` the only importer of paramiko.
+"""The operator's private keys, from files and from the agent, as paramiko's key objects.
 
 A key file is parsed once per run, since decrypting one takes 100 ms. The agent's keys are listed
 once, and it signs for one thread at a time, since its socket carries one request at a time.
@@ -15,11 +15,11 @@ import paramiko
 
 from kbootstrap import codes
 from kbootstrap.errors import InventoryError, LoginError
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.remote.secret_source import SecretSource
 from kbootstrap.secret import SecretRef
 
-MOST_KEYS = 5  # sshd allows six tries per connection (MaxAuthTries)
+MOST_KEYS = 5  # offered: sshd allows six tries per connection (MaxAuthTries)
 _DEFAULTS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _KINDS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
@@ -37,22 +37,28 @@ class Keyring:
         self.agent_lock = threading.Lock()
 
     def keys(self, target: SshTarget) -> tuple[Any, ...]:
-        """The keys to offer, at most five: the configured one, or the agent's and default files.
+        """The keys to offer, the named ones first, since a host allows few tries.
 
-        None if a password is configured and no key.
+        Those are the key of the inventory alone, or those of ~/.ssh/config or the usual files, and
+        then others of the agent. None if a password is configured and no key.
         """
         with self._lock:
             if target.key_file is not None:
                 return (self._given(target.key_file),)
             if target.password is not None:
                 return ()
-            return (*self._agent(), *self._defaults())[:MOST_KEYS]
+            named = tuple(map(self._unless_missing, target.identity_files)) or self._defaults()
+            others = () if target.identities_only else self._agent()
+            return _distinct((*named, *others))
 
     def close(self) -> None:
         """Close the connection to the agent."""
         with self._lock:
             if self._agent_client is not None:
                 self._agent_client.close()
+
+    def _unless_missing(self, name: str) -> Any:
+        return self._given(name) if Path(name).exists() else None
 
     def _given(self, name: str) -> Any:
         if name not in self._files:
@@ -95,6 +101,11 @@ class Keyring:
                     found += [_parse(path, None)] if path.is_file() else []
             self._default_keys = tuple(found)
         return self._default_keys
+
+
+def _distinct(keys: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Each key once; None stands for a file that is missing."""
+    return tuple({key.asbytes(): key for key in reversed(keys) if key is not None}.values())[::-1]
 
 
 class _AgentKey:

@@ -25,6 +25,11 @@ from kbootstrap.remote.shell_library import library
 
 SLICE = 32 * 1024 - 64  # the payload of one SSH packet of OpenSSH's maximum size
 
+PROBE_SECONDS = 180  # for all probes of a request together
+STEP_SECONDS = 1800  # for a step that names no other limit
+DOWNLOAD_SECONDS = 4 * 3600  # more, for a step that downloads a file
+_SLOWEST_UPLOAD = 64 * 1024  # bytes per second
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,99}")
 
 
@@ -48,6 +53,7 @@ class Part:
         blobs: the content for its ``kb_put`` calls, in order; for steps only.
         always: runs even after an earlier step failed.
         secret: its output is in the reply and nowhere else.
+        seconds: how long a step may take at most; its host is given up after it (KB216).
         into: the path to which its output, a sha256 and a file, is downloaded (`download`).
 
     """
@@ -58,6 +64,7 @@ class Part:
     blobs: tuple[Blob, ...] = ()
     always: bool = False
     secret: bool = False
+    seconds: int = STEP_SECONDS
     into: Path | None = None
 
 
@@ -181,6 +188,13 @@ class Request:
         for part in self.parts:
             for blob in part.blobs:
                 yield from _blob(blob)
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take at most, with the transfer of its blobs."""
+        steps = sum(part.seconds for part in self.parts if part.kind == "step")
+        downloads = sum(DOWNLOAD_SECONDS for part in self.parts if part.into is not None)
+        return PROBE_SECONDS + steps + downloads + self.size / _SLOWEST_UPLOAD
 
     @property
     def size(self) -> int:

@@ -19,12 +19,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kbootstrap.remote.bounded_buffer import BoundedBuffer
-from kbootstrap.remote.output_stream import NOISE, OnOutput, OutputStream
+from kbootstrap.remote.output_stream import NOISE, MalformedReply, OnOutput, OutputStream
 from kbootstrap.remote.protocol import PartResult, Reply, Request
 
 READY = b"\x1eKB1 ready\n"
 PROMPT = "KB-sudo-password:"  # the prompt that sudo prints
 _LONGEST_LINE = 512
+_MOST_DIGITS = 15
 
 
 @dataclass(slots=True)
@@ -39,10 +40,6 @@ class _Count:
         data = self._rest + data
         self.times += data.count(self.text)
         self._rest = data[-(len(self.text) - 1) :]
-
-
-class MalformedReply(Exception):  # noqa: N818  # never shown: callers turn it into KB209
-    """A frame with the right nonce but invalid content."""
 
 
 @dataclass(slots=True)
@@ -231,6 +228,6 @@ class ReplyReader:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise MalformedReply(f"{text!r} is not a number")
+    if len(text) > _MOST_DIGITS or not (text.isascii() and text.isdecimal()):
+        raise MalformedReply(f"{text[:40]!r} is not a number")
     return int(text)

@@ -7,15 +7,16 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import quote
 
 from kbootstrap import codes
 from kbootstrap.action import AwaitRollout
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.observed import PodReason
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubeapi import KubeApi
+from kbootstrap.remote.kubehttp import ApiError
+from kbootstrap.remote.kubekinds import EVENTS, NODES, PODS, WORKLOADS
 from kbootstrap.remote.pod_reasons import CRASHES, LASTS, Patience, reasons
-from kbootstrap.remote.workloads import Live, rolled_out
+from kbootstrap.remote.workloads import Live, rolled_out, silent_nodes
 from kbootstrap.wait import until
 
 LOG_LINES = 10
@@ -23,7 +24,7 @@ SHOWN = 5  # reasons in one error; the pods of a DaemonSet have the same one
 Workload = tuple[str, str, str]  # kind, namespace, name
 
 
-def await_rollout(http: KubeHttp, action: AwaitRollout) -> None:
+def await_rollout(api: KubeApi, action: AwaitRollout) -> None:
     """Wait until all workloads have rolled out.
 
     Raises:
@@ -36,33 +37,30 @@ def await_rollout(http: KubeHttp, action: AwaitRollout) -> None:
     def over() -> bool:
         waiting.clear()
         for workload in action.workloads:
-            live = _live(http, workload)
-            if rolled_out(live):
+            live = _live(api, workload)
+            if rolled_out(live) or rolled_out(live, silent_nodes(api.items(NODES))):
                 continue
-            found = tuple(reasons(_pods(http, live)))
+            found = tuple(reasons(_pods(api, live)))
             if permanent := patience.look(found, time.monotonic()):
-                raise _error(http, workload, "its pods cannot start", permanent)
+                raise not_rolled_out(api, workload, "its pods cannot start", permanent)
             waiting.append((workload, (*_paused(live), *found)))
         return not waiting
 
     if not until(over, action.seconds):
         workload, found = waiting[0]
-        raise _error(http, workload, f"it has not rolled out after {action.seconds} s", found)
+        raise not_rolled_out(
+            api, workload, f"it has not rolled out after {action.seconds} s", found
+        )
 
 
-def _live(http: KubeHttp, workload: Workload) -> Live:
+def _live(api: KubeApi, workload: Workload) -> Live:
     kind, namespace, name = workload
-    path = f"/apis/apps/v1/namespaces/{namespace}/{kind.lower()}s/{name}"
-    live: Live = http.request("GET", path)
-    return live
+    return api.get(WORKLOADS[kind], name, namespace)
 
 
-def _pods(http: KubeHttp, live: Live) -> list[dict[str, Any]]:
-    selector = quote(",".join(_terms(live["spec"]["selector"])))
-    namespace = live["metadata"]["namespace"]
-    path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
-    items: list[dict[str, Any]] = http.request("GET", path)["items"]
-    return items
+def _pods(api: KubeApi, live: Live) -> list[dict[str, Any]]:
+    selector = ",".join(_terms(live["spec"]["selector"]))
+    return api.items(PODS, live["metadata"]["namespace"], labels=selector)
 
 
 def _terms(selector: dict[str, Any]) -> Iterator[str]:
@@ -85,13 +83,16 @@ def _paused(live: Live) -> Iterator[PodReason]:
         yield PodReason(pod=meta["name"], uid=meta["uid"], reason="paused", message="spec.paused")
 
 
-def _error(http: KubeHttp, workload: Workload, what: str, found: Iterable[PodReason]) -> PhaseError:
+def not_rolled_out(
+    api: KubeApi, workload: Workload, what: str, found: Iterable[PodReason]
+) -> PhaseError:
+    """The error KB334, with the reasons and the last lines of containers that ended."""
     kind, namespace, name = workload
     shown = tuple(found)[:SHOWN]
     first = f": {shown[0].reason}" if shown else ""
-    lines = [line for reason in shown for line in _lines(http, namespace, reason)]
+    lines = last_lines(api, namespace, shown)
     if not any(reason.reason in LASTS for reason in shown):
-        lines += _warnings(http, namespace, name)
+        lines += _warnings(api, namespace, name)
     return PhaseError(
         codes.NOT_ROLLED_OUT,
         f"{kind} {namespace}/{name}: {what}{first}",
@@ -99,28 +100,32 @@ def _error(http: KubeHttp, workload: Workload, what: str, found: Iterable[PodRea
     )
 
 
-def _lines(http: KubeHttp, namespace: str, reason: PodReason) -> Iterator[str]:
+def last_lines(api: KubeApi, namespace: str, found: Iterable[PodReason]) -> list[str]:
+    """Each reason, and the last lines of a container that ended."""
+    shown = tuple(found)[:SHOWN]
+    return [line for reason in shown for line in _lines(api, namespace, reason)]
+
+
+def _lines(api: KubeApi, namespace: str, reason: PodReason) -> Iterator[str]:
     yield f"{reason.pod}: {reason.text}"
     if reason.reason == CRASHES:
-        query = f"container={reason.container}&previous=true&tailLines={LOG_LINES}"
-        path = f"/api/v1/namespaces/{namespace}/pods/{reason.pod}/log?{query}"
-        yield from (f"  {line}" for line in _text(http, path).splitlines())
+        yield from (f"  {line}" for line in _log(api, namespace, reason).splitlines())
 
 
-def _text(http: KubeHttp, path: str) -> str:
-    """A container's log; if it cannot be read, that is said instead."""
+def _log(api: KubeApi, namespace: str, reason: PodReason) -> str:
+    """The log of the container that ended; if it cannot be read, that is said instead."""
+    query = {"container": reason.container, "previous": True, "tailLines": LOG_LINES}
     try:
-        answer = http.request("GET", path, patient=False)
+        answer = api.once().log(reason.pod, namespace, **query)
     except (ApiError, PhaseError) as error:
         return f"(its log cannot be read: {error})"
     return answer if isinstance(answer, str) else json.dumps(answer)
 
 
-def _warnings(http: KubeHttp, namespace: str, name: str) -> list[str]:
+def _warnings(api: KubeApi, namespace: str, name: str) -> list[str]:
     """The last warning events about objects of this name, for pods without a permanent reason."""
-    path = f"/api/v1/namespaces/{namespace}/events?fieldSelector=type%3DWarning"
     try:
-        events = http.request("GET", path, patient=False)["items"]
+        events = api.once().items(EVENTS, namespace, fields="type=Warning")
     except (ApiError, PhaseError):
         return []
     ours = [e for e in events if e["involvedObject"].get("name", "").startswith(name)]

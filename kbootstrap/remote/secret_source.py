@@ -14,6 +14,8 @@ from kbootstrap.codes import SECRET_MISSING
 from kbootstrap.errors import InventoryError
 from kbootstrap.secret import Secret, SecretRef
 
+_MOST = 64 * 1024  # characters of a secret
+
 
 class SecretSource(Protocol):
     """Turns references into secrets; called from many threads."""
@@ -44,9 +46,13 @@ def _find(ref: SecretRef) -> str:
         return os.environ[ref.name]
     if ref.kind == "file":
         try:
-            return Path(ref.name).expanduser().read_text(encoding="utf-8").removesuffix("\n")
+            with Path(ref.name).expanduser().open(encoding="utf-8") as file:  # it may be a pipe
+                value = file.read(_MOST + 1)
         except (OSError, UnicodeDecodeError) as error:
             raise InventoryError(SECRET_MISSING, f"cannot read {ref.name}: {error}") from error
+        if len(value) > _MOST:
+            raise InventoryError(SECRET_MISSING, f"{ref.name} is longer than {_MOST} characters")
+        return value.removesuffix("\n")
     if not sys.stdin.isatty():
         raise InventoryError(SECRET_MISSING, f"no terminal to ask for: {ref.name}")
     try:

@@ -1,4 +1,4 @@
-"""Opens SSH connections; with `keys` the only importer of fabric and paramiko.
+"""Opens SSH connections; with `ssh_transport`, `private_keys` and `connect_errors` paramiko's door.
 
 `kbootstrap.remote.pool` imports this module at the first connection, since paramiko takes 80 ms
 to load. Added to Fabric: a socket without Nagle's delay (40 ms for each command) that notices a
@@ -9,22 +9,21 @@ it, and `close`. Why no more (Fabric 3.2.3, Invoke 2.2.1):
 
 - `run`, `sudo`: what is sent to a command's stdin is read one byte at a time with a pause of 10 ms
   after each (`Runner.handle_stdin`), so 1 kB takes 10 s; each command takes three threads; values
-  of `env` stand unquoted in the command line. `exchange` sends whole frames over one channel.
+  of `env` stand unquoted in the command line. `transfer` sends whole frames over one channel.
 - `put`, `get`: SFTP writes as the login user, so not as root, not atomically, and with several
-  round trips for each file. `wire` sends the files of a step in the request that runs it.
+  round trips for each file. `protocol` sends the files of a step in the request that runs it.
 - `gateway`: each connection behind a jump host opens a channel of its own `Connection` object;
   `pool` shares one login to a jump host between all nodes and reports which hop failed.
 - `forward_local`: `accept` is polled every 10 ms, data is copied by the kilobyte, and an error
   appears only when the tunnel is closed. `forward` reports it to the request that it broke.
 - `Group`: waits for the slowest host; results come as they complete here (`as_they_come`).
-- `~/.ssh/config` and `AutoAddPolicy`: the inventory alone says how to log in, and an unknown host
-  key is refused.
+- `~/.ssh/config` and `AutoAddPolicy`: `logins` reads the file, and an unknown host key is refused.
 """
 
 import logging
 import socket
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import fabric
@@ -32,30 +31,28 @@ import paramiko
 
 from kbootstrap import codes
 from kbootstrap.errors import KbError, LoginError, UnreachableError
-from kbootstrap.model.cluster import SshTarget
-from kbootstrap.remote.host_keys import HostKey, HostKeys
-from kbootstrap.remote.private_keys import Keyring
+from kbootstrap.model.ssh_target import SshTarget
+from kbootstrap.remote.connect_errors import on_connect
+from kbootstrap.remote.host_keys import HostKeys, Shown
+from kbootstrap.remote.known_hosts import HostKey
+from kbootstrap.remote.private_keys import MOST_KEYS, Keyring
 from kbootstrap.remote.secret_source import SecretSource
-from kbootstrap.remote.ssh_errors import on_connect
+from kbootstrap.remote.ssh_transport import transport_factory
+from kbootstrap.remote.time_limit import Limit, TimeLimits
 
 CONNECT_SECONDS = 10
-_BANNER_SECONDS = 20  # long enough for a busy sshd or a busy workstation
-_AUTH_SECONDS = 60  # PAM may ask a slow directory
+_BANNER_SECONDS = 20  # without a byte; long enough for a busy sshd or a busy workstation
+HANDSHAKE_SECONDS = 45  # banner and key exchange
+AUTH_SECONDS = 60  # all attempts; PAM may ask a slow directory
 CHANNEL_SECONDS = 10
+_PRINTED_BYTES = 4096
 KEEPALIVE_SECONDS = 15
+_PASSWORD = "password"  # noqa: S105  # as it is called in errors
 _POLL_SECONDS = 5  # poll interval of paramiko's reader; its default of 0.1 s costs CPU
-_STACK_BYTES = 512 * 1024
 
 LOSSES: tuple[type[Exception], ...] = (paramiko.SSHException, EOFError)
 FAULTS: tuple[type[Exception], ...] = (*LOSSES, OSError)
 
-_KEX = (
-    "group14-sha256",
-    "group16-sha512",
-    "group-exchange-sha256",
-)  # 8 to 26 times the CPU time of the others
-_DISABLED = {"kex": [f"diffie-hellman-{name}" for name in _KEX]}
-_STACK_LOCK = threading.Lock()
 
 # Paramiko logs a traceback for every failed connection; kbootstrap raises its own errors.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -80,17 +77,24 @@ def open_socket(target: SshTarget) -> socket.socket:
 class Connector:
     """Opens connections; thread-safe."""
 
-    def __init__(self, trust: HostKeys, secrets: SecretSource) -> None:
+    def __init__(self, trust: HostKeys, secrets: SecretSource, limits: TimeLimits) -> None:
         self._trust = trust
         self._secrets = secrets
+        self._limits = limits
         self._keyring = Keyring(secrets)
 
     def open(self, target: SshTarget, sock: Any) -> Any:
         """Log in over a socket or channel; returns the `fabric.Connection`.
 
-        Raises paramiko's exceptions, which `kbootstrap.remote.ssh_errors` maps; the socket is
-        closed then.
+        Raises paramiko's exceptions, which `kbootstrap.remote.connect_errors` maps, or KB216; the
+        socket is closed then.
         """
+        place = f"{target.host}:{target.port}"
+        handshake = Limit(place, "the SSH key exchange", HANDSHAKE_SECONDS, lambda: _cut(sock))
+        with self._limits.within(handshake):
+            return self._open(target, sock, handshake)
+
+    def _open(self, target: SshTarget, sock: Any, limit: Limit) -> Any:
         connection = fabric.Connection(
             target.host,
             user=target.user,
@@ -99,11 +103,10 @@ class Connector:
             config=fabric.Config(lazy=True, ssh_config=paramiko.SSHConfig()),
             connect_kwargs={
                 "sock": sock,
-                "auth_strategy": _Login(target, self._keyring, self._secrets),
-                "transport_factory": _transport_factory(self._trust.kinds(target)),
-                "disabled_algorithms": _DISABLED,
+                "auth_strategy": _Login(target, self._keyring, self._secrets, limit),
+                "transport_factory": transport_factory(self._trust.trusted(target)),
                 "banner_timeout": _BANNER_SECONDS,
-                "auth_timeout": _AUTH_SECONDS,
+                "auth_timeout": 2 * AUTH_SECONDS,  # the limit ends it before
                 "channel_timeout": CHANNEL_SECONDS,
             },
         )
@@ -123,47 +126,11 @@ class Connector:
         self._keyring.close()
 
 
-class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
-    """A transport whose thread has a stack of 512 KiB instead of 8 MiB.
-
-    Attributes:
-        dismissed: the server sent SSH_MSG_DISCONNECT (RFC 4253, section 11.1).
-
-    """
-
-    dismissed = False
-
-    def _parse_disconnect(self, m: Any) -> None:
-        self.dismissed = True
-        super()._parse_disconnect(m)
-
-    def start(self) -> None:
-        with _STACK_LOCK:
-            before = threading.stack_size(_STACK_BYTES)
-            try:
-                super().start()
-            finally:
-                threading.stack_size(before)
-
-    def run(self) -> None:
-        # It ends by closing a channel, whose jump host connection may be closed already.
-        with suppress(*FAULTS):
-            super().run()
-
-
-def _transport_factory(known: tuple[str, ...]) -> Any:
-    """Makes transports that prefer the host key types that are known for the host."""
-
-    def make(sock: Any, disabled_algorithms: dict[str, list[str]]) -> paramiko.Transport:
-        transport = _Transport(sock, disabled_algorithms=disabled_algorithms)
-        options = transport.get_security_options()
-        wanted = {kind for kind in options.key_types if kind in known}
-        if "ssh-rsa" in known:
-            wanted |= {kind for kind in options.key_types if kind.startswith("rsa-")}
-        options.key_types = sorted(options.key_types, key=lambda kind: kind not in wanted)
-        return transport
-
-    return make
+def _cut(sock: Any) -> None:
+    """Close a socket or channel, and wake who reads from it."""
+    with suppress(*FAULTS):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 class _Policy(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
@@ -175,14 +142,19 @@ class _Policy(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 
     def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
         del client, hostname
-        self._trust.check(self._target, HostKey(key.get_name(), key.asbytes()))
+        certificate = key.public_blob.key_blob if key.public_blob else b""
+        shown = Shown(HostKey(key.get_name(), key.asbytes()), certificate)
+        self._trust.check(self._target, shown)
 
 
 class _Login:
     """Authenticates on one connection: first with the keys, then with the password."""
 
-    def __init__(self, target: SshTarget, keyring: Keyring, secrets: SecretSource) -> None:
+    def __init__(
+        self, target: SshTarget, keyring: Keyring, secrets: SecretSource, limit: Limit
+    ) -> None:
         self._target = target
+        self._limit = limit
         self._keyring = keyring
         self._secrets = secrets
         self._tried: list[str] = []
@@ -197,19 +169,32 @@ class _Login:
 
         """
         user = self._target.user
-        for key in self._keyring.keys(self._target):
+        self._limit.begin("the SSH login", AUTH_SECONDS)
+        keys = self._keyring.keys(self._target)
+        for key in keys[:MOST_KEYS]:
+            if transport.dismissed:  # too many tries (MaxAuthTries)
+                break
             name = f"{key.get_name()} {HostKey('', key.asbytes()).fingerprint}"
             if self._attempt(name, transport, "auth_publickey", user, key):
                 return
-        if self._target.password is not None:
+        if self._target.password is not None and not transport.dismissed:
             password = self._secrets.resolve(self._target.password).reveal()
-            if self._attempt("password", transport, "auth_password", user, password):
+            if self._attempt(_PASSWORD, transport, "auth_password", user, password):
                 return
+        raise self._refused(len(keys) - sum(name != _PASSWORD for name in self._tried))
+
+    def _refused(self, left_out: int) -> LoginError:
         tried = ", ".join(self._tried) or "nothing: no key, no agent, no password"
-        raise LoginError(
+        details = []
+        if self._allowed:
+            details.append(f"it accepts: {', '.join(self._allowed)}")
+        if left_out:
+            more = "1 more key was" if left_out == 1 else f"{left_out} more keys were"
+            details.append(f"{more} not offered; name the right one: ssh.key or IdentityFile")
+        return LoginError(
             codes.LOGIN_REFUSED,
-            f"{self._target.host}:{self._target.port} refuses {user} (tried {tried})",
-            detail=f"it accepts: {', '.join(self._allowed)}" if self._allowed else "",
+            f"{self._target.host}:{self._target.port} refuses {self._target.user} (tried {tried})",
+            detail="\n".join(details),
         )
 
     def _attempt(self, name: str, transport: Any, method: str, *args: Any) -> bool:
@@ -224,8 +209,6 @@ class _Login:
             # Paramiko reports a broken connection as a refused login.
             if not transport.is_active() and not transport.dismissed:
                 raise EOFError("during the login") from error
-            if "timeout" in str(error):
-                raise TimeoutError("no answer to the login") from error
             if not isinstance(error, paramiko.AuthenticationException):
                 raise
             return False
@@ -255,6 +238,17 @@ def _no_answer(place: str, host: str, port: int, why: str) -> KbError:
     return UnreachableError(
         codes.UNREACHABLE, f"{place} cannot reach {host}:{port} ({why.lower()})"
     )
+
+
+def printed(transport: Any, command: str) -> bytes:
+    """What a command prints on stdout at once, at most 4 KiB; raises one of `FAULTS`."""
+    with closing(transport.open_session(timeout=CHANNEL_SECONDS)) as channel:
+        channel.settimeout(CHANNEL_SECONDS)
+        channel.exec_command(command)
+        text = b""
+        while len(text) < _PRINTED_BYTES and (data := channel.recv(_PRINTED_BYTES)):
+            text += data
+        return text
 
 
 def is_refused_channel(error: BaseException) -> bool:

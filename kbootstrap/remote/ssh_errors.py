@@ -1,56 +1,26 @@
-"""Maps exceptions of paramiko and the operating system, and refused execs, to `KbError`.
+"""The errors of a connection that broke, and of execs that a host refused; no paramiko.
 
-The table uses class names, so that this module does not import paramiko; a test checks that it
-has every class of ``paramiko.ssh_exception`` and `OSError`.
+`kbootstrap.remote.connect_errors` has those of a connection that could not be opened.
 """
 
 import errno
 import os
+import re
 from dataclasses import dataclass
 
 from kbootstrap import codes
-from kbootstrap.errors import Code, HostKeyError, KbError, LoginError, LostError, UnreachableError
+from kbootstrap.errors import HostKeyError, KbError, LoginError, LostError
 from kbootstrap.remote.reply_reader import PROMPT
 
-_Kind = type[UnreachableError]
-
-# Looked up along the exception's MRO, most specific class first.
-TABLE: dict[str, tuple[_Kind, Code, str]] = {
-    "gaierror": (UnreachableError, codes.UNREACHABLE, "its name cannot be resolved"),
-    "NoValidConnectionsError": (UnreachableError, codes.UNREACHABLE, "no address answers"),
-    "BadHostKeyException": (HostKeyError, codes.KEY_CHANGED, "its key has changed"),
-    "PasswordRequiredException": (LoginError, codes.BAD_KEY, "the key has a passphrase"),
-    "BadAuthenticationType": (LoginError, codes.LOGIN_REFUSED, "it requires another login method"),
-    "PartialAuthentication": (LoginError, codes.LOGIN_REFUSED, "it requires a second factor"),
-    "AuthenticationException": (LoginError, codes.LOGIN_REFUSED, "it refuses the login"),
-    "IncompatiblePeer": (UnreachableError, codes.NO_COMMON_WAY, "no common algorithm"),
-    "ChannelException": (UnreachableError, codes.NO_FORWARD, "it refuses another channel"),
-    "ProxyCommandFailure": (UnreachableError, codes.UNREACHABLE, "the proxy command failed"),
-    "SSHException": (UnreachableError, codes.UNREACHABLE, "SSH failed"),
-    "EOFError": (UnreachableError, codes.UNREACHABLE, "it closed the connection"),
-    "OSError": (UnreachableError, codes.UNREACHABLE, "it cannot be reached"),
-}
-
-_TRANSIENT_MESSAGES = ("protocol banner", "Negotiation failed")
-
-
-def on_connect(error: BaseException, place: str) -> KbError:
-    """The error to raise when a connection to ``place`` could not be opened."""
-    if isinstance(error, KbError):
-        return error
-    for kind in type(error).__mro__:
-        if kind.__name__ in TABLE:
-            error_class, code, summary = TABLE[kind.__name__]
-            return error_class(code, f"{place}: {summary}{_reason(error)}")
-    raise error
+_NOT_FOUND = 127  # POSIX shells: the command was not found
 
 
 def on_exchange(error: BaseException | None, place: str) -> KbError:
     """The error to raise when the connection broke after a request was started."""
     if isinstance(error, KbError):
         return error
-    reason = _reason(error) if error is not None else ""
-    return LostError(codes.LOST, f"{place}: the connection was lost{reason}")
+    why = reason(error) if error is not None else ""
+    return LostError(codes.LOST, f"{place}: the connection was lost{why}")
 
 
 def again(error: KbError, prefix: str = "") -> KbError:
@@ -63,16 +33,8 @@ def is_final(error: BaseException) -> bool:
     return isinstance(error, LoginError | HostKeyError)
 
 
-def is_transient(error: BaseException) -> bool:
-    """Whether a retry may succeed, such as after sshd dropped the connection (MaxStartups)."""
-    if isinstance(error, ConnectionResetError | EOFError):
-        return True
-    return type(error).__name__ == "SSHException" and any(
-        w in str(error) for w in _TRANSIENT_MESSAGES
-    )
-
-
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What the exception says, in brackets; empty if it says nothing."""
     if isinstance(error, OSError) and error.errno is not None and error.errno in errno.errorcode:
         return f" ({os.strerror(error.errno)})"
     return f" ({error})" if str(error) else ""
@@ -90,6 +52,7 @@ class Refusal:
         asked: how often sudo asked for a password.
         password: the inventory has a password for sudo.
         ended: kbootstrap ended it; there is no exit status.
+        shell: the login shell runs other commands.
 
     """
 
@@ -100,20 +63,34 @@ class Refusal:
     asked: int
     password: bool
     ended: bool = False
+    shell: bool = True
 
 
 def on_refusal(refusal: Refusal, place: str) -> KbError:
     """The error to raise when a host did not run the script."""
-    said = refusal.said.replace(PROMPT, "").strip()
-    if refusal.become and not refusal.ready:
-        if refusal.password and refusal.asked > 1:
-            return LoginError(
-                codes.SUDO_PASSWORD, f"{place}: sudo refuses the password", detail=said
-            )
-        if refusal.ended:
-            message = f"{place}: sudo did not ask for the password in time"
-            return LoginError(codes.SUDO_SILENT, message, detail=said)
-        return LoginError(codes.SUDO_REFUSED, f"{place}: sudo refuses the command", detail=said)
+    error = _refused(refusal, place)
+    error.detail = refusal.said.replace(PROMPT, "").strip()
+    return error
+
+
+def _refused(refusal: Refusal, place: str) -> LoginError:
+    said = refusal.said.lower()
+    if refusal.become and refusal.shell and not refusal.ready:
+        return _by_sudo(refusal, place, said)
+    if not refusal.ready and "password change required" in said:  # sshd's own message
+        return LoginError(codes.PASSWORD_EXPIRED, f"{place}: the login's password has expired")
     what = "the script was not received" if refusal.ready else "no shell started"
-    message = f"{place}: {what} (exit status {refusal.status})"
-    return LoginError(codes.NOT_A_SHELL, message, detail=said)
+    return LoginError(codes.NOT_A_SHELL, f"{place}: {what} (exit status {refusal.status})")
+
+
+def _by_sudo(refusal: Refusal, place: str, said: str) -> LoginError:
+    if refusal.password and refusal.asked > 1:
+        return LoginError(codes.SUDO_PASSWORD, f"{place}: sudo refuses the password")
+    if refusal.ended:
+        what = "received the password and did not continue" if refusal.asked else "did not ask"
+        return LoginError(codes.SUDO_SILENT, f"{place}: sudo {what} in time")
+    if refusal.status == _NOT_FOUND or "command not found" in said:
+        return LoginError(codes.SUDO_MISSING, f"{place}: sudo is not installed")
+    if re.search(r"\btty\b", said):
+        return LoginError(codes.SUDO_TTY, f"{place}: sudo requires a terminal")
+    return LoginError(codes.SUDO_REFUSED, f"{place}: sudo refuses the command")

@@ -17,6 +17,7 @@ SILENT_SECONDS = 120  # without output of the script: it does not run
 _SUDO_SECONDS = 120  # a login shell or a directory may be slow before sudo asks
 _END_SECONDS = 5
 _READ_BYTES = 64 * 1024
+_READS = 64
 _STALLS = int(_QUIET_SECONDS / _SEND_SECONDS)
 
 
@@ -77,7 +78,8 @@ class Transfer:
                 break
         while not self._reader.done and (self._drain() or self._wait()):
             self._check_silence()
-        self._drain()
+        while not self._reader.done and self._drain():
+            pass
 
     def _open_sudo(self, password: bytes) -> bool:
         deadline = time.monotonic() + _SUDO_SECONDS
@@ -136,12 +138,15 @@ class Transfer:
         return True
 
     def _drain(self) -> bool:
-        """Read all available data; whether there was any."""
+        """Read available data; whether there was any. Endless data ends, to look at the clock."""
         before = self.received
-        while self._channel.recv_ready():
-            self._take(self._channel.recv(_READ_BYTES), self._reader.feed_stdout)
-        while self._channel.recv_stderr_ready():
-            self._take(self._channel.recv_stderr(_READ_BYTES), self._reader.feed_stderr)
+        for _ in range(_READS):
+            if self._channel.recv_ready():
+                self._take(self._channel.recv(_READ_BYTES), self._reader.feed_stdout)
+            elif self._channel.recv_stderr_ready():
+                self._take(self._channel.recv_stderr(_READ_BYTES), self._reader.feed_stderr)
+            else:
+                break
         return self.received > before
 
     def _take(self, data: bytes, feed: Callable[[bytes], None]) -> None:

@@ -1,62 +1,12 @@
-"""The live objects of CNI manifests: their URL paths, and whether they run.
+"""Whether the objects of CNI manifests are applied, and whether they run; pure."""
 
-Called by `KubeReader` and `KubeWriter`. Pure except for `Paths`, which uses API discovery.
-"""
-
+from collections.abc import Iterable
 from typing import Any
 
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import MANIFEST_SUM, manifest_ref
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
-from kbootstrap.remote.kubeobjects import NOT_FOUND
 
 Live = dict[str, Any]  # an object as the API returns it; empty if it does not exist
-Resource = tuple[str, bool]  # its plural, and whether it is namespaced
-
-
-class Paths:
-    """URL paths of objects, from API discovery; each group version is read once."""
-
-    def __init__(self, http: KubeHttp) -> None:
-        self._http = http
-        self._served: dict[str, dict[str, Resource]] = {}
-
-    def of(self, manifest: Document) -> str:
-        """The URL path of an object.
-
-        Raises:
-            ApiError: 404, the server does not serve the kind.
-
-        """
-        data = manifest.data
-        version, kind, meta = data["apiVersion"], data["kind"], data["metadata"]
-        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        if kind not in self._served.get(
-            root, {}
-        ):  # a CustomResourceDefinition may add the kind later
-            self._served[root] = self._discover(root)
-        if kind not in self._served[root]:
-            raise ApiError(NOT_FOUND, f"{version} has no kind {kind}")
-        plural, namespaced = self._served[root][kind]
-        place = f"/namespaces/{meta.get('namespace', 'default')}" if namespaced else ""
-        return f"{root}{place}/{plural}/{meta['name']}"
-
-    def find(self, manifest: Document) -> str | None:
-        """As `of`; None while the kind is not served."""
-        try:
-            return self.of(manifest)
-        except ApiError as error:
-            if error.status == NOT_FOUND:
-                return None
-            raise
-
-    def _discover(self, root: str) -> dict[str, Resource]:
-        resources = self._http.request("GET", root)["resources"]
-        return {
-            one["kind"]: (one["name"], one["namespaced"])
-            for one in resources
-            if "/" not in one["name"]
-        }
 
 
 def is_applied(manifest: Document, live: Live) -> bool:
@@ -70,27 +20,48 @@ def workload_of(live: Live) -> tuple[str, str, str]:
     return live["kind"], live["metadata"]["namespace"], live["metadata"]["name"]
 
 
-def rolled_out(live: Live) -> bool:
+def silent_nodes(nodes: Iterable[Live]) -> int:
+    """How many nodes have a kubelet that no longer reports."""
+    return len(silent(nodes))
+
+
+def silent(nodes: Iterable[Live]) -> set[str]:
+    """The nodes whose kubelet no longer reports: their Ready condition is Unknown.
+
+    The node controller sets it (kubernetes, pkg/controller/nodelifecycle), such as for a node that
+    is off. A kubelet that reports but is not ready has the status False.
+    """
+    return {
+        node["metadata"]["name"]
+        for node in nodes
+        for condition in (node.get("status") or {}).get("conditions") or []
+        if condition["type"] == "Ready" and condition["status"] == "Unknown"
+    }
+
+
+def rolled_out(live: Live, silent: int = 0) -> bool:
     """Whether a DaemonSet, Deployment or StatefulSet has rolled out its newest revision.
 
     As ``kubectl rollout status`` judges (kubectl, pkg/polymorphichelpers/rollout_status.go);
     with the strategy OnDelete, which replaces no pod by itself, the pods have to be ready only.
+    The pods of a DaemonSet on ``silent`` nodes are not waited for: they run when these are back.
     """
     judge = _JUDGES.get(live.get("kind", ""))
     if judge is None:
         return False
     spec, status = live.get("spec") or {}, live.get("status") or {}
     seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
-    return bool(seen and judge(spec, status))
+    return bool(seen and judge(spec, status, silent))
 
 
-def _daemon_set(spec: Live, status: Live) -> bool:
-    wanted = status.get("desiredNumberScheduled", 0)
+def _daemon_set(spec: Live, status: Live, silent: int) -> bool:
+    wanted = status.get("desiredNumberScheduled", 0) - silent
     updated = _on_delete(spec) or status.get("updatedNumberScheduled", 0) >= wanted
     return bool(updated and status.get("numberAvailable", 0) >= wanted)
 
 
-def _deployment(spec: Live, status: Live) -> bool:
+def _deployment(spec: Live, status: Live, silent: int) -> bool:
+    del silent  # its pods are started on other nodes
     updated = status.get("updatedReplicas", 0)
     return bool(
         updated >= spec.get("replicas", 1)
@@ -99,7 +70,8 @@ def _deployment(spec: Live, status: Live) -> bool:
     )
 
 
-def _stateful_set(spec: Live, status: Live) -> bool:
+def _stateful_set(spec: Live, status: Live, silent: int) -> bool:
+    del silent
     wanted = spec.get("replicas", 1)
     if status.get("readyReplicas", 0) < wanted:
         return False

@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterator
 
 from kbootstrap import codes
 from kbootstrap.engine.probe import ProbeResult, ProbeResults
-from kbootstrap.errors import KbError, RefusedError
+from kbootstrap.errors import Finding, KbError, RefusedError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.etcd import prefix
+from kbootstrap.remote.credentials import operator_kubeconfig
 from kbootstrap.remote.external_etcd import ExternalEtcd
 from kbootstrap.remote.hosts import Hosts
+from kbootstrap.remote.https import Target
 from kbootstrap.remote.kube import NOTHING_MORE, Asks, KubeReader, usable
-from kbootstrap.remote.kubehttp import Target
 from kbootstrap.run.api_route import ApiRoute, open_route, reach_through
 from kbootstrap.run.cluster_api import ClusterApi
 from kbootstrap.run.shared_attempt import SharedAttempt
-from kbootstrap.secret import Secret
 from phases import certificates, identity, init, join
+from phases.ownership import carries_record
 
 OTHER_SECONDS = 5  # for another control plane to answer when the one in use does not
 
@@ -63,13 +64,11 @@ class ApiConnection:
         self._connecting = SharedAttempt(self._connect)
         self._moving = threading.Lock()
         self._stayed = 0.0  # when no other control plane was found last
-        self.kubeconfig: Secret | None = None
 
     def in_use(self) -> tuple[str, str]:
         """Name and CA of the control plane in use; empty before there is one."""
         self.api()
-        route = self._route
-        return (route.node.name, route.ca_pem) if route else ("", "")
+        return self.through, self.ca_pem
 
     def api(self) -> ClusterApi | None:
         """The API, connected on the first call that finds a control plane."""
@@ -90,6 +89,11 @@ class ApiConnection:
         return self._route.node.name if self._route else ""
 
     @property
+    def ca_pem(self) -> str:
+        """The CA of the control plane in use; empty while there is none."""
+        return self._route.ca_pem if self._route else ""
+
+    @property
     def possible(self) -> bool:
         """Whether there may be an API; not when all control planes leave."""
         return any(node.name not in self._without for node in self._cluster.control_planes)
@@ -105,7 +109,7 @@ class ApiConnection:
         """End requests soon: the connections are about to be closed."""
         self._given_up = True
         if self._api is not None:
-            self._api.http.give_up()
+            self._api.kube.http.give_up()
 
     def close(self) -> None:
         """Close the tunnels."""
@@ -148,14 +152,15 @@ class ApiConnection:
             and (probed := self._probes.get(node.name)) is not None
             and probed.kubeconfig is not None
             and _serves(probed)
+            and carries_record(self._cluster, probed.facts[identity.PHASE.id])
         ]
 
     def _use(self, route: ApiRoute) -> None:
         with self._lock:
-            self._route, self.kubeconfig = route, route.probed.kubeconfig
+            self._route = route
             if self._api is None:
                 self._api = ClusterApi(self._reader(route), route.ca_pem, route.etcd)
-                self._api.http.on_failure(self._change_route)
+                self._api.kube.http.on_failure(self._change_route)
             else:
                 self._api.follow(route)
 
@@ -165,7 +170,7 @@ class ApiConnection:
             api, old = self._api, self._route
             if api is None or old is None or self._given_up:
                 return False
-            if api.http.target is not failed:
+            if api.kube.http.target is not failed:
                 return True  # another thread was faster
             if time.monotonic() - self._stayed < OTHER_SECONDS:
                 return False
@@ -199,6 +204,25 @@ class ApiConnection:
     def _reader(self, route: ApiRoute) -> KubeReader:
         etcd = route.etcd if self._asks.etcd else None
         return KubeReader(route.http, asks=self._asks, etcd=etcd)
+
+    def operator_kubeconfig(self) -> str:
+        """A kubeconfig with the login of the control plane in use, which `api` has found.
+
+        Raises:
+            KbError: KB441 or KB503, its admin.conf is damaged or of another CA.
+
+        """
+        route = self._route
+        if route is None or route.probed.kubeconfig is None:
+            raise RefusedError(codes.NO_CONTROL_PLANE, "there is no control plane yet")
+        name, server = self._cluster.name, self._cluster.api.endpoint
+        try:
+            return operator_kubeconfig(
+                route.probed.kubeconfig, name=name, server=server, ca_pem=route.ca_pem
+            )
+        except KbError as error:
+            error.at(route.node.name)
+            raise
 
     def external_etcd(self) -> ExternalEtcd | None:
         """The external etcd, if the first control plane has the certificate to log in."""
@@ -242,11 +266,11 @@ def _with_valid_login(candidates: list[tuple[Node, ProbeResult]]) -> list[tuple[
     valid = [(node, probed) for node, probed in candidates if not ended[node]]
     if candidates and not valid:
         first = candidates[0][0]
-        raise ended[first][0].at(first.name, certificates.PHASE.id)
+        raise ended[first][0].at(first.name, certificates.PHASE.id).error()
     return valid
 
 
-def _ended_login(probed: ProbeResult) -> Iterator[KbError]:
+def _ended_login(probed: ProbeResult) -> Iterator[Finding]:
     return certificates.ended(certificates.of(probed.facts), probed.at, certificates.ADMIN)
 
 

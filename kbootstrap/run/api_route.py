@@ -59,7 +59,7 @@ def open_route(
     stack = ExitStack()
     try:
         connection = hosts.connection(node.ssh, node.name)
-        place = _serves_at(node, probed, cluster)
+        place = serves_at(node, probed, cluster)
         tunnel = stack.enter_context(connection.forward(*place))
     except KbError as error:
         error.at(node.name)
@@ -71,9 +71,9 @@ def open_route(
     return ApiRoute(node, probed, http, etcd, stack)
 
 
-def _serves_at(node: Node, probed: ProbeResult, cluster: Cluster) -> tuple[str, int]:
+def serves_at(node: Node, probed: ProbeResult, cluster: Cluster) -> tuple[str, int]:
     """Where its API server listens, which may differ from the inventory."""
-    facts = probed.facts[identity.PHASE.id]
+    facts = probed.facts.get(identity.PHASE.id, identity.PHASE.facts())
     return facts.serves_address or node.advertise_address, facts.port or cluster.api.bind_port
 
 

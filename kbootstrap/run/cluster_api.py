@@ -12,7 +12,7 @@ from kbootstrap.model.observed import Observed
 from kbootstrap.remote.drain import Held
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.kubehttp import KubeHttp
+from kbootstrap.remote.kubeapi import KubeApi
 from kbootstrap.remote.kubewrite import KubeWriter
 from kbootstrap.run.api_route import ApiRoute
 
@@ -25,9 +25,9 @@ class ClusterApi:
         self._writer: KubeWriter | None = None
 
     @property
-    def http(self) -> KubeHttp:
-        """Requests to the API server."""
-        return self._reader.http
+    def kube(self) -> KubeApi:
+        """The API server."""
+        return self._reader.api
 
     def observe(self, manifests: tuple[Document, ...] = (), since: float = 0.0) -> Observed:
         """The cluster at a moment after ``since``, and how these objects are in it."""

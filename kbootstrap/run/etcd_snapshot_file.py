@@ -1,11 +1,11 @@
 """Files with snapshots of etcd on the operator's workstation."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import IO
 
 from kbootstrap import codes
+from kbootstrap.atomic_file import sync_directory
 from kbootstrap.engine.inputs import SnapshotFile
 from kbootstrap.errors import RefusedError
 
@@ -51,9 +51,5 @@ def complete(path: Path) -> SnapshotFile:
     part = Path(f"{path}.part")
     found = read(part)
     part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_directory(path.parent)
     return SnapshotFile(path=str(path), size=found.size, sha256=found.sha256)

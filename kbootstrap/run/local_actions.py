@@ -10,9 +10,8 @@ from kbootstrap.atomic_file import write_private
 from kbootstrap.codes import NOT_WIPED
 from kbootstrap.engine.inputs import LocalState
 from kbootstrap.errors import PhaseError, RefusedError
-from kbootstrap.kubeconfig_file import trusted_ca
 from kbootstrap.remote.external_etcd import ExternalEtcd
-from kbootstrap.run import etcd_snapshot_file
+from kbootstrap.run import etcd_snapshot_file, local_inputs
 from kbootstrap.run.api_connection import ApiConnection
 
 
@@ -31,8 +30,8 @@ def perform(
 
     """
     if isinstance(action, WriteKubeconfig):
-        ca = _write_kubeconfig(Path(action.path), kubeconfig())
-        return dataclasses.replace(local, kubeconfig_ca=ca)
+        _write_kubeconfig(Path(action.path), kubeconfig())
+        return local_inputs.kubeconfig(local, Path(action.path))
     if isinstance(action, CheckEtcdEmpty):
         api.prove_empty()
     if isinstance(action, WipeEtcd):
@@ -45,10 +44,8 @@ def perform(
     return local
 
 
-def _write_kubeconfig(path: Path, text: str) -> str:
-    """Returns the CA that the file trusts now."""
+def _write_kubeconfig(path: Path, text: str) -> None:
     try:
         write_private(path, text)
     except OSError as error:
         raise PhaseError(codes.OWN_DISK, f"{path}: {(error.strerror or '').lower()}") from error
-    return trusted_ca(path)

@@ -142,4 +142,4 @@ class ClusterLock:
 def _lease(api: ApiConnection, *, connect: bool = False) -> Lease | None:
     """The Lease, through the API that the run has found; ``connect``: find it first."""
     found = api.api() if connect else api.current()
-    return Lease(found.http) if found else None
+    return Lease(found.kube) if found else None

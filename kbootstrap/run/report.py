@@ -1,40 +1,40 @@
 """The report of a command: console, JSON lines, journal and log file.
 
-One `Report` per command. It follows the engine's events and prints the plan, the table at the end
-and every error with its next step.
+One per command. It follows the engine's events, and prints plan, table and errors.
 """
 
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from kbootstrap import codes
+from kbootstrap.atomic_file import append_private
 from kbootstrap.console import differences, status_table
 from kbootstrap.console.differences import Differences
 from kbootstrap.console.formatting import (
-    error_lines,
-    error_record,
     event_record,
+    finding_lines,
+    finding_record,
+    left_out_record,
     step_record,
 )
 from kbootstrap.console.screens import Screen
 from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.runner import Outcome
-from kbootstrap.errors import KbError, NoticeError
+from kbootstrap.errors import SUCCESS, ExitCode, Finding, KbError
 from kbootstrap.lock.record import LockState
+from kbootstrap.masking import mask
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.observed import Observed
 from kbootstrap.options import RunOptions
-from kbootstrap.remote.meter import Meter, Usage
-
-JOURNALS = "kbootstrap"
+from kbootstrap.remote.meter import Meter
+from kbootstrap.run.audit import AUDITED, AuditRecord, open_journal
+from kbootstrap.run.log_line import log_line
 
 
 class Report:
@@ -44,17 +44,21 @@ class Report:
         self._options, self._screen = options, screen
         self._start = time.monotonic()
         self._json = options.output == "json"
-        self._log = options.log_file.open("a") if options.log_file else None
+        self._log = append_private(options.log_file) if options.log_file else None
         self._journal: IO[str] | None = None
+        self._audit = AuditRecord.begun(options) if options.verb in AUDITED else None
+        self._left_out: tuple[KbError, ...] = ()
         self.bus = Bus(self._watch)
 
     def begin(self, cluster: str, run_id: str, nodes: tuple[Node, ...]) -> None:
         """A run starts: open its journal."""
-        options = self._options
+        options, self._left_out = self._options, ()
         if self._journal:  # of the step before, in a chain of upgrades
             self._journal.close()
         if not options.dry_run:
-            self._journal = _open_journal(cluster, run_id)
+            self._journal = open_journal(cluster, run_id)
+        if self._audit:
+            self._audit = self._audit.of(cluster, "" if options.dry_run else run_id)
         names = ", ".join(node.name for node in nodes)
         self.bus(Event(kind="run", text=f"{options.verb} {cluster}: {names}"))
 
@@ -67,30 +71,41 @@ class Report:
         if plan.changes and lock:
             records.append({"event": "lock", "text": lock})
         for record in records:
-            self._record(record)
-            if self._json:
-                self._print_json(record)
+            self.event(record)
         if not self._json:
-            self._screen.plan(plan, differs=bool(left))
+            self._screen.plan(plan, differs=bool(left or self._left_out))
             if plan.changes and lock:
                 self._screen.line(lock)
+        self._without()
         self.differences(left)
+
+    def leave_out(self, errors: Iterable[KbError]) -> None:
+        """The run continues without these nodes; their errors are reported when it ends."""
+        self._left_out = tuple(errors)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The nodes that the run is done without."""
+        return tuple(error.where.node for error in self._left_out)
+
+    def _without(self) -> None:
+        """A plan names the nodes that it does not have."""
+        for error in self._left_out:
+            name, code = error.where.node, error.code
+            self._show_as(left_out_record(error), f"left out: {name} ({code.id}: {code.title})")
 
     def differences(self, left: Differences) -> None:
         """The settings of the live cluster that stay as they are."""
         for difference in left:
-            self._record(differences.record(difference))
-            if self._json:
-                self._print_json(differences.record(difference))
+            self.event(differences.record(difference))
         for text in differences.lines(left):
             self.line(text)
 
     def holder(self, place: str, state: LockState) -> None:
         """Who holds the lock, according to one of its places."""
-        if self._json:
-            fields = state.claim.fields if state.claim else {}
-            self._print_json({"event": "lock", "place": place, "age": state.age, **fields})
-        self.line(f"{place}: {state.who}; {state.freshness}")
+        fields = state.claim.fields if state.claim else {}
+        record = {"event": "lock", "place": place, "age": state.age, **fields}
+        self._show_as(record, f"{place}: {state.who}; {state.freshness}")
 
     def note(self, text: str) -> None:
         """A line for people, and an event of its own in JSON."""
@@ -119,9 +134,23 @@ class Report:
 
     def member(self, label: str, why: str) -> None:
         """A member of etcd that should not be there."""
+        self._show_as({"event": "etcd", "member": label, "why": why}, f"etcd member {label}: {why}")
+
+    def diff(self, node: str, path: str, lines: Sequence[str]) -> None:
+        """How a file of a node changes."""
+        self.event({"event": "diff", "node": node, "path": path, "text": mask("\n".join(lines))})
+        for text in lines:
+            self.line(text)
+
+    def _show_as(self, record: dict[str, Any], text: str) -> None:
+        """A record for scripts, a line for people."""
+        self.event(record)
+        self.line(text)
+
+    def event(self, record: dict[str, Any]) -> None:
+        self._record(record)
         if self._json:
-            self._print_json({"event": "etcd", "member": label, "why": why})
-        self.line(f"etcd member {label}: {why}")
+            self._print_json(record)
 
     def outcomes(self, outcomes: Iterable[Outcome]) -> None:
         """The table at the end, then every error."""
@@ -135,35 +164,46 @@ class Report:
         """The last line for people."""
         seconds = time.monotonic() - self._start
         message = "done" if ok else "stopped; run the same command again to resume"
-        self.line(f"\n{message} ({seconds:.1f} s)")
+        if ok and (names := ", ".join(self.left_out)):
+            message = f"done without {names}; run the same command again once they answer"
+        self.line("")
+        self.line(f"{message} ({seconds:.1f} s)")
 
     def errors(self, errors: Iterable[KbError]) -> None:
         """Each error in full."""
-        for error in errors:
-            self.error(error)
+        self.findings(error.finding for error in errors)
 
-    def stop_on(self, errors: Iterable[KbError]) -> None:
-        """Report every error and raise the first: nothing was changed yet. A notice stops nothing.
+    def stop_on(self, findings: Iterable[Finding]) -> None:
+        """Report every finding; the one place that ends a command because of them.
 
         Raises:
-            KbError: the first that is no notice.
+            KbError: the first fatal one, which the caller reports. Nothing was changed yet.
 
         """
-        every = list(errors)
-        found = [error for error in every if not isinstance(error, NoticeError)]
-        self.errors(error for error in every if isinstance(error, NoticeError))
-        if found:
-            self.errors(found[1:])
-            raise found[0]
+        found = sorted(findings, key=lambda finding: finding.fatal)  # stable: notices come first
+        fatal = [finding for finding in found if finding.fatal]
+        self.findings(finding for finding in found if finding not in fatal[:1])
+        if fatal:
+            raise fatal[0].error()
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Each finding in full: code, node, phase, reason, the command's output, the next step."""
+        for finding in findings:
+            self._finding(finding)
+
+    def _finding(self, finding: Finding) -> None:
+        self._screen.close()
+        self._record(finding_record(finding))
+        if self._audit and finding.fatal:
+            self._audit = self._audit.failed(finding.code.id)
+        if self._json:
+            self._print_json(finding_record(finding))
+        else:
+            print("\n".join(finding_lines(finding)), file=sys.stderr)
 
     def error(self, error: KbError) -> None:
-        """One error: code, node, phase, reason, the command's output, the next step."""
-        self._screen.close()
-        self._record(error_record(error))
-        if self._json:
-            self._print_json(error_record(error))
-        else:
-            print("\n".join(error_lines(error)), file=sys.stderr)
+        """One error in full."""
+        self._finding(error.finding)
 
     @contextlib.contextmanager
     def ending_with(self, meter: Meter) -> Iterator[None]:
@@ -181,13 +221,31 @@ class Report:
             record = {"event": "meter", "node": name, **dataclasses.asdict(usage)}
             self._record(record)
             if self._options.verbose and not self._json:
-                self._screen.line(f"  {name}: {_figures(usage)}")
+                self._screen.line(f"  {name}: {usage.text}")
             elif self._options.verbose:
                 self._print_json(record)
         self._record({"event": "end", "seconds": round(time.monotonic() - self._start, 3)})
 
-    def close(self) -> None:
-        """Close journal and log file; the error that ended a run is reported after `end`."""
+    def ended(self, status: ExitCode) -> ExitCode:
+        """The exit status of a command that ended with this one, after the nodes left out.
+
+        Another failure is more than a node that does not answer.
+        """
+        self.errors(self._left_out)
+        return ExitCode.UNREACHABLE if self._left_out and status in SUCCESS else status
+
+    def close(self, status: int) -> None:
+        """The command has ended with this exit status: write the audit record, close the files.
+
+        The error that ended a run is reported after `end`.
+        """
+        self._record({"event": "exit", "exit": str(status)})
+        if self._audit:
+            try:
+                self._audit.append(status, time.monotonic() - self._start)
+            except OSError as error:
+                why = (error.strerror or "").lower()
+                self._show(Event(kind="note", text=f"the audit record is not written: {why}"))
         for stream in (self._journal, self._log):
             if stream:
                 stream.close()
@@ -196,7 +254,12 @@ class Report:
     def line(self, text: str) -> None:
         """A line for people; left out of JSON output."""
         if not self._json:
-            self._screen.line(text)
+            self._screen.line(mask(text))
+
+    def lines(self, text: str) -> None:
+        """Several lines for people, of a text whose newlines are ours."""
+        for line in text.split("\n"):
+            self.line(line)
 
     def _watch(self, event: Event) -> None:
         self._record(event_record(event))
@@ -212,8 +275,7 @@ class Report:
         if self._journal and record["event"] != "output":
             self._write(self._journal, json.dumps({"at": round(time.time(), 3), **record}))
         if self._log:
-            message = " ".join(f"{key}={value}" for key, value in record.items() if value)
-            self._write(self._log, f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {message}")
+            self._write(self._log, log_line(record))
 
     def _write(self, stream: IO[str], line: str) -> None:
         """A full disk is reported once and stops nothing."""
@@ -235,17 +297,3 @@ class Report:
 
     def _print_json(self, record: dict[str, Any]) -> None:
         print(json.dumps({"at": round(time.time(), 3), **record}), flush=True)
-
-
-def _figures(usage: Usage) -> str:
-    return (
-        f"{usage.connects} connections, {usage.trips} round trips, {usage.parts} parts, "
-        f"{usage.sent} bytes up, {usage.received} bytes down"
-    )
-
-
-def _open_journal(cluster: str, run_id: str) -> IO[str]:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    folder = Path(base) / JOURNALS / cluster
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return (folder / f"{run_id}.jsonl").open("a")

@@ -18,13 +18,12 @@ from kbootstrap.engine.events import Bus, Event
 from kbootstrap.engine.inputs import LocalInputs, LocalState
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.plan import Plan
-from kbootstrap.engine.planner import comparisons, differences, make_plan, verdicts
+from kbootstrap.engine.planner import differences, make_plan
 from kbootstrap.engine.probe import Prober, ProbeResult, ProbeResults
 from kbootstrap.engine.runner import Outcome
 from kbootstrap.engine.watch import Watch
 from kbootstrap.errors import KbError, RefusedError
 from kbootstrap.fanout import as_completed
-from kbootstrap.kubeconfig_file import trusted_ca
 from kbootstrap.lock.run_lock import RunLock
 from kbootstrap.lock.this_process import this_run
 from kbootstrap.model.cluster import Cluster, Node
@@ -41,13 +40,15 @@ from kbootstrap.run.api_route import damaged_files
 from kbootstrap.run.cluster_api import ClusterApi
 from kbootstrap.run.connections import Connections
 from kbootstrap.run.lock import ClusterLock
-from phases import identity
+from kbootstrap.run.selection import kubeconfig_path
 
 _NO_ANSWER = "no answer for {} s (check its login shell)".format
 _NO_API = "the API server has not answered for {} s".format
 _NOT_GATHERED = "binaries and manifests are not downloaded after {} s".format
 # Commands that stop at the lock of another run.
-MUTATING = frozenset({"up", "join", "reset", "etcd", "upgrade"})
+MUTATING = frozenset(
+    {"up", "join", "reset", "etcd snapshot", "etcd restore", "upgrade", "certs renew"}
+)
 
 
 class Run:
@@ -76,7 +77,8 @@ class Run:
         self.probes = ProbeResults(cluster)
         self.errors: list[KbError] = []
         self.outcomes: tuple[Outcome, ...] = ()
-        self.inputs, self.local = LocalInputs(), LocalState()
+        self.inputs = LocalInputs()
+        self.local = local_inputs.kubeconfig(LocalState(), kubeconfig_path(options, cluster))
         self.lost: KbError | None = None
         self._external: ExternalEtcd | None = None
         self._connect(frozenset(node.name for node in leaving), asks)
@@ -85,7 +87,7 @@ class Run:
 
     def _connect(self, leaving: frozenset[str], asks: Asks) -> None:
         """Nothing is contacted before the first request."""
-        self.connections = Connections(self.options, self.cluster)
+        self.connections = Connections(self.options, self.cluster, self._note)
         self.api_connection = ApiConnection(
             self.cluster,
             self.connections.hosts,
@@ -96,7 +98,7 @@ class Run:
         )
         rules = RunLock(
             this_run(self.run_id),
-            stops=self.options.verb in MUTATING and not self.options.dry_run,
+            stops=self.options.command in MUTATING and not self.options.dry_run,
             warns=self.options.dry_run,
             notify=self._note,
         )
@@ -143,7 +145,7 @@ class Run:
                 raise found
             else:
                 self.probes.update({node.name: found})
-                self.bus(Event(kind="surveyed", node=node.name))
+                self.bus(Event(kind="surveyed", node=node.name, text=found.host.text))
                 self.lock.warn(node.name, found.lock)
         self.errors += [failed[node] for node in chosen if node in failed]
 
@@ -151,20 +153,19 @@ class Run:
         wire = self.connections.to(node)
         prober = Prober(self.cluster, node, self.phases, wire, self.run_id)
         with self.watch.during(node.name, "connect", _NO_ANSWER):
-            return prober.probe(self.lock.gate(node.name))
+            found = prober.probe(self.lock.gate(node.name))
+            self.connections.check_forwarding(node, found)
+        return found
 
     def read_inputs(self, kubeconfig: Path | None) -> None:
         """Read the operator's files, for the architectures found."""
         with self.watch.during("", "", _NOT_GATHERED):
             self.inputs = local_inputs.read(self.cluster, self.arches, kubeconfig)
-        if kubeconfig:
-            self.local = LocalState(kubeconfig_ca=trusted_ca(kubeconfig))
 
     @property
     def arches(self) -> list[str]:
         """The architectures of the nodes that were probed."""
-        names = {s.facts[identity.PHASE.id].arch for s in self.probes.values()}
-        return sorted(identity.ARCHES[name] for name in names if name in identity.ARCHES)
+        return sorted({s.host.arch for s in self.probes.values()} - {""})
 
     # ---- the API
 
@@ -186,15 +187,16 @@ class Run:
             return api.members() if api else ()
 
     def kubeconfig(self) -> str:
-        """The admin kubeconfig of the control plane in use.
+        """The operator's kubeconfig, with the login of the control plane in use.
 
         Raises:
             RefusedError: KB404, there is no control plane.
+            TrustError: KB503, its login does not belong to the cluster's CA.
 
         """
-        if not self.has_api() or self.api_connection.kubeconfig is None:
+        if not self.has_api():
             raise RefusedError(codes.NO_CONTROL_PLANE, "there is no control plane yet")
-        return self.api_connection.kubeconfig.reveal()
+        return self.api_connection.operator_kubeconfig()
 
     @contextlib.contextmanager
     def _through_the_api(self) -> Iterator[None]:
@@ -212,43 +214,40 @@ class Run:
     # ---- plan
 
     def view_since(self, phase: AnyPhase, node: Node, since: float) -> View[object]:
-        """What a plan of the phase sees now; what the API said before ``since`` is stale."""
+        """What a plan of the phase sees now; what the API said before ``since`` is stale.
+
+        Only a phase that uses the API connects to it: others must work with a dead API.
+        """
         api = self.api_connection.api() if phase.api else None
         manifests = phase.observed_manifests(self.inputs) if api else ()
         observed = api.observe(manifests, since) if api else NOTHING
-        name, ca = self.api_connection.in_use()
         result = self.probes[node.name]
         return View(
             cluster=self.cluster,
             node=node,
             facts=result.facts.get(phase.id) or phase.facts(),
+            host=result.host,
             api=observed,
-            control_plane=name,
-            ca=ca,
+            control_plane=self.api_connection.through,
+            ca=self.api_connection.ca_pem,
             options=self.options,
             inputs=self.inputs,
             local=self.local,
             now=result.at,
         )
 
-    def _view(self, phase: AnyPhase, node: Node) -> View[object]:
+    def view(self, phase: AnyPhase, node: Node) -> View[object]:
+        """What a plan or a check of the phase sees."""
         with self._through_the_api():
             return self.view_since(phase, node, 0.0)
 
-    def check(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> tuple[KbError, ...]:
-        """Every reason not to begin, and what is worth knowing before."""
-        chosen = tuple(phases)
-        found = verdicts(self.cluster, chosen, nodes, self._view)
-        probed = {name: result.facts for name, result in self.probes.items()}
-        return (*found, *comparisons(self.cluster, chosen, probed))
-
     def differences(self, nodes: Iterable[Node]) -> tuple[Difference, ...]:
         """Where the live cluster differs from the inventory, whatever phases are chosen."""
-        return differences(self.cluster, self.phases, nodes, self._view, self.observe())
+        return differences(self.cluster, self.phases, nodes, self.view, self.observe())
 
     def plan(self, nodes: Iterable[Node], phases: Iterable[AnyPhase]) -> Plan:
         """The least change, in these of the run's phases."""
-        return make_plan(self.cluster, phases, nodes, self._view)
+        return make_plan(self.cluster, phases, nodes, self.view)
 
     # ---- apply
 

@@ -8,6 +8,7 @@ from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.errors import InventoryError
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.options import RunOptions
+from phases import init, join
 
 
 def named(cluster: Cluster, names: Iterable[str]) -> tuple[Node, ...]:
@@ -51,8 +52,8 @@ def joining(cluster: Cluster, names: Iterable[str]) -> tuple[Node, ...]:
     return nodes
 
 
-def resetting(cluster: Cluster, options: RunOptions) -> tuple[Node, ...]:
-    """The nodes to reset: those named, else those of ``--limit``."""
+def named_or_limited(cluster: Cluster, options: RunOptions) -> tuple[Node, ...]:
+    """The nodes that the command line names, else those of ``--limit``."""
     return named(cluster, options.nodes) if options.nodes else limited(cluster, options.limit)
 
 
@@ -86,6 +87,12 @@ def chosen_phases(phases: tuple[AnyPhase, ...], options: RunOptions) -> tuple[An
     start = ids.index(options.from_phase) if options.from_phase else 0
     end = ids.index(options.until_phase) + 1 if options.until_phase else len(ids)
     return phases[start:end]
+
+
+def checked(phases: tuple[AnyPhase, ...], chosen: tuple[AnyPhase, ...]) -> tuple[AnyPhase, ...]:
+    """The phases whose checks run: also `--phase programs` alone must not change a version."""
+    always = (init.PHASE, join.CONTROL_PLANE, join.WORKER)
+    return tuple(phase for phase in phases if phase in (*chosen, *always))
 
 
 def kubeconfig_path(options: RunOptions, cluster: Cluster) -> Path:

@@ -35,9 +35,9 @@ kb_since() { # kb_born = start time of process $1 in clock ticks; empty if it is
 }
 
 kb_alive() { # DIRECTORY: is the runner recorded in DIRECTORY/pid still the same process?
-  read -r kb_pid kb_was 2>/dev/null <"$1/pid" || return 1
+  read -r kb_pid kb_begin 2>/dev/null <"$1/pid" || return 1
   kb_since "$kb_pid"
-  [ -n "$kb_born" ] && [ "$kb_born" = "$kb_was" ]
+  [ -n "$kb_born" ] && [ "$kb_born" = "$kb_begin" ]
 }
 
 kb_run_state() {

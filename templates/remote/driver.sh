@@ -26,7 +26,7 @@ kb_new=
 # Pending output on stderr and stdout: few writes are few packets.
 kb_marks="" kb_frames=""
 # shellcheck disable=SC2034 # prelude.sh uses them
-kb_held="" kb_known="" kb_stages="" kb_staged=""
+kb_held="" kb_known="" kb_stages="" kb_staged="" kb_secured=$KB_NL
 
 kb_clean() { # at every end of the driver
   [ -d "$KB_TMP" ] || return 0

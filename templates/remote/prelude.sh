@@ -20,6 +20,7 @@
 #   kb_put_back PATH                 restore one file from the ledger
 #   kb_undo_ledger [DIRECTORY]...    restore everything in the ledger; files that were changed after
 #                                    kbootstrap wrote them are retained, except below the directories
+#   kb_secure DIRECTORY              refuse a path on which another user than root can change a name
 #   kb_alone                         exclude other parts with kb_alone or the ledger until this one ends
 #   kb_detach NAME SECONDS <<script  run a script that outlives the connection; never twice
 #   kb_reattach NAME                 follow or replay such a run, but never start it
@@ -92,6 +93,70 @@ kb_same() { # PATH MODE OWNER SIZE SHA256: is the file already like this?
   kb_sum=$(sha256sum <"$1") && [ "${kb_sum%% *}" = "$5" ]
 }
 
+kb_secure() { # DIRECTORY: can only root change a name on the path to it? It may not exist yet.
+  case $kb_secured in
+  *"$KB_NL$1$KB_NL"*) return ;;
+  esac
+  kb_way=$1
+  for kb_hop in 1 2 3 4 5 6 7 8; do
+    kb_walk / || return 1
+    if [ ! -h "$kb_at" ]; then
+      kb_secured=$kb_secured$1$KB_NL
+      return
+    fi
+    kb_to=$(readlink "$kb_at") || return 1
+    [ "${kb_to#/}" != "$kb_to" ] || kb_to=${kb_at%/*}/$kb_to
+    kb_way=$kb_to${kb_way#"$kb_at"}
+  done
+  kb_fail "KB-UNSAFE $1: more than $kb_hop links"
+}
+
+kb_walk() { # /: is each directory of kb_way root's, up to its end or to kb_at, its first link?
+  kb_at="" kb_rest=${kb_way#/}/
+  while [ -n "$kb_rest" ] && [ ! -h "$kb_at" ]; do
+    kb_at=$kb_at/${kb_rest%%/*}
+    kb_rest=${kb_rest#*/}
+    [ -h "$kb_at" ] || [ -e "$kb_at" ] || break
+    set -- "$@" "$kb_at"
+  done
+  kb_stats=$(stat -c '%u %A' "/proc/$$" "$@") || return 1
+  kb_me=${kb_stats%% *}
+  while [ $# -gt 0 ]; do
+    kb_stats=${kb_stats#*"$KB_NL"}
+    kb_stat=${kb_stats%%"$KB_NL"*}
+    # The rest begins with a blank if the owner is this user or root.
+    kb_bits=${kb_stat#"$kb_me"}
+    # In a sticky directory, root's entries are safe, but nothing is made there.
+    case ${kb_bits#0}$(($# > 1)) in
+    " l"* | " d"????-??-* | " d"????????[tT]1) ;;
+    *) kb_fail "KB-UNSAFE $1: other users than root can change it ($kb_stat)" || return 1 ;;
+    esac
+    shift
+  done
+}
+
+kb_still() { # DIRECTORY: kb_secure once more, without a process: is all on the path root's?
+  kb_at=$1
+  # shellcheck disable=SC3067 # -O is in every shell that is tested
+  until [ -z "$kb_at" ] || [ ! -O / ]; do
+    [ -O "$kb_at" ] || kb_fail "KB-UNSAFE $kb_at: it has another owner now" || return 1
+    kb_at=${kb_at%/*}
+  done
+}
+
+kb_chown() { # OWNER FILE...: without a process if root made them and they are to be root's
+  # shellcheck disable=SC3066,SC3067 # -O and -G are in every shell that is tested
+  [ "$1" = root:root ] && [ -O / ] && [ -G / ] || {
+    chown -h "$@"
+    return
+  }
+  shift
+  for kb_path; do
+    # shellcheck disable=SC3066
+    [ -G "$kb_path" ] || chown -h root:root "$kb_path" || return 1
+  done
+}
+
 # shellcheck disable=SC2154 # kb_since in detach.sh assigns kb_born
 kb_stage() { # DIRECTORY: kb_new = where this driver writes in it, before all is moved into place
   kb_since $$
@@ -133,8 +198,8 @@ kb_put() {
   kb_sum=$(sha256sum <"$kb_new") || return 1
   [ "${kb_sum%% *}" = "$5" ] ||
     kb_fail "KB-CHECKSUM $1 was received with sha256 ${kb_sum%% *}, but sent with $5" || return 1
-  kb_wrote "$1" "$5" && chown "$3" "$kb_new" && chmod "$2" "$kb_new" &&
-    sync "$KB_STATE/ledger" "$kb_new" && mv -f "$kb_new" "$1" || return 1
+  kb_wrote "$1" "$5" && kb_chown "$3" "$kb_new" && chmod "$2" "$kb_new" &&
+    sync "$KB_STATE/ledger" "$kb_new" && kb_still "$kb_dir" && mv -f "$kb_new" "$1" || return 1
   kb_new=
 }
 
@@ -192,8 +257,9 @@ kb_flush() { # MODE OWNER
     kb_sums=${kb_sums#*"$KB_NL"}
     kb_wrote "${kb_path%/.kb.*}/${kb_path##*/}" "${kb_sum#\\}" || return 1
   done
-  chown "$kb_owner" "$@" && chmod "$kb_mode" "$@" && sync "$KB_STATE/ledger" "$@" || return 1
+  kb_chown "$kb_owner" "$@" && chmod "$kb_mode" "$@" && sync "$KB_STATE/ledger" "$@" || return 1
   for kb_new in $kb_stages; do
+    kb_still "${kb_new%/.kb.*}" || return 1
     set --
     for kb_path in $kb_staged; do
       [ "${kb_path%/*}" != "$kb_new" ] || set -- "$@" "$kb_path"
@@ -233,6 +299,8 @@ kb_add() { # add PATH to the ledger, unless it is in it; kb_added = it was not
   case $1 in
   *"$KB_NL"* | [!/]*) kb_fail "not an absolute path on one line: $1" || return 1 ;;
   esac
+  kb_dir=${1%/*}
+  kb_secure "${kb_dir:-/}" || return 1
   if [ -d "$1" ] || { [ -e "$1" ] && [ ! -h "$1" ] && [ ! -f "$1" ]; }; then
     kb_fail "$1 is not a file" || return 1
   fi
@@ -300,6 +368,8 @@ kb_edit() { # PATH TEXT: marked lines begin with "# kbootstrap: " or end with " 
 kb_rewrite() { # PATH TEXT: either replaced or unchanged; owner and mode are retained
   kb_path=$1
   [ ! -h "$1" ] || kb_path=$(readlink -f "$1") || return 1
+  kb_dir=${kb_path%/*}
+  kb_secure "${kb_dir:-/}" || return 1
   kb_fresh "${kb_path%/*}"
   if [ -e "$kb_path" ]; then cp -a "$kb_path" "$kb_new"; else (umask 022 && : >"$kb_new"); fi || return 1
   if ! { printf '%s\n' "$2" | cat >"$kb_new" && sync "$kb_new"; }; then
@@ -359,7 +429,6 @@ kb_undo_lines() { # continues after a failure, and fails at the end; idempotent
     case $kb_line in
     'created '* | 'replaced '*)
       kb_path=${kb_line#* }
-      kb_fresh "${kb_path%/*}"
       kb_undo "${kb_line%% *}" "$kb_path" "$@" || kb_bad=1
       ;;
     'mkdir '*) rmdir "${kb_line#* }" 2>/dev/null || : ;;
@@ -371,6 +440,12 @@ kb_undo_lines() { # continues after a failure, and fails at the end; idempotent
 kb_undo() { # created|replaced PATH [DIRECTORY]...
   kb_kind=$1
   shift
+  kb_dir=${1%/*}
+  if ! kb_secure "${kb_dir:-/}"; then
+    echo "retained $1"
+    return 0
+  fi
+  kb_fresh "$kb_dir"
   kb_read
   case $kb_known in
   *"${KB_NL}edited $1$KB_NL"*)

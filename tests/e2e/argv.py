@@ -1,4 +1,4 @@
-"""Samples the argv of every process, on this machine and so in all lab nodes, every 10 ms."""
+"""Samples the argv of every process, on this host and so in all lab nodes, every 10 ms."""
 
 import re
 import threading
@@ -48,7 +48,7 @@ class ArgvSampler:
             self._stop.wait(max(0.0, EVERY - (time.monotonic() - start)))
 
     def _look(self, path: Path, known: dict[str, float]) -> None:
-        """Read a process once per program it runs: its argv changes only with exec."""
+        """Read a process once per binary it runs: its argv changes only with exec."""
         try:
             identity = (path / "exe").stat().st_ino + path.stat().st_ctime
             if known.get(path.name) == identity:

@@ -122,7 +122,7 @@ def _join(one: socket.socket, other: socket.socket) -> None:
 
 @dataclass
 class Asker:
-    """Asks every tenth of a second, as a context manager; counts, and when nobody answered."""
+    """Asks every tenth of a second, as a context manager; counts, and when no server answered."""
 
     ask: Callable[[], bool]
     every: float = 0.1

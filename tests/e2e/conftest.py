@@ -1,11 +1,12 @@
-"""Which programs the end-to-end scenarios run with, and the sites they run on.
+"""Which binaries the end-to-end scenarios run with, and the sites they run on.
 
-Always the stand-in; the real programs too when their folder is there, unless
+Always the stand-in; the real binaries too when their directory is there, unless
 KBOOTSTRAP_E2E=standin. The test log says which, in each test's name and in the header.
 """
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,24 +42,51 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def make_site(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     """Make a site with fresh nodes; taken down with the module."""
-    labs: list[Lab] = []
+    with site_maker(kind, tmp_path_factory) as make:
+        yield make
 
-    def make(name: str, nodes: int, **fields: Any) -> Site:
-        lab = Lab(name, nodes, disks=fields.pop("disks", None))
-        labs.append(lab)
-        lab.up()
-        lab.registry.start()
-        site = new_site(lab, kind, tmp_path_factory.mktemp(name), **fields)
-        site.write_inventory()
-        return site
 
-    yield make
-    for lab in labs:
-        lab.down()
+@pytest.fixture(scope="session")
+def pair(as_root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One control plane and one worker of the stand-in, up; each test leaves them as they were.
+
+    The files that share it run in one process or in several; each process has one.
+    """
+    del as_root
+    with site_maker("standin", tmp_path_factory) as make:
+        name = "pair" + os.environ.get("PYTEST_XDIST_WORKER", "")
+        site = make(name, 2, extra={"addons": {"dns": True}})
+        site.ok("up")
+        yield site
+
+
+@contextmanager
+def site_maker(
+    kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Site]]:
+    """A function that makes sites, which go down at the end."""
+    sites: list[Site] = []
+    with ExitStack() as labs:
+
+        def make(name: str, nodes: int, **fields: Any) -> Site:
+            options = {key: fields.pop(key, None) for key in ("disks", "recipes")}
+            lab = Lab(name, nodes, **options)
+            labs.callback(lab.down)
+            lab.up()
+            lab.registry.start()
+            site = new_site(lab, kind, tmp_path_factory.mktemp(name), **fields)
+            site.write_inventory()
+            sites.append(site)
+            return site
+
+        yield make
+        asked = [line for site in sites for line in site.unknown()]
+    assert asked == []
+    assert [wrong for site in sites for wrong in site.wrong_effects()] == []
 
 
 def new_site(lab: Lab, kind: str, folder: Path, **fields: Any) -> Site:
-    """The site of a lab that is up, with the programs of its kind."""
+    """The site of a lab that is up, with the binaries of its kind."""
     version = fields.pop("version", VERSION)
     if kind == "real":
         found = real_programs(version)

@@ -1,4 +1,4 @@
-"""How a machine differs after a reset from what it was before the join."""
+"""How a node differs after a reset from what it was before the join."""
 
 import re
 
@@ -9,7 +9,9 @@ from tests.lab.snapshot import ORDINARY, Snapshot
 KEPT_BY_RESET = (
     "files /var/lib/containerd*",  # pulled images stay; they are the runtime's
     "files /var/lib/systemd/*",
-    "files /etc/containerd",  # the folder's own time: a file below it came and went
+    "files /etc/containerd",  # the directory's own time: a file below it came and went
+    "files /etc/crio/crio.conf.d",
+    "files /etc/containers/registries.conf.d",
     "files /etc/systemd/system*",
     "files /etc/sysctl.d",
     "files /etc/modules-load.d",
@@ -29,11 +31,14 @@ KEPT_BY_RESET = (
     "sysctls kernel.*",
     "sysctls vm.*",
     "processes *containerd*",  # restarted, for its old configuration
+    "processes *crio",
 )
+# What nothing but kbootstrap and Kubernetes changes: links, processes and sysctls are not of it.
+PLACES = re.compile(r"(files /(etc|opt|usr|var/lib)/|packages |units |firewall )")
 _EMPTY = re.compile(r"rules \d+: nothing => \s*(table |chain |type |}|#|$)")
 
 
 def left_by_reset(node: Node, fresh: Snapshot) -> list[str]:
-    """What is neither as it was nor kept; tables and base chains stay once their rules are gone."""
+    """What is neither as it was nor retained; tables and base chains stay without rules."""
     lines = node.snapshot().since(fresh, (*KEPT_BY_RESET, *ORDINARY))
     return [line for line in lines if not _EMPTY.match(line)]

@@ -100,7 +100,7 @@ def _events(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def false_errors(runs: list[Run]) -> list[str]:
-    """Errors told while nothing was broken, and those that no reboot explains."""
+    """Errors reported while nothing was broken, and those that no reboot explains."""
     found: list[str] = []
     booted = 0.0
     for run in runs:

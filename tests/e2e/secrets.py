@@ -11,7 +11,7 @@ TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")
 KEY = re.compile(r"(?<!sha256:)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 PEM = "PRIVATE KEY"
 # kubeadm keeps its keys in /etc/kubernetes and the kubelet in /var/lib/kubelet/pki; everything
-# else of a node that kbootstrap or a program of the node writes must be free of them.
+# else of a node that kbootstrap or a binary of the node writes must be free of them.
 SEARCH = "/var/lib/kbootstrap /run /var/log /tmp /root /home /etc --exclude-dir=kubernetes"
 JOURNAL = "journalctl --no-pager -q"
 
@@ -54,7 +54,7 @@ def _holding(node: Node, values: Collection[str]) -> list[str]:
 
 
 def _files(folder: Path) -> list[Path]:
-    """Logs and journals; the kubeconfig is the product itself, programs are no text."""
+    """Logs and journals; the kubeconfig is the product itself, binaries are no text."""
     return [
         path
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""A site for end-to-end runs: lab nodes, programs (real or stand-in), kbootstrap as a process."""
+"""A site for end-to-end runs: lab nodes, binaries (real or stand-in), kbootstrap as a process."""
 
 import json
 import os
@@ -14,17 +14,21 @@ from typing import Any
 import yaml
 
 from kbootstrap.model.document import merged
+from tests.e2e.checked import RECORD
+from tests.e2e.effects import wrong_effects
 from tests.lab import Lab
 from tests.lab.node import Node
 from tests.lab.registry import COMPONENTS, ETCD, KUBERNETES
 from tests.lab.shell import LabError
+from tests.standin import unknown
 
 VERSION = "v1.34.2"
 ETCD_TAG = "3.5.30-0"
+NO_CHANGE = ("wait ", "read ", "check that ")  # how the texts of actions begin that change nothing
 
 
 def real_programs(version: str = VERSION) -> Path | None:
-    """The folder of real programs, if it is there; KBOOTSTRAP_LAB_KUBERNETES names another.
+    """The directory of real binaries, if it is there; KBOOTSTRAP_LAB_KUBERNETES names another.
 
     None with KBOOTSTRAP_E2E=standin.
     """
@@ -80,7 +84,7 @@ class Result:
         return [
             (event["node"], event["phase"], event["text"])
             for event in self.events
-            if event["event"] == "action" and not event["text"].startswith(("wait ", "read "))
+            if event["event"] == "action" and not event["text"].startswith(NO_CHANGE)
         ]
 
     def errors(self) -> list[dict[str, Any]]:
@@ -90,7 +94,7 @@ class Result:
 
 @dataclass
 class Site:
-    """One lab, one inventory, one kind of programs."""
+    """One lab, one inventory, one kind of binaries."""
 
     lab: Lab
     kind: str  # "real" or "standin"
@@ -192,12 +196,13 @@ class Site:
         }
 
     def command(self, *words: str, known_hosts: Path | None = None) -> list[str]:
-        """The argv of one kbootstrap run against this site."""
+        """The argv of one kbootstrap run against this site; `up` asks nothing."""
         return [
             sys.executable,
             "-m",
-            "kbootstrap",
+            "tests.e2e.checked",
             *words,
+            *(("--yes",) if words[0] == "up" else ()),
             "-i",
             str(self.inventory),
             "--known-hosts",
@@ -207,8 +212,20 @@ class Site:
         ]
 
     def environment(self) -> dict[str, str]:
-        """Its journal and caches stay in the site's folder."""
-        return os.environ | {"XDG_STATE_HOME": str(self.folder / "state")}
+        """Its journal and caches stay in the site's directory."""
+        return os.environ | {
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            RECORD: str(self.effects),
+        }
+
+    @property
+    def effects(self) -> Path:
+        """What the runs' actions said they do, compared with what the nodes then said."""
+        return self.folder / "effects.jsonl"
+
+    def wrong_effects(self) -> list[str]:
+        """What the runs so far said of their actions and the nodes did not."""
+        return wrong_effects(self.effects, self.kind)
 
     def run(self, *words: str, seconds: float = 600, known_hosts: Path | None = None) -> Result:
         """Run kbootstrap to its end."""
@@ -221,6 +238,7 @@ class Site:
             check=False,
             env=self.environment(),
         )
+        assert self.wrong_effects() == []
         return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -263,6 +281,15 @@ class Site:
             )
             for item in items
         }
+
+    def unknown(self) -> list[str]:
+        """What the stand-in was asked on a node and does not know (tests/standin/unknown.py)."""
+        return [
+            f"{node.name}: {line}"
+            for node in self.lab.nodes
+            if node.pid  # a test may end with nodes that are off
+            for line in node.exec(["cat", str(unknown.RECORD)], check=False).stdout.splitlines()
+        ]
 
     def leftovers(self) -> list[str]:
         """Bootstrap tokens and uploaded certificates in kube-system."""

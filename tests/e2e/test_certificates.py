@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Callable
+import subprocess
+from typing import Any
 
 import pytest
 import yaml
@@ -15,11 +16,9 @@ ETCD = "/etc/kubernetes/pki/etcd/healthcheck-client.crt"
 
 
 @pytest.fixture(scope="module")
-def site(kind: str, make_site: Callable[..., Site]) -> Site:
-    """One control plane and one worker, up."""
-    made = make_site(f"ec{kind[0]}", 2)
-    made.ok("up")
-    return made
+def site(pair: Site) -> Site:
+    """One control plane and one worker, up; test_trials.py has real binaries."""
+    return pair
 
 
 def ended(site: Site, ca: str) -> Pair:
@@ -54,10 +53,17 @@ def named(result: Result, path: str, remedy: str) -> bool:
 def test_every_command_names_an_ended_certificate(site: Site) -> None:
     path, remedy = "/etc/kubernetes/scheduler.conf", "kubeadm certs renew scheduler.conf"
     text = site.node("node1").root / "etc/kubernetes/scheduler.conf"
-    before = text.read_text()
+    before, taken = text.read_text(), str(site.folder / "whole.db")
+    site.ok("etcd", "snapshot", "--to", taken)
     spoil_config(site, "scheduler.conf")
     try:
-        for words in (["status"], ["up"], ["join", "node2"], ["upgrade", "--to", "v1.35.1"]):
+        for words in (
+            ["status"],
+            ["up"],
+            ["join", "node2"],
+            ["upgrade", "--to", "v1.35.1"],
+            ["etcd", "restore", taken, "--dry-run"],
+        ):
             result = site.run(*words)
             assert result.status == 6, words
             assert named(result, path, remedy), words
@@ -69,6 +75,52 @@ def test_every_command_names_an_ended_certificate(site: Site) -> None:
     for result in (snapshot, reset):
         notes = [e["text"] for e in map(json.loads, result.out.splitlines()) if e.get("text")]
         assert any(remedy in note for note in notes)
+
+
+def test_certs_lists_every_certificate_and_its_status_says_whether_one_ends(site: Site) -> None:
+    path = site.node("node1").root / "etc/kubernetes/scheduler.conf"
+    before = path.read_text()
+
+    lasting = site.ok("certs")
+    soon = site.run("certs", "node1", "--within", "366d")
+    spoil_config(site, "scheduler.conf")
+    try:
+        expired = site.run("certs")
+        shown = subprocess.run(
+            site.command("certs")[:-2],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=site.environment(),
+        )
+    finally:
+        path.write_text(before)
+
+    found = {(e["node"], e["file"]): e for e in listed(lasting)}
+    assert {"node1", "node2"} == {node for node, _ in found}
+    api = found["node1", "/etc/kubernetes/pki/apiserver.crt"]
+    assert "api.example.test" in api["sans"]
+    assert (api["issuer"], api["state"]) == ("kubernetes", "ok")
+    assert found["node1", "/etc/kubernetes/pki/front-proxy-ca.crt"]["authority"]
+    names = {file.rpartition("/")[2] for node, file in found if node == "node1"}
+    assert names >= {"peer.crt", "admin.conf", "super-admin.conf", "kubelet-client-current.pem"}
+    assert "kubelet-client-current.pem" in {
+        file.rpartition("/")[2] for node, file in found if node == "node2"
+    }
+    assert "PRIVATE" not in lasting.out + shown.stdout
+    assert (soon.status, expired.status, shown.returncode) == (10, 10, 10)
+    assert {e["node"] for e in listed(soon)} == {"node1"}
+    assert listed(expired)[0]["file"] == "/etc/kubernetes/scheduler.conf"
+    assert listed(expired)[0]["state"] == "expired"
+    head, _, first, *_ = shown.stdout.splitlines()
+    assert "1 expired" in head
+    assert "/etc/kubernetes/scheduler.conf" in first
+    print(shown.stdout)
+
+
+def listed(result: Result) -> list[dict[str, Any]]:
+    """The certificates, in the order they are shown."""
+    return [event for event in result.events if event["event"] == "certificate"]
 
 
 def test_an_ended_admin_conf_is_named_and_not_called_unauthorized(site: Site) -> None:

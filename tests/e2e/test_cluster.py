@@ -150,7 +150,7 @@ def touched(now: Snapshot, before: Snapshot) -> list[str]:
 
 
 def _is_fork(line: str, now: Snapshot, before: Snapshot) -> bool:
-    """A child that has not yet called exec: a process of the same words lived all the time."""
+    """A child that has not yet called exec: a process with the same arguments ran all the time."""
     old, new = before.sections["processes"], now.sections["processes"]
     lived = {new[pid].split(" ", 1)[1] for pid in new if old.get(pid) == new[pid]}
     return line.startswith("processes ") and any(words in line for words in lived)

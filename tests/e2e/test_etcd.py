@@ -1,4 +1,4 @@
-"""etcd's data kept and brought back: a snapshot, all data lost, a restore; also cut short."""
+"""etcd's data retained and brought back: a snapshot, all data lost, a restore; also cut short."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ def wait_ready(site: Site, seconds: float = 120) -> None:
         time.sleep(1)
 
 
-def test_a_snapshot_is_kept_there_and_here(site: Site, snapshot: Path) -> None:
+def test_a_snapshot_is_stored_on_the_node_and_locally(site: Site, snapshot: Path) -> None:
     kept = site.node("node1").exec(f"sha256sum {FOLDER}/*.db; stat -c %a:%U {FOLDER}/*.db").stdout
     assert kept.split()[0] == hashlib.sha256(snapshot.read_bytes()).hexdigest()
     assert kept.split()[-1] == "600:root"
@@ -108,10 +108,15 @@ def test_one_whose_data_is_lost_alone_is_not_restored(site: Site, snapshot: Path
 
 
 @pytest.mark.parametrize(
-    ("at", "about"), [("etcd-stop", ""), ("etcd-restore", "restore "), ("etcd-start", "")]
+    ("at", "about"),
+    [
+        pytest.param("etcd-stop", "", marks=pytest.mark.all_cases),
+        ("etcd-restore", "restore "),
+        pytest.param("etcd-start", "", marks=pytest.mark.all_cases),
+    ],
 )
 def test_killed_on_the_way(site: Site, at: str, about: str) -> None:
-    """Whatever it was about, the same command goes on and ends with the same."""
+    """Whatever it was about, the same command continues and ends with the same."""
     wait_ready(site)
     path = site.folder / f"{at}.db"
     site.ok("etcd", "snapshot", "--to", str(path))

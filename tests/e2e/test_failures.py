@@ -3,6 +3,7 @@
 node1 and node2 are a cluster; node3 is fresh and is to join, and something is always wrong.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.e2e.site import Result, Site
+from tests.lab.node import Node
 from tests.lab.snapshot import ORDINARY, Snapshot
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 
-SOON = 30  # seconds; "within seconds", on a machine that does other work
+SOON = 30  # seconds; "within seconds", on a host that does other work
 
 
 @pytest.fixture(scope="module")
 def site(kind: str, make_site: Callable[..., Site]) -> Iterator[Site]:
-    """A cluster of two, and a third machine."""
+    """A cluster of two, and a third node."""
     site = make_site(f"f{kind[0]}", 3)
     site.write_inventory(site.lab.nodes[:2])
     site.ok("up")
@@ -68,9 +70,24 @@ def test_an_unreachable_node(site: Site) -> None:
     try:
         result = site.run("join", "node3")
     finally:
-        site.node("node3").mend()
+        site.node("node3").reconnect()
 
     expect(result, "KB201", 5, phase="connect")
+
+
+def test_an_unreachable_node_hides_no_finding_of_others(site: Site) -> None:
+    node = site.node("node3")
+    path = node.exec("command -v iptables").stdout.strip()
+    node.exec(f"mv {path} {path}.away")
+    site.node("node2").cut()
+    try:
+        result = site.run("up", "--dry-run")
+    finally:
+        site.node("node2").reconnect()
+        node.exec(f"mv {path}.away {path}")
+
+    found = [(error["node"], error["code"]) for error in result.errors()]
+    assert (result.status, sorted(found)) == (6, [("node2", "KB201"), ("node3", "KB309")])
 
 
 def test_a_changed_host_key(site: Site, fresh: Snapshot, tmp_path: Path) -> None:
@@ -178,7 +195,49 @@ def test_tools_that_later_phases_call(site: Site) -> None:
     finally:
         node.exec("".join(f"mv {path}.away {path};" for path in paths))
 
-    expect(result, "KB309", 6, "iptables (the pod network)", "runc (containerd)", phase="identity")
+    error = expect(
+        result, "KB309", 6, "iptables (the pod network)", "runc (containerd)", phase="identity"
+    )
+    assert "`apt-get install iptables runc`" in error["hint"]
+
+
+@contextlib.contextmanager
+def another_system(node: Node, os_release: str) -> Iterator[None]:
+    """A node whose os-release is of another distribution."""
+    node.exec(f"mv /etc/os-release /etc/os.away; printf '{os_release}' >/etc/os-release")
+    try:
+        yield
+    finally:
+        node.exec("mv -f /etc/os.away /etc/os-release")
+
+
+def test_a_node_without_runtime_gets_the_command_of_its_distribution(site: Site) -> None:
+    node = site.node("node3")
+    path = node.exec("command -v containerd").stdout.strip()
+    node.exec(f"mv {path} {path}.away")
+    try:
+        with another_system(node, r'ID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\n'):
+            result = site.run("join", "node3")
+    finally:
+        node.exec(f"mv {path}.away {path}")
+
+    error = expect(result, "KB304", 6, "containerd is not installed", phase="identity")
+    assert "`dnf install containerd.io`" in error["hint"]
+
+
+def test_a_node_with_a_malformed_os_release(site: Site) -> None:
+    """An error of that node with its file, no bug; others are not affected."""
+    node = site.node("node3")
+    with another_system(node, r'ID="my system; reboot"\n'):
+        before = node.snapshot()
+        result = site.run("join", "node3")
+        status = site.run("status")
+        unchanged(site, before)
+
+    expect(result, "KB319", 6, "ID of os-release", "my system; reboot", phase="connect")
+    assert [error["code"] for error in status.errors()] == ["KB319"]
+    rows = [event["node"] for event in status.events if event["event"] == "status"]
+    assert rows == ["node1", "node2", "node3"]
 
 
 def test_another_ca_is_served(site: Site) -> None:

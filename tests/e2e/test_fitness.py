@@ -24,7 +24,7 @@ SERVICE_D = "/etc/systemd/system/service.d"
 
 @pytest.fixture(scope="module")
 def site(kind: str, make_site: Callable[..., Site]) -> Site:
-    """A cluster of one, and a second machine."""
+    """A cluster of one, and a second node."""
     site = make_site(f"q{kind[0]}", 2)
     site.write_inventory(site.lab.nodes[:1])
     site.ok("up")
@@ -101,7 +101,7 @@ def test_an_address_that_no_interface_has(site: Site) -> None:
         refused(site.run("join", "node2"), "KB315", "192.0.2.99")
 
 
-def test_one_machine_under_two_names(site: Site, tmp_path: Path) -> None:
+def test_one_node_under_two_names(site: Site, tmp_path: Path) -> None:
     second = site.node("node2").address.rsplit(".", 1)[0] + ".99"
     link = "$(ip -o -4 addr show to " + site.node("node2").address + " | awk '{print $2}')"
     data = site.inventory_data()

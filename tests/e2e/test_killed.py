@@ -59,7 +59,8 @@ def test_killed_and_said_again(site: Site, node: str, run: str) -> None:
     print(f"\nkilled during {run} on {node} ({site.kind}): done {result.seconds:.1f} s later")
 
 
-def test_sigint_lets_go_and_says_how_to_go_on(site: Site) -> None:
+@pytest.mark.all_cases  # the slice of faults/ interrupts the join of a control plane
+def test_sigint_lets_go_and_says_how_to_resume(site: Site) -> None:
     site.ok("reset", "node3", "--yes")
     process = site.start("up")
     wait_until(

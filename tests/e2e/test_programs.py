@@ -1,4 +1,4 @@
-"""Where programs come from: a release site's layout, and what is installed already."""
+"""Where binaries come from: a release site's layout, and what is installed already."""
 
 import hashlib
 import threading
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder and says nothing."""
+    """Serves a directory and says nothing."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
         """Keep the test log clean."""
@@ -48,7 +48,9 @@ def test_nodes_download_from_a_release_site_and_check(
     site: Site, release: tuple[str, Path]
 ) -> None:
     url, folder = release
-    site.write_inventory(programs={"source": "release", "base_url": url, "folder": None})
+    site.write_inventory(
+        programs={"source": "release", "base_url": url, "folder": None, "insecure": True}
+    )
 
     site.ok("up", "--until", "kubelet")
 
@@ -72,8 +74,9 @@ def test_a_download_that_is_not_what_was_published(site: Site, release: tuple[st
     assert site.lab.nodes[0].exec("sha256sum </usr/local/bin/kubectl").stdout == before
 
 
-def test_preinstalled_programs_must_be_the_wanted_version(site: Site) -> None:
-    preinstalled = {"source": "preinstalled", "folder": None, "base_url": None}
+def test_preinstalled_binaries_must_be_the_wanted_version(site: Site) -> None:
+    unused = dict.fromkeys(("folder", "base_url", "insecure", "cni_plugins_folder"))
+    preinstalled = {"source": "preinstalled", **unused}
     site.write_inventory(programs=preinstalled)
     good = site.run("up", "--until", "kubelet", "--exit-code")
     site.write_inventory(programs=preinstalled, kubernetes={"version": "v1.34.9"})
@@ -85,7 +88,7 @@ def test_preinstalled_programs_must_be_the_wanted_version(site: Site) -> None:
 
 
 def test_a_registry_that_is_no_longer_mirrored(site: Site) -> None:
-    """Its settings go, in one step; somebody's own and those of the others stay."""
+    """Its settings go, in one step; the user's own and those of the others stay."""
     node, certs = site.lab.nodes[0], "/etc/containerd/certs.d"
     node.exec(f"mkdir -p {certs}/hand.example; echo '# mine' >{certs}/hand.example/hosts.toml")
     site.write_inventory()
@@ -106,7 +109,7 @@ def test_a_registry_that_is_no_longer_mirrored(site: Site) -> None:
 
 
 def test_binaries_in_a_directory_that_no_path_has(site: Site) -> None:
-    """They are the ones that run, also where a kubeadm of somebody else's is in the PATH."""
+    """They are the ones that run, also where another kubeadm is in the PATH."""
     node, elsewhere = site.lab.nodes[0], "/usr/local/bin/kubeadm"
     node.exec(
         f"rm -f {elsewhere}; printf '#!/bin/sh\\nexit 66\\n' >{elsewhere}; chmod +x {elsewhere}"

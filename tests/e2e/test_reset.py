@@ -1,15 +1,14 @@
-"""Reset where something is missing: the machine, kubeadm, our own state, the API, a quorum.
+"""Reset where something is missing: the node, kubeadm, our own state, the API, a quorum.
 
 Three control planes and two workers; the tests of this file build on each other.
 """
 
-import re
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.kept import left_by_reset
+from tests.e2e.kept import PLACES, left_by_reset
 from tests.e2e.site import Result, Site
 from tests.faults.invariants import MEMBERS
 from tests.lab.node import Node
@@ -18,14 +17,14 @@ from tests.lab.snapshot import Snapshot
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 FORWARD = "net.ipv4.ip_forward"
-# What a boot does not change by itself.
-PLACES = re.compile(r"(files /(etc|opt|usr|var/lib)/|packages |units |firewall )")
 
 
 @pytest.fixture(scope="module")
 def site(kind: str, make_site: Callable[..., Site]) -> Site:
-    """Five fresh machines, on one of which forwarding is off."""
-    site = make_site(f"r{kind[0]}", 5, control_planes=3)
+    """Five fresh nodes, on one of which forwarding is off; a silent one is soon NotReady."""
+    soon = {"controller_manager": {"node-monitor-grace-period": ["20s"]}}
+    extra = {"kubeadm": {"extra_args": soon}}
+    site = make_site(f"r{kind[0]}", 5, control_planes=3, extra=extra)
     site.node("node5").exec(f"sysctl -qw {FORWARD}=0")
     return site
 
@@ -50,7 +49,7 @@ def forwarding(node: Node) -> str:
     return node.exec(f"sysctl -n {FORWARD}").stdout.strip()
 
 
-def test_a_half_installed_machine(site: Site, fresh: dict[str, Snapshot]) -> None:
+def test_a_half_installed_node(site: Site, fresh: dict[str, Snapshot]) -> None:
     site.ok("up", "--limit", "control-plane")
     site.ok("up", "--limit", "node4", "--until", "kubeadm-config")
 
@@ -127,7 +126,7 @@ def test_a_learner_that_never_started_is_named_and_removed(site: Site) -> None:
     assert site.etcd_members() == {"node1", "node2", "node3"}
 
 
-def test_a_machine_that_is_not_gone_is_not_forgotten(site: Site) -> None:
+def test_a_node_that_is_not_gone_is_not_forgotten(site: Site) -> None:
     refused(site.run("reset", "node5", "--unreachable", "--yes"), "KB407")
 
 
@@ -157,7 +156,7 @@ def test_it_comes_back_and_is_cleaned(site: Site, fresh: dict[str, Snapshot]) ->
     assert site.etcd_members() == {"node1", "node2", "node3"}
 
 
-def test_the_quorum_is_kept(site: Site) -> None:
+def test_the_quorum_is_preserved(site: Site) -> None:
     site.node("node2").kill()
     try:
         wait_until("node2 is not Ready", lambda: not site.ready_nodes()["node2"], timeout=120)

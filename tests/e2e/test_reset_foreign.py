@@ -1,4 +1,4 @@
-"""Reset where something is not ours, or still at work: nothing of others goes, nothing goes on.
+"""Reset where something is not ours, or still at work: nothing of others goes, nothing continues.
 
 One control plane and one worker; the tests of this file build on each other.
 """
@@ -20,7 +20,7 @@ THEIRS = ("/etc/kubernetes/manifests/mine.yaml", "/var/lib/kubelet/pods/data")
 
 @pytest.fixture(scope="module")
 def site(kind: str, make_site: Callable[..., Site]) -> Site:
-    """Two fresh machines."""
+    """Two fresh nodes."""
     return make_site(f"rf{kind[0]}", 2)
 
 

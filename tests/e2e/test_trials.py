@@ -1,23 +1,22 @@
-"""What trials on live clusters broke, once each on real programs; the stand-in has more of each.
+"""What trials on live clusters broke, once each on real binaries; the stand-in has more of each.
 
 Each test is named after a point of issue 11. The first ones share one control plane and two
 workers, and build on each other.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.e2e.outside import external_etcd
 from tests.e2e.site import Result, Site, real_programs
 from tests.e2e.upgrades import runs, started
 from tests.faults.invariants import MEMBERS
 from tests.lab.images import Files
 from tests.lab.node import Node
-from tests.lab.registry import ETCD
 from tests.lab.rootfs import OPSPW_PASSWORD
 from tests.lab.shell import wait_until
 
@@ -34,7 +33,7 @@ TAINT = "node-role.kubernetes.io/control-plane"
 
 @pytest.fixture(scope="module")
 def kind() -> str:
-    """Only the real programs."""
+    """Only the real binaries."""
     return "real"
 
 
@@ -289,7 +288,7 @@ def ended(path: str, ca: str) -> str:
 
 def test_f_a_learner_that_never_started_is_removed(make_site: Callable[..., Site]) -> None:
     """The second control plane has an image named etcd that is none."""
-    site = make_site("rf", 2, control_planes=2)
+    site = make_site("tf", 2, control_planes=2)
     site.ok("up", "--limit", "node1")
     site.ok("up", "--limit", "node2", "--until", "images")
     node, image = site.node("node2"), f"{site.repository}/etcd:3.5.30-0"
@@ -320,58 +319,14 @@ def test_f_a_learner_that_never_started_is_removed(make_site: Callable[..., Site
     assert site.etcd_members() == {"node1", "node2"}
 
 
-ETCD_CERTS = """\
-set -e; mkdir -p /etc/ext && cd /etc/ext
-openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -subj /CN=ext -days 9
-printf 'subjectAltName=IP:%s\\n' ADDRESS >san
-for name in server client; do
-  openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name
-  openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 9 \
-    -extfile san -out $name.crt
-done
-"""
-
-
-@contextmanager
-def external_etcd(node: Node) -> Iterator[dict[str, Any]]:
-    """A real etcd of somebody else, as a unit of a node; gives `etcd.external`."""
-    (node.root / "opt/etcd").write_bytes((ETCD / "etcd").read_bytes())
-    (node.root / "opt/etcdctl").write_bytes((ETCD / "etcdctl").read_bytes())
-    script = ETCD_CERTS.replace("ADDRESS", node.address)
-    node.exec(f"chmod 755 /opt/etcd /opt/etcdctl; {script}")
-    url = f"https://{node.address}:12379"
-    node.exec(
-        "systemd-run --quiet --unit=ext-etcd /opt/etcd --data-dir /srv/ext-etcd"
-        f" --listen-client-urls {url} --advertise-client-urls {url}"
-        " --listen-peer-urls http://127.0.0.1:12380 --initial-cluster default=http://127.0.0.1:12380"
-        " --initial-advertise-peer-urls http://127.0.0.1:12380 --client-cert-auth"
-        " --trusted-ca-file /etc/ext/ca.crt --cert-file /etc/ext/server.crt"
-        " --key-file /etc/ext/server.key"
-    )
-    yield {
-        "endpoints": [url],
-        **{f"{what}_file": f"/etc/ext/{name}" for what, name in EXTERNAL_FILES.items()},
-    }
-    node.exec("systemctl stop ext-etcd")
-
-
-EXTERNAL_FILES = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key"}
-
-
-def keys_in(node: Node) -> int:
-    words = "--cacert ca.crt --cert client.crt --key client.key get --prefix --keys-only /"
-    command = f"/opt/etcdctl --endpoints https://{node.address}:12379 {words}"
-    return len(node.exec(f"cd /etc/ext && ETCDCTL_API=3 {command}").stdout.split())
-
-
 def test_j_an_external_etcd_that_holds_a_cluster_is_not_taken_over(
     make_site: Callable[..., Site],
 ) -> None:
     site = make_site("rj", 1)
     node = site.node("node1")
-    with external_etcd(node) as external:
+    with external_etcd(site, node) as etcd:
         data = site.inventory_data()
-        data["etcd"] = {"external": external}
+        data["etcd"] = {"external": etcd.inventory}
         site.save(data)
         site.ok("up")
         assert site.run("up", "--exit-code").status == 3
@@ -380,17 +335,17 @@ def test_j_an_external_etcd_that_holds_a_cluster_is_not_taken_over(
         said = " ".join(e.get("text", "") for e in result.events)
         assert "left in https://" in said
         assert "--wipe-external-etcd" in said
-        left = keys_in(node)
+        left = etcd.keys()
         assert left > 100
         assert "node1" in refused(site.run("up"), "KB437")
-        assert keys_in(node) == left
+        assert etcd.keys() == left
 
         site.ok(*DESTROY, "--wipe-external-etcd")
-        assert keys_in(node) == 0
+        assert etcd.keys() == 0
         site.ok("up")
         assert site.run("up", "--exit-code").status == 3
         site.ok(*DESTROY, "--wipe-external-etcd")
-        assert keys_in(node) == 0
+        assert etcd.keys() == 0
 
 
 SERVER: Files = {

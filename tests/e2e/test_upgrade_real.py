@@ -1,6 +1,6 @@
 """Real programs: three control planes behind a balancer, two workers, a workload that serves.
 
-kbootstrap is killed three times on the way; somebody asks the workload and the API all the time.
+kbootstrap is killed three times on the way; a client asks the workload and the API all the time.
 """
 
 from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ SERVER: Files = {
 
 @pytest.fixture(scope="module")
 def kind() -> str:
-    """Only the real programs."""
+    """Only the real binaries."""
     return "real"
 
 
@@ -67,7 +67,7 @@ def site(make_site: Callable[..., Site]) -> Iterator[Site]:
         yield site
 
 
-def test_an_upgrade_nobody_notices(site: Site) -> None:
+def test_an_upgrade_without_an_outage(site: Site) -> None:
     """Pods serve at port 8080 of the workers; one of the two always has to."""
     workers = [site.node(name).address for name in ALL[3:]]
     words = ["upgrade", "--to", NEW]
@@ -112,7 +112,7 @@ def test_afterwards_there_is_nothing_to_do(site: Site) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_kills_and_reboots_at_random(make_site: Callable[..., Site], seed: int) -> None:
     """The same command is said again until it is done; two control planes and a worker."""
-    site = make_site(f"us{seed}", 3, control_planes=2)
+    site = make_site(f"ur{seed}", 3, control_planes=2)
     servers = [(node.address, 6443) for node in site.lab.nodes[:2]]
     with Balancer(site.lab.network.gateway, PORT, servers) as balancer:
         offer(site, OLD, NEW)

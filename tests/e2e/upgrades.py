@@ -1,4 +1,4 @@
-"""What the scenarios of an upgrade share: programs of several releases, a workload, counts."""
+"""What the scenarios of an upgrade share: binaries of several releases, a workload, counts."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from tests.lab.registry import KUBERNETES
 from tests.lab.shell import wait_until
 from tests.standin.build import build
 
-SECONDS = 1800  # real static pods take their time on a busy machine
+SECONDS = 1800  # real static pods take their time on a busy host
 
 WORKLOAD = """\
 apiVersion: apps/v1
@@ -37,7 +37,7 @@ spec:
 
 
 def offer(site: Site, *versions: str) -> None:
-    """A folder of programs for each release, named in the inventory by ``{version}``."""
+    """A directory of binaries for each release, named in the inventory by ``{version}``."""
     folder = KUBERNETES
     if site.kind == "standin":
         folder = site.folder / "releases"

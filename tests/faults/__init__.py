@@ -1,4 +1,4 @@
-"""The fault matrix: every phase of every verb, broken before, inside and after, and finished.
+"""The fault matrix: every phase of every command, broken before, inside and after, and finished.
 
 `python -m tests.faults` runs it by hand; tests/faults/test_slice.py is the part for CI.
 """

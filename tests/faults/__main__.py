@@ -3,7 +3,7 @@
 Each fault goes through a whole cluster life: up, a worker and a control plane leave and come
 back, everything is taken down. One line is printed for each case as it ends; the rows go to
 .lab/faults.jsonl (``--to``), from which ``python -m tests.faults.results`` makes the table.
-``--random MINUTES`` breaks at random points with random faults, by a printed seed.
+``--random MINUTES`` breaks at random points with random faults, by a printed random seed.
 """
 
 import argparse

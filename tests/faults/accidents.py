@@ -30,7 +30,7 @@ class Scene:
     bench: Bench
     node: Node
     held: Held
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     second: "subprocess.Popen[str] | None" = None
     job: threading.Thread | None = None
     trouble: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ def right_desk_clock(scene: Scene) -> None:
 def second_operator(scene: Scene) -> None:
     bench = scene.bench
     scene.second = subprocess.Popen(
-        bench.command(scene.words),
+        bench.command(scene.arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -70,7 +70,7 @@ class Bench:
     def command(self, words: Sequence[str]) -> list[str]:
         """The argv of a run."""
         return [
-            "tests.faults.operator" if word == "kbootstrap" else word
+            "tests.faults.operator" if word == "tests.e2e.checked" else word
             for word in self.site.command(*words)
         ]
 

@@ -2,7 +2,7 @@
 
 A `Chain` holds the faults to make and where. The run stands still at each event; at the first
 event that is one of the chosen points the fault is made. A run that ends is judged, the fault
-healed, and the same command said once more, which goes on to the next point. So one command,
+healed, and the same command said once more, which continues to the next point. So one command,
 from nothing to done, meets a fault at every boundary it passes.
 """
 
@@ -19,7 +19,7 @@ from tests.faults.gate import END, Event, Held
 from tests.faults.points import LOOK, Moment, Point, Stage, role
 from tests.faults.results import NOT_APPLICABLE, NOT_REACHED, Row, case
 
-FUSE = 0.06  # seconds after an action was told until it is under way
+FUSE = 0.06  # seconds after an action was reported until it is under way
 RERUNS = 3  # that may fail without a new fault before the chain is given up
 ENOUGH = 3  # steps that end well although a fault is there
 WELL = frozenset({"changed", "unchanged"})
@@ -86,7 +86,7 @@ class Chain:
 
     def _say(self) -> int:
         """Say the command and see it through."""
-        held = self.bench.start(self.stage.words)
+        held = self.bench.start(self.stage.arguments)
         for hit in self._open:
             hit.said_again = held.started
         self._now = self._last = None
@@ -146,7 +146,7 @@ class Chain:
         """Make the fault here."""
         fault = self._pending.pop(point)
         row = self._case(point, fault)
-        scene = Scene(self.bench, self.bench.site.node(point.node), held, self.stage.words)
+        scene = Scene(self.bench, self.bench.site.node(point.node), held, self.stage.arguments)
         if not fault.applies(scene):
             self._end(row, NOT_APPLICABLE)
             return False
@@ -183,7 +183,7 @@ class Chain:
             yield Point(self.stage.name, phase, node, Moment.AFTER)
 
     def _is_later(self, event: Event, point: Point) -> bool:
-        """Whether the event tells that what was begun at the point goes on."""
+        """Whether the event reports that what was begun at the point continues."""
         return event.get("node") == point.node and event["event"] != "surveyed"
 
     def _back_at(self, event: Event) -> None:
@@ -256,7 +256,7 @@ class Chain:
                 now.row.problems += judge.next_steps(now.scene, held)
                 now.fault.heal(now.scene)
                 now.healed = True
-        elif status != 0:  # others went on, and in the end it was told
+        elif status != 0:  # others continued, and in the end it was reported
             hit.row.status = status
             hit.row.outcome = judge.outcome(hit.fault, status, held)
             hit.row.problems += judge.problems(self._met, hit.scene, status, held)
@@ -266,7 +266,7 @@ class Chain:
         """A fault that is still there: the same command must refuse, and say why."""
         if not hit.fault.stays:
             return
-        again = self.bench.run(self.stage.words)
+        again = self.bench.run(self.stage.arguments)
         hit.row.problems += judge.refusal(hit.fault, hit.scene, again)
 
     def _finish_aside(self, hit: Hit) -> None:

@@ -1,6 +1,6 @@
 """The faults: what each is called, and what a run may do when it meets it.
 
-A fault either passes by itself while the run goes on (`lasts` seconds), or stays until the run
+A fault either passes by itself while the run continues (`lasts` seconds), or stays until the run
 has ended and the operator has taken the next step that the message names (`heal`).
 """
 
@@ -28,11 +28,11 @@ class Fault:
     """One kind of accident.
 
     Attributes:
-        codes: of the errors that may be told.
+        codes: of the errors that may be reported.
         lasts: seconds until it passes by itself; None: until it is healed.
         strict: it makes no detached command fail, so that each must be started only once.
         stays: it is still there when the same command is said again, which must refuse.
-        mild: another one may be made before its effect can be told.
+        mild: another one may be made before its effect can be reported.
         applies: whether it can be made now.
 
     """
@@ -103,7 +103,7 @@ ALL: tuple[Fault, ...] = (
         title="link down for a while",
         run=Run.GOES_ON,
         make=lambda scene: scene.node.cut(),
-        heal=lambda scene: scene.node.mend(),
+        heal=lambda scene: scene.node.reconnect(),
         codes=AWAY | AFTERWARDS,
         lasts=lambda bench: bench.patience.link,
     ),
@@ -112,7 +112,7 @@ ALL: tuple[Fault, ...] = (
         title="link down for good",
         run=Run.GOES_ON,
         make=lambda scene: scene.node.cut(),
-        heal=lambda scene: scene.node.mend(),
+        heal=lambda scene: scene.node.reconnect(),
         codes=AWAY | AFTERWARDS,
     ),
     Fault(

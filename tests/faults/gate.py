@@ -13,7 +13,7 @@ from typing import IO, Any
 from tests.faults.operator import GATE
 
 Event = dict[str, Any]
-END: Event = {}  # the process has ended and told everything
+END: Event = {}  # the process has ended and reported everything
 
 
 class Held:
@@ -55,7 +55,7 @@ class Held:
         return event
 
     def go(self) -> None:
-        """Let it go on from an event."""
+        """Let it continue from an event."""
         try:
             os.write(self._gate, b".")
         except BrokenPipeError:
@@ -78,5 +78,5 @@ class Held:
 
     @property
     def errors(self) -> list[Event]:
-        """What it told as errors."""
+        """What it reported as errors."""
         return [event for event in self.events if event["event"] == "error"]

@@ -14,7 +14,7 @@ from tests.lab.shell import LabError, wait_until
 
 NOTHING_TO_DO = 3
 CANARY = "canary"
-# Written and renamed by kbootstrap; none may be left anywhere, nor kubeadm's dry-run folders.
+# Written and renamed by kbootstrap; none may be left anywhere, nor kubeadm's dry-run directories.
 # In its copies of etcd's data lie such files of etcd's own.
 LITTER = (
     "find /etc /usr/local/bin /opt/cni /var/lib/kbootstrap -xdev "
@@ -91,7 +91,7 @@ def _broken(bench: Bench, stage: Stage, *, planted: bool) -> list[str]:
     if planted and CANARY not in bench.site.kubectl("-n", "default", "get", "configmaps"):
         found.append("the canary is gone: something was destroyed")
     if stage.verb != "reset":
-        again = bench.run((*stage.words, "--exit-code"))
+        again = bench.run((*stage.arguments, "--exit-code"))
         if again.status != NOTHING_TO_DO:
             texts = [f"{n} {p}: {t}" for n, p, t in again.plan]
             found.append(f"there was still something to do ({again.status}): {texts}")
@@ -150,7 +150,7 @@ def _nodes_are_clean(bench: Bench) -> Iterator[str]:
 
 
 def _runs_out(node: Node) -> bool:
-    """No record is there, or nobody renews it: it is left where a node could not be reached."""
+    """No record is there, or no run renews it: it is left where a node could not be reached."""
 
     def free() -> bool:
         words = f"find /run/kbootstrap.lock -newermt '-{TTL} seconds' 2>/dev/null"

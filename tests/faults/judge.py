@@ -1,4 +1,4 @@
-"""Judges how a run met a fault: its status, what it told, and whether the next step works."""
+"""Judges how a run met a fault: its status, what it reported, and whether the next step works."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ KILLED = -9
 INTERRUPTED = 130
 LOCKED, NOT_RENEWED, STOPPED = "KB410", "KB412", "KB601"
 STATUS = {"KB2": 5, "KB3": 6, "KB4": 7, "KB5": 8, "KB9": 70, "KB1": 2, "KB6": 130}
-# The programs in hints that only look; a hint's command must be one that can be run.
+# The binaries in hints that only look; a hint's command must be one that can be run.
 LOOKS = frozenset(
     ("ssh", "journalctl", "crictl", "curl", "df", "ss", "kubectl", "timedatectl", "openssl")
 )
@@ -22,12 +22,12 @@ NOT_FOUND = 127
 
 
 def codes(held: Held) -> str:
-    """The codes told, each once."""
+    """The codes reported, each once."""
     return ",".join(dict.fromkeys(error["code"] for error in held.errors)) or "no error"
 
 
 def tail(held: Held) -> str:
-    """What it said last, for a problem nobody expected."""
+    """What it said last, for a problem that was not expected."""
     told = "; ".join(f"{e['code']} {e['node']} {e['phase']}: {e['message']}" for e in held.errors)
     return f" ({told or held.stderr[-300:]})"
 
@@ -113,13 +113,13 @@ def _can_be_run(scene: Scene, words: str) -> bool:
         argv = [*scene.bench.site.lab.ssh(scene.node.address), "-o", "ConnectTimeout=2", "true"]
         return run(argv, check=False).returncode != NOT_FOUND
     if not scene.node.pid:
-        return True  # the machine is off; its console says so
+        return True  # the node is off; its console says so
     return scene.node.exec(words, check=False).returncode != NOT_FOUND
 
 
 def refusal(fault: Fault, scene: Scene, again: Result) -> list[str]:
     """The same command while the fault is still there; taking nodes down may work all the same."""
-    if again.status == 0 and scene.words[0] == "reset":
+    if again.status == 0 and scene.arguments[0] == "reset":
         return []
     told = {(error["code"], error["node"]) for error in again.errors()}
     told_codes = {code for code, _ in told}
@@ -133,7 +133,7 @@ def refusal(fault: Fault, scene: Scene, again: Result) -> list[str]:
 
 
 def second(process: "subprocess.Popen[str]", seconds: float, *, early: bool) -> list[str]:
-    """What the other operator was told: one works, the other is refused and does nothing.
+    """What the other operator's run reported: one works, the other is refused and does nothing.
 
     ``early`` says that the first had not begun to work, so the second may have been first.
     """

@@ -42,7 +42,7 @@ class Life:
     def whole(self, fault: Fault, names: Collection[str], phases: Collection[str] = ()) -> int:
         """One fault through the named stages, walk after walk, until one reaches nothing new.
 
-        A run that goes on while a fault lasts passes points that the next walk comes back to.
+        A run that continues while a fault lasts passes points that the next walk comes back to.
         Returns how many cases failed.
         """
         failed, known = 0, -1

@@ -1,7 +1,7 @@
-"""kbootstrap as it is, but held at each event until the driver lets it go on.
+"""kbootstrap as it is, but held at each event until the driver lets it continue.
 
 Started by `tests.faults.bench` in place of ``python -m kbootstrap``, so that a fault hits at
-the very point it is meant for. Two figures can be set besides: how far this machine's clock
+the very point it is meant for. Two figures can be set besides: how far this host's clock
 is off, and how long a lost node or API is waited for, or one that never comes back costs minutes
 (then its silence is noticed earlier, too).
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from kbootstrap import cli
 from kbootstrap.engine import step
-from kbootstrap.remote import hosts, kubehttp, kubewrite, transfer
+from kbootstrap.remote import hosts, kubehttp, kubeobjects, kubewrite, transfer
 from kbootstrap.run.report import Report
 from kbootstrap.wait import until
 
@@ -45,7 +45,7 @@ def _hold(gate: int) -> None:
 
     def held(report: Report, record: dict[str, Any]) -> None:
         tell(report, record)
-        os.read(gate, 1)  # also goes on when the driver has closed its end
+        os.read(gate, 1)  # also continues when the driver has closed its end
 
     setattr(Report, "_print_json", held)  # noqa: B010 - it is a method, not a variable
 
@@ -58,14 +58,14 @@ def _set_clock(file: Path) -> None:
         return right() + float(file.read_text() or 0)  # empty while it is written
 
     class Clock(datetime):
-        """Tells the wrong time."""
+        """Has the wrong time."""
 
         @classmethod
         def now(cls, tz: Any = UTC) -> "Clock":
             return cls.fromtimestamp(wrong(), tz)
 
     time.time = wrong
-    setattr(kubewrite, "datetime", Clock)  # noqa: B010 - not a name it exports
+    setattr(kubeobjects, "datetime", Clock)  # noqa: B010 - not a name it exports
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Stage:
     """One command of a cluster's life.
 
     Attributes:
-        words: what the operator says.
+        arguments: the operator's command.
         nodes: the names of those it is about.
         members: the nodes in the cluster once it is done.
         whole: it does all there is to do; not when others of its name follow.
@@ -52,7 +52,7 @@ class Stage:
 
     name: str
     verb: str
-    words: tuple[str, ...]
+    arguments: tuple[str, ...]
     phases: tuple[AnyPhase, ...]
     nodes: tuple[str, ...]
     members: tuple[str, ...]
@@ -90,7 +90,7 @@ def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
 def apart(stage: Stage) -> tuple[Stage, ...]:
     """``up`` or ``upgrade`` of one node after the other.
 
-    While a fault lasts on one node the others go on, past all points they still had; so one
+    While a fault lasts on one node the others continue, past all points they still had; so one
     that lasts meets each node alone.
     """
     if stage.verb not in {"up", "upgrade"}:
@@ -98,7 +98,7 @@ def apart(stage: Stage) -> tuple[Stage, ...]:
     return tuple(
         replace(
             stage,
-            words=(*stage.words, "--limit", name),
+            arguments=(*stage.arguments, "--limit", name),
             nodes=(name,),
             members=stage.nodes[: at + 1] if stage.verb == "up" else stage.members,
             whole=at + 1 == len(stage.nodes),

@@ -55,7 +55,7 @@ class Row:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What is kept: only what says something."""
+        """What is retained: only what says something."""
         return {name: value for name, value in asdict(self).items() if value not in ("", None, [])}
 
     def line(self) -> str:

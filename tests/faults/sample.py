@@ -1,6 +1,6 @@
-"""A sample of the matrix: each fault at each command, at a point drawn by a seed.
+"""A sample of the matrix: each fault at each command, at a point drawn by a random seed.
 
-For real programs, where the whole matrix would take days: `python -m tests.faults --sample 100`.
+For real binaries, where the whole matrix would take days: `python -m tests.faults --sample 100`.
 """
 
 import random

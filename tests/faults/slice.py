@@ -1,6 +1,6 @@
 """The slice of the matrix: every fault and every command once or more; CI makes the core of it.
 
-`tests/faults/test_slice.py` runs the core on the stand-in, and all of it with ``--all-faults``;
+`tests/faults/test_slice.py` runs the core on the stand-in, and all of it with ``--all-cases``;
 `python -m tests.faults --slice` runs all of it on any kind.
 """
 

@@ -1,4 +1,4 @@
-"""The slice of the matrix on the stand-in: its core, or with ``--all-faults`` the whole slice.
+"""The slice of the matrix on the stand-in: its core, or with ``--all-cases`` the whole slice.
 
 The whole matrix is run by hand: docs/faults.md says how, and what came of it.
 """
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 @pytest.fixture(scope="module")
 def made() -> Iterator[Bench]:
-    """Fresh machines; without root the slice is skipped, loudly."""
+    """Fresh nodes; without root the slice is skipped, loudly."""
     if os.geteuid() != 0:
         pytest.skip("NOT RUN: the lab's systemd nodes need root")
     with bench("fslice", "standin", SHORT) as made:
@@ -34,8 +34,8 @@ def test_every_fault_and_every_stage_is_in_the_slice() -> None:
 
 
 def test_the_slice(made: Bench, request: pytest.FixtureRequest) -> None:
-    """Its core, or with --all-faults every fault at every command."""
-    core = not request.config.getoption("--all-faults")
+    """Its core, or with --all-cases every fault at every command."""
+    core = not request.config.getoption("--all-cases")
     life = Life(made, None)
     asked: set[tuple[str, ...]] = set()
 

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from kbootstrap import components, kubeadm
 from kbootstrap.action import Action, Detached, HostAction, PutTemplate
+from kbootstrap.engine import host_probe
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.planner import make_plan
-from kbootstrap.engine.probe import first_parts
+from kbootstrap.engine.probe import LOCK, first_parts
 from kbootstrap.lock.record import PATH, read_script, swap_script
 from kbootstrap.model.cluster import Cluster, Node, Runtime, RuntimeType
+from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.load import load
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
@@ -24,13 +26,19 @@ from kbootstrap.model.versions import NEWEST_MINOR, OLDEST_MINOR, Version
 from kbootstrap.resources import data_path
 from kbootstrap.runtime import containerd, crio
 from phases import (
+    certificates,
+    certs_renew,
     cni_bridge,
+    control_plane,
+    control_plane_config,
+    control_plane_repair,
+    endpoint,
+    endpoint_files,
     etcd_restore,
     host,
     init,
     join,
     kubelet,
-    programs,
     reset,
     reset_clean,
     upgrade_facts,
@@ -39,7 +47,7 @@ from phases import (
     workflows,
 )
 from phases import runtime as runtime_phase
-from tests.laws.clusters import CA, NAMES, cluster, from_text, workstation
+from tests.laws.clusters import CA, NAMES, SWAPPING_HOST, cluster, from_text, workstation
 
 MINORS = tuple(range(OLDEST_MINOR, NEWEST_MINOR + 1))
 PATCH = {34: 2}  # of the real kubeadm in the lab; 0 for other minors
@@ -144,7 +152,7 @@ def runtime_files() -> Files:
 
 
 def host_files() -> Files:
-    """What else is written on every machine."""
+    """What else is written on every node."""
     known = cluster("single")
     for path, text in kubelet.texts(known, packaged=False):
         yield Path(path).name, text
@@ -154,6 +162,7 @@ def host_files() -> Files:
     yield "pod-network.sh", cni_bridge.script_text(known, known.first)
     yield "pod-network.service", cni_bridge.unit_text()
     yield "bridge.conflist", cni_bridge.conflist_text("10.244.1.0/24")
+    yield "probe.sh", f"{HEAD}# the facts about a host\n{host_probe.part().script}\n"
 
 
 def lock_files() -> Files:
@@ -169,13 +178,10 @@ def lock_files() -> Files:
         yield f"{name}.sh", f"{HEAD}# {text}\n{swap_script(seen, stamp, record)}"
 
 
-# A machine with nothing but containerd 1.6 on it, and one whose init or join was cut short.
+# A node with nothing but containerd 1.6 on it, and one whose init or join was cut short.
 _KEYS = tuple(key for key, _ in host.sysctls(cluster("single")))
 _FRESH: Mapping[type, object] = {
-    host.Facts: host.Facts(
-        swap=True, swap_fstab=True, missing_module=host.MODULES, wrong_sysctl=_KEYS
-    ),
-    programs.Facts: programs.Facts(arch="amd64"),
+    host.Facts: host.Facts(missing_module=host.MODULES, wrong_sysctl=_KEYS),
     runtime_phase.Facts: runtime_phase.Facts(version="1.6.20", active=True, enabled=True),
 }
 _CUT_SHORT: Mapping[type, object] = {
@@ -200,13 +206,40 @@ _COPY = "/etc/kubernetes/tmp/kubeadm-backup-manifests-2026-01-02-03-04-05/etcd.y
 _FLAG = "pod-infra-container-image /var/lib/kubelet/kubeadm-flags.env"
 _OLD: Mapping[type, object] = {
     upgrade_repair.Facts: upgrade_repair.Facts(missing=(f"{_COPY} etcd",)),
-    upgrade_prepare.Facts: upgrade_prepare.Facts(arch="amd64", kubeadm="v1.34.2", serves="v1.34.2"),
+    upgrade_prepare.Facts: upgrade_prepare.Facts(kubeadm="v1.34.2", serves="v1.34.2"),
     upgrade_facts.Facts: upgrade_facts.Facts(
         version="1.6.20", active=True, kubelet="v1.34.2", flag=(_FLAG,)
     ),
     upgrade_facts.PlaneFacts: upgrade_facts.PlaneFacts(
         version="1.6.20", active=True, kubelet="v1.34.2", flag=(_FLAG,), pod=_MANIFESTS
     ),
+}
+# A control plane that runs with other settings than the inventory's.
+_SETTINGS: Mapping[type, object] = {
+    control_plane.Facts: control_plane.Facts(
+        arg=("kube-apiserver --v=2", "kube-scheduler --v=2", "etcd --log-level=info"),
+        image=("kube-apiserver registry.k8s.io/kube-apiserver:v1.34.2",),
+        san=("kubernetes",),
+    ),
+    control_plane.Interrupted: control_plane.Interrupted(open=("certificate", "kube-apiserver")),
+}
+# All certificates have expired; the text is that of no certificate, which counts as expired.
+_NONE = "bm9uZQ=="
+_EXPIRED: Mapping[type, object] = {
+    certs_renew.Facts: certs_renew.Facts(
+        certificate=(
+            *(f"{path} {_NONE}" for path in certificates.RENEWED),
+            f"{certificates.KUBELET_CLIENT} {_NONE}",
+        ),
+        key=certs_renew.AUTHORITIES,
+    ),
+    certificates.Facts: certificates.Facts(certificate=(f"{certificates.KUBELET_CLIENT} {_NONE}",)),
+}
+# Nodes of a cluster whose endpoint moves.
+_MOVES: Mapping[type, object] = {
+    endpoint_files.Facts: endpoint_files.Facts(
+        server=("admin.conf https://192.0.2.11:6443", "kubelet.conf https://192.0.2.11:6443")
+    )
 }
 _UP = Observed(
     reachable=True,
@@ -220,6 +253,11 @@ _OLD_API = Observed(
         ObservedNode(name=name, ready=True, kubelet_version="v1.34.2")
         for name in ("cp1", "cp2", "w1")
     ),
+)
+_OTHER_ENDPOINT = replace(
+    _OLD_API,
+    kubeadm_config=Document.of({"controlPlaneEndpoint": "192.0.2.11:6443"}),
+    cluster_info="192.0.2.11:6443",
 )
 
 
@@ -242,14 +280,24 @@ def plan_files() -> Files:
     phases = (upgrade_repair.PHASE, *workflows.upgrade(newer))
     for name in ("cp1", "cp2", "w1"):
         yield f"ha-{name}-upgrade.sh", script(newer, name, phases, _OLD, _OLD_API)
+    phases = (control_plane_repair.PHASE, control_plane.PHASE, control_plane_config.PHASE)
+    changed = from_text(_RICH.replace("VERSION", "v1.34.2"))
+    yield "rich-cp1-settings.sh", script(changed, "cp1", phases, _SETTINGS, _OLD_API)
+    for name in ("cp1", "w1"):
+        yield f"ha-{name}-certs.sh", script(ha, name, workflows.renew_certs(ha), _EXPIRED, NOTHING)
+        phases = (endpoint.PHASE, endpoint_files.PHASE)
+        yield f"rich-{name}-endpoint.sh", script(changed, name, phases, _MOVES, _OTHER_ENDPOINT)
     yield "ha-cp1-dismantle.sh", script(ha, "cp1", workflows.reset_all(ha), _MEMBER, NOTHING)
 
+
+# Parts that are the same on every node; golden files of their own.
+EVERYWHERE = frozenset({LOCK, host_probe.PART})
 
 HEAD = """\
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 """
 
@@ -264,7 +312,8 @@ def script(
     """The probes and the plan of one node as one readable, checkable shell script."""
     node = known.node(name)
     parts = [f"{HEAD}\n# {name} of cluster {known.name}, each part in a subshell of its own\n"]
-    parts += [_part(p.id, p.script) for p in first_parts(known, node, phases)]
+    first = [p for p in first_parts(known, node, phases) if p.id not in EVERYWHERE]
+    parts += [_part(p.id, p.script) for p in first]
     for step in plan(known, node, phases, facts, api):
         parts += [_action(step[0], action) for action in step[1]]
     return "\n".join(parts)
@@ -285,6 +334,7 @@ def plan(
             cluster=known,
             node=node,
             facts=seen,
+            host=SWAPPING_HOST,
             api=api,
             control_plane=known.first.name if api.reachable else "",
             ca=CA if api.reachable else "",
@@ -322,6 +372,11 @@ def detached() -> Iterator[str]:
                 yield from (action.body for action in actions if isinstance(action, Detached))
         for _, actions in plan(ha, node, workflows.upgrade(ha), _OLD, _OLD_API):
             yield from (action.body for action in actions if isinstance(action, Detached))
+    rich = from_text(_RICH.replace("VERSION", "v1.34.2"))
+    for facts, api in ((_SETTINGS, _OLD_API), (_MOVES, _OTHER_ENDPOINT)):
+        for node in rich.nodes:
+            for _, actions in plan(rich, node, workflows.every_phase(rich), facts, api):
+                yield from (action.body for action in actions if isinstance(action, Detached))
 
 
 def parts() -> set[str]:

@@ -18,7 +18,7 @@ KUBEADM = Path("/opt/kbootstrap-lab/kubernetes")
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_golden(group: str, request: pytest.FixtureRequest) -> None:
-    """`pytest tests/golden --update-golden` writes the files anew."""
+    """`pytest tests/golden --update-golden` writes the files again."""
     wanted = files(group)
     folder = EXPECTED / group
     if request.config.getoption("--update-golden"):
@@ -103,7 +103,7 @@ def test_the_real_kubeadm_accepts_its_configuration(
 
 
 def filled(text: str) -> str:
-    """The text with values of the right form in the slots."""
+    """The text with values of the right form in the placeholders."""
     slots = {"token": "abcdef.0123456789abcdef", "ca_hash": f"sha256:{'0' * 64}"}
     for slot, value in (slots | {"certificate_key": "0" * 64}).items():
         text = text.replace(f"@@{slot}@@", value)

@@ -1,7 +1,7 @@
-"""A lab of real systemd nodes on one machine, to run kbootstrap against.
+"""A lab of real systemd nodes on one host, to run kbootstrap against.
 
 `Lab` brings up nodes (podman containers on a bridge of their own) which look like fresh Debian
-machines over SSH, and lets a test cut, freeze, kill, reboot and compare them.
+nodes over SSH, and lets a test cut, freeze, kill, reboot and compare them.
 `python -m tests.lab up 3` does the same by hand.
 """
 

@@ -15,7 +15,7 @@ PUSHES = {
     "push-kubernetes": "put the real programs into the lab's registry; prints the repository",
     "push-standin": "the same names and tags with tiny contents",
 }
-ON_A_NODE = ("cut", "mend", "freeze", "thaw", "kill", "start", "reboot")
+ON_A_NODE = ("cut", "reconnect", "freeze", "thaw", "kill", "start", "reboot")
 
 
 def main() -> int:

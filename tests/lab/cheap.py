@@ -1,7 +1,7 @@
 """Hundreds of hosts for fan-out tests: a network namespace and one sshd each, no systemd.
 
 Every host sees a copy-on-write view of the nodes' root filesystem and processes of its own, so
-files pushed to many hosts do not collide and nothing reaches the machine's own files.
+files pushed to many hosts do not collide and nothing reaches the host's own files.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Small disks for a node, so that a full disk can be tried without filling the machine's own."""
+"""Small disks for a node, so that a full disk can be tried without filling the host's own."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BALLAST = ".kbootstrap-lab-ballast"
 class SmallDisks:
     """Paths of one node which are file systems of their own, each with a size such as "64m".
 
-    They are tmpfs mounts made on the machine: a reboot of the node keeps them. "/" is the whole
+    They are tmpfs mounts made on the host: a reboot of the node keeps them. "/" is the whole
     node's disk; any other path begins with what the image has there.
     """
 
@@ -21,7 +21,7 @@ class SmallDisks:
     sizes: dict[str, str]
 
     def mount(self, path: str, fallback: Path) -> Path:
-        """Mount the disk meant for `path` and give its folder, or `fallback` if none is meant."""
+        """Mount the disk meant for `path` and give its directory; `fallback` if there is none."""
         if path not in self.sizes:
             return fallback
         disk = self.disk(path)
@@ -32,7 +32,7 @@ class SmallDisks:
         return disk / "upper"
 
     def volumes(self, root: Path) -> dict[str, Path]:
-        """Mount all disks but "/", filled from `root`; give path and folder for podman."""
+        """Mount all disks but "/", filled from `root`; give path and directory for podman."""
         found = {}
         for path in self.sizes.keys() - {"/"}:
             content = self.mount(path, Path())
@@ -43,7 +43,7 @@ class SmallDisks:
         return found
 
     def unmount(self) -> None:
-        """Unmount whatever is mounted here, also by a lab we know nothing of but its folder."""
+        """Unmount whatever is mounted here, also by a lab we know nothing of but its directory."""
         for disk in self.folder.glob("*"):
             run(["umount", "--quiet", disk], check=False)
 

@@ -1,4 +1,4 @@
-"""Container images made of programs on this machine: OCI layouts, without any build tool."""
+"""Container images made of binaries on this host: OCI layouts, without any build tool."""
 
 import gzip
 import hashlib
@@ -16,7 +16,7 @@ from tests.lab.shell import run
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OCI = "application/vnd.oci.image"
 
-Files = Mapping[str, Path | bytes]  # path in the image: a file of this machine, or its content
+Files = Mapping[str, Path | bytes]  # path in the image: a file of this host, or its content
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Layer:
 
 
 def fingerprint(files: Files, *, on_debian: bool) -> str:
-    """Tells whether an image would come out the same, without reading big programs."""
+    """Finds whether an image would come out the same, without reading big binaries."""
     digest = hashlib.sha256(rootfs.IMAGE.path.name.encode() if on_debian else b"")
     for target, source in sorted(files.items()):
         if isinstance(source, bytes):
@@ -63,7 +63,7 @@ def write_layout(folder: Path, files: Files, *, on_debian: bool) -> None:
 
 
 def _debian_layer() -> Layer:
-    """The small Debian (iptables, conntrack, kmod) for programs which need more than a kernel."""
+    """The small Debian (iptables, conntrack, kmod) for binaries which need more than a kernel."""
     tree = rootfs.ensure(rootfs.IMAGE)
     blob, note = tree / "layer.tgz", tree / "layer.diff_id"
     with rootfs.locked("layer"):

@@ -10,6 +10,7 @@ from tests.lab import rootfs
 from tests.lab.network import Port
 from tests.lab.node import Node
 from tests.lab.registry import Registry
+from tests.lab.rootfs import Recipe
 from tests.lab.shell import LabError
 from tests.lab.site import Site
 
@@ -17,18 +18,24 @@ FIRST_HOST = 11
 
 
 class Lab(Site):
-    """N fresh machines on a bridge of their own. As a context manager it cleans up after itself.
+    """N fresh nodes on a bridge of their own. As a context manager it cleans up after itself.
 
     The lab's key opens root, ops (sudo without password) and opspw (sudo with `sudo_password`).
     """
 
     def __init__(
-        self, name: str = "demo", nodes: int = 3, *, disks: Mapping[str, str] | None = None
+        self,
+        name: str = "demo",
+        nodes: int = 3,
+        *,
+        disks: Mapping[str, str] | None = None,
+        recipes: Mapping[str, Recipe] | None = None,
     ) -> None:
         super().__init__(name)
         self.nodes: list[Node] = []
         self._count = nodes
         self._disks = dict(disks or {})
+        self._recipes = dict(recipes or {})  # by the name of the node; rootfs.NODE for others
 
     @classmethod
     def load(cls, name: str) -> Self:
@@ -63,7 +70,8 @@ class Lab(Site):
         self.down()
         try:
             self.claim()
-            rootfs.ensure(rootfs.NODE)
+            for recipe in {rootfs.NODE, *self._recipes.values()}:
+                rootfs.ensure(recipe)
             self.registry.start()
             hosts = range(FIRST_HOST, FIRST_HOST + self._count)
             self._start([self._node(f"node{i}", h, self._disks) for i, h in enumerate(hosts, 1)])
@@ -72,7 +80,7 @@ class Lab(Site):
             raise
 
     def add_node(self, name: str = "", *, disks: Mapping[str, str] | None = None) -> Node:
-        """One more fresh machine."""
+        """One more fresh node."""
         host = max((node.port.host for node in self.nodes), default=FIRST_HOST - 1) + 1
         node = self._node(name or f"node{host - FIRST_HOST + 1}", host, disks or {})
         self._start([node])
@@ -112,5 +120,6 @@ class Lab(Site):
         (self.state / "lab.json").write_text(json.dumps(state, indent=2) + "\n")
 
     def _boot(self, node: Node) -> None:
-        node.create(rootfs.NODE.path, self.login_files(node.name))
+        recipe = self._recipes.get(node.name, rootfs.NODE)
+        node.create(recipe.path, self.login_files(node.name))
         node.wait_booted()

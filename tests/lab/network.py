@@ -1,8 +1,8 @@
 """The lab's network: one bridge per lab and, per node, a network namespace plugged into it.
 
-The machine has `.1` on the bridge and nodes have it as their default route, because kubeadm asks
+The host has `.1` on the bridge and nodes have it as their default route, because kubeadm asks
 for one; a routing rule refuses everything which would leave through it. So nodes reach each other
-and the machine, and nothing else, whatever the machine's own forwarding settings are.
+and the host, and nothing else, whatever the host's own forwarding settings are.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class Network:
 
     @property
     def gateway(self) -> str:
-        """The machine's own address on the bridge."""
+        """The host's own address on the bridge."""
         return self.address(1)
 
     def address(self, host: int) -> str:
@@ -79,7 +79,7 @@ class Port:
 
     @property
     def name(self) -> str:
-        """What both the namespace and the machine's end of the cable are called."""
+        """What both the namespace and the host's end of the cable are called."""
         return f"{self.network.bridge}p{self.host}"
 
     @property
@@ -88,7 +88,7 @@ class Port:
 
     @property
     def mac(self) -> str:
-        """Stays the same over reboots, as a machine's does: neighbours remember it for a while."""
+        """Stays the same over reboots, as a network card's does: neighbours cache it."""
         return f"02:90:00:{self.network.slot:02x}:{self.host // 256:02x}:{self.host % 256:02x}"
 
     @property
@@ -118,14 +118,14 @@ class Port:
             _ip(f"netns del {self.name}")
 
     def cut(self) -> None:
-        """Pull the cable: packets vanish both ways, as when a machine's switch dies."""
+        """Pull the cable: packets vanish both ways, as when the switch dies."""
         _ip(f"link set {self.name} down")
 
     @property
     def is_cut(self) -> bool:
         return not int(Path("/sys/class/net", self.name, "flags").read_text(), 16) & 1
 
-    def mend(self) -> None:
+    def reconnect(self) -> None:
         _ip(f"link set {self.name} up")
 
 

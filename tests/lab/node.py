@@ -1,6 +1,6 @@
-"""One node: a container with systemd as PID 1 which looks like a machine over SSH.
+"""One node: a container with systemd as PID 1 which looks like a real one over SSH.
 
-Its disk is an overlay kept by the lab, not by podman, so it outlives reboots and power cuts.
+Its disk is an overlay retained by the lab, not by podman, so it outlives reboots and power cuts.
 """
 
 import shlex
@@ -14,7 +14,7 @@ from tests.lab.shell import Completed, LabError, answers, run, wait_until, write
 from tests.lab.snapshot import Snapshot
 from tests.lab.sshlog import READ, SshEvent, parse
 
-# Overlays do not stack, so programs which mount overlays of their own, or sync a lot, get folders.
+# Overlays do not stack, so what mounts overlays of its own, or syncs a lot, gets directories.
 FOLDERS = ("containerd", "containers", "kubelet", "etcd")
 INIT = "/usr/lib/kbootstrap-lab/init"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,7 +27,7 @@ PODMAN_RUN = shlex.split(
 
 
 class Node:
-    """A machine of the lab, with the ways to watch it and to make it suffer."""
+    """A node of the lab, with the ways to watch it and to break it."""
 
     def __init__(self, name: str, port: Port, folder: Path, disks: Mapping[str, str]) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class Node:
 
     @property
     def root(self) -> Path:
-        """The node's root file system as the machine sees it (without the folders of FOLDERS)."""
+        """The node's root file system as the host sees it (without those of `FOLDERS`)."""
         return self.folder / "root"
 
     # --- making and removing
@@ -79,7 +79,7 @@ class Node:
 
     @property
     def pid(self) -> int:
-        """Process id of the node's systemd on this machine, 0 when the node is off."""
+        """Process id of the node's systemd on this host, 0 when the node is off."""
         try:
             pid = int((self.folder / "pid").read_text())
             # The number may have passed to some other process, whose namespaces are not ours.
@@ -96,7 +96,7 @@ class Node:
         check: bool = True,
         timeout: float = 60,
     ) -> Completed:
-        """Run a command (words, or one shell script) as root in the node, not through its sshd.
+        """Run a command (arguments, or one shell script) as root in the node, not through its sshd.
 
         It enters the node's namespaces from outside: milliseconds, works while the node is cut off,
         and leaves no trace in it.
@@ -105,13 +105,13 @@ class Node:
         if not pid:
             raise LabError(f"{self.name} is off")
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
-        enter = f"nsenter --target {pid} --mount --uts --ipc --net --pid --cgroup"
-        environment = ["env", "-i", "--chdir=/root", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8"]
+        enter = f"nsenter --target {pid} --mount --uts --ipc --net --pid --cgroup --wdns=/root"
+        environment = ["env", "-i", f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8"]
         argv = [*enter.split(), *environment, *words]
         return run(argv, stdin=stdin, check=check, timeout=timeout)
 
     def power(self) -> str:
-        """One of podman's words: running, paused (frozen), exited (off)."""
+        """One of podman's states: running, paused (frozen), exited (off)."""
         argv = ["podman", "inspect", "--format", "{{.State.Status}}", self.container]
         return run(argv).stdout.strip()
 
@@ -148,7 +148,7 @@ class Node:
         wait_until(f"{self.name} has its addresses", self._has_addresses, timeout=BOOT_SECONDS)
 
     def wait_rebooted(self, before: str) -> None:
-        """Wait for a boot which somebody else asked for; `before` is the boot id until then."""
+        """Wait for a boot that was asked for elsewhere; `before` is the boot id until then."""
         wait_until(f"{self.name} goes down", lambda: self._boot_id_or_none() != before)
         self.wait_booted()
 
@@ -177,8 +177,8 @@ class Node:
         """Pull the network cable."""
         self.port.cut()
 
-    def mend(self) -> None:
-        self.port.mend()
+    def reconnect(self) -> None:
+        self.port.reconnect()
 
     def freeze(self) -> None:
         """Stop every process where it stands: the address still answers pings, nothing else."""

@@ -1,6 +1,6 @@
 """The lab's container registry: Debian's docker-registry on the bridge, plain http.
 
-Its store is kept between labs, since pushing a real Kubernetes takes a while. Real images and
+Its store is retained between labs, since pushing a real Kubernetes takes a while. Real images and
 stand-ins have prefixes of their own in it, so one never hides the other.
 """
 
@@ -33,7 +33,7 @@ ACCESS = re.compile(
 )
 
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-ON_DEBIAN = frozenset({"kube-proxy", "etcd"})  # the others are one static program each
+ON_DEBIAN = frozenset({"kube-proxy", "etcd"})  # the others are one static binary each
 COREDNS, PAUSE = "v1.12.3", "3.10.1"
 ETCD_DEFAULT, ETCD_DEBIAN = "3.6.4-0", "3.5.30-0"
 COREDNS_FILES: Files = {
@@ -47,7 +47,7 @@ ETCD_AS_3_6 = rootfs.IMAGE_FILES / "etcd-as-3.6"
 
 @dataclass(frozen=True)
 class Pull:
-    """One request for an image's manifest by somebody who is not the lab itself."""
+    """One request for an image's manifest by a client that is not the lab itself."""
 
     source: str
     image: str
@@ -107,7 +107,7 @@ class Registry:
     def push_program(self, name: str, tag: str, files: Files, *, on_debian: bool = False) -> str:
         """Push an image of the given files, unless the store has it; give its full name.
 
-        The first file is the entry point. `on_debian` puts a small Debian below, for programs
+        The first file is the entry point. `on_debian` puts a small Debian below, for binaries
         which are not static or which call others.
         """
         image = f"{self.address}/{name}:{tag}"

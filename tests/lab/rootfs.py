@@ -1,4 +1,4 @@
-"""Root file systems made of Debian packages, built once per recipe and kept in a cache.
+"""Root file systems made of Debian packages, built once per recipe and retained in a cache.
 
 Nodes never write to them: every node sees one through an overlay. A recipe's hash covers its
 package list and every file under `image/`, so a changed recipe is a new directory and running
@@ -20,6 +20,7 @@ from tests.lab.shell import run
 CACHE = Path("/var/cache/kbootstrap-lab")
 IMAGE_FILES = Path(__file__).with_name("image")
 SUITE = "bookworm"
+NEWER = "trixie"
 OPSPW_PASSWORD = "correct horse 'battery' $taple"  # sudo password of opspw: awkward on purpose
 
 NODE_PACKAGES = (
@@ -48,6 +49,7 @@ class Recipe:
     packages: str = ""
     files: str = ""
     script: str = ""
+    suite: str = SUITE
 
     @property
     def path(self) -> Path:
@@ -55,7 +57,7 @@ class Recipe:
         return CACHE / f"{self.name}-{self._hash()[:12]}"
 
     def _hash(self) -> str:
-        digest = hashlib.sha256(f"{SUITE}\n{self.packages}\n{OPSPW_PASSWORD}\n".encode())
+        digest = hashlib.sha256(f"{self.suite}\n{self.packages}\n{OPSPW_PASSWORD}\n".encode())
         sources = sorted((IMAGE_FILES / self.files).rglob("*")) if self.files else []
         sources += [IMAGE_FILES / self.script] if self.script else []
         for source in sources:
@@ -66,14 +68,15 @@ class Recipe:
         return digest.hexdigest()
 
 
-BASE = Recipe("base")
+BASES = {SUITE: Recipe("base"), NEWER: Recipe(f"{NEWER}-base", suite=NEWER)}
 NODE = Recipe("rootfs", NODE_PACKAGES, "node", "node-setup.sh")
+NEWER_NODE = Recipe(f"{NEWER}-rootfs", NODE_PACKAGES, "node", "node-setup.sh", NEWER)
 IMAGE = Recipe("image-base", IMAGE_PACKAGES, "", "image-setup.sh")
 
 
 @contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Hold a lock which all labs on this machine share; the kernel drops it if we are killed."""
+    """Hold a lock which all labs on this host share; the kernel drops it if we are killed."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -81,7 +84,7 @@ def locked(name: str) -> Iterator[None]:
 
 
 def ensure(recipe: Recipe) -> Path:
-    """Give the recipe's root filesystem, building it first if this machine has none yet."""
+    """Give the recipe's root filesystem, building it first if this host has none yet."""
     with locked(recipe.name):
         if not recipe.path.exists():
             print(f"lab: building {recipe.path} (once)", file=sys.stderr)
@@ -94,10 +97,10 @@ def _build(recipe: Recipe) -> None:
     work = Path(tempfile.mkdtemp(prefix=f"{recipe.name}.tmp-", dir=CACHE))
     tree = work / "root"
     try:
-        if recipe is BASE:
-            run(["debootstrap", "--variant=minbase", SUITE, tree], timeout=1200)
+        if recipe in BASES.values():
+            run(["debootstrap", "--variant=minbase", recipe.suite, tree], timeout=1200)
         else:
-            run(["cp", "--archive", ensure(BASE), tree])
+            run(["cp", "--archive", ensure(BASES[recipe.suite]), tree])
             _install(tree, recipe)
         tree.rename(recipe.path)
     finally:

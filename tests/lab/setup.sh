@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the lab needs on this machine, from the Debian archive it is already set up to use.
+# Installs what the lab needs on this host, from the Debian archive it is already set up to use.
 #
 # Quick and silent when nothing is missing, so the lab runs it before every start.
 # Needs root. Names no archive: apt's own sources say where packages come from.
@@ -23,7 +23,7 @@ fi
 echo "setup.sh: installing$missing" >&2
 export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet=2
-# shellcheck disable=SC2086  # a list of words is wanted here
+# shellcheck disable=SC2086  # a list of arguments is wanted here
 apt-get install --quiet=2 --yes --no-install-recommends $missing >/dev/null
 
 # The lab starts its own registry and sshd: services which came with the packages are not wanted.

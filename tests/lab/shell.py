@@ -1,4 +1,4 @@
-"""Running commands and waiting for things: the two ways the lab touches the machine."""
+"""Running commands and waiting for things: the two ways the lab touches the host."""
 
 import shlex
 import shutil
@@ -14,7 +14,7 @@ Answer = TypeVar("Answer")
 
 
 class LabError(RuntimeError):
-    """Something the lab needs did not work; the message says what and shows the command's words."""
+    """Something the lab needs did not work; the message says what, with the command's output."""
 
 
 def run(
@@ -62,7 +62,7 @@ def wait_until(
 
 
 def spawn(argv: Sequence[str | Path], log: Path) -> int:
-    """Start a program which outlives us, with its output in a file; give its process id."""
+    """Start a binary which outlives us, with its output in a file; give its process id."""
     detached = 'log=$1; shift; setsid "$@" >>"$log" 2>&1 </dev/null & echo $!'
     return int(run(["sh", "-c", detached, "sh", log, *argv]).stdout)
 
@@ -77,7 +77,7 @@ def answers(address: str, port: int, *, greeting: bytes = b"") -> bool:
 
 
 def write_files(root: Path, files: Mapping[str, str]) -> None:
-    """Write files below `root`, each owned like the folder it lies in."""
+    """Write files below `root`, each owned like the directory it lies in."""
     for path, text in files.items():
         target = root / path.lstrip("/")
         target.write_text(text)

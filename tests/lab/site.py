@@ -1,4 +1,4 @@
-"""What every kind of lab has: a name, a subnet, a key, and folders to keep them in."""
+"""What every kind of lab has: a name, a subnet, a key, and directories to keep them in."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ from tests.lab.network import SLOTS, Network
 from tests.lab.shell import LabError, run
 
 STATE = Path(__file__).parents[2] / ".lab"  # what people need: key, known_hosts, lab.json
-DISKS = Path("/var/lib/kbootstrap-lab")  # what the machines of a lab need, by lab
+DISKS = Path("/var/lib/kbootstrap-lab")  # what the nodes of a lab need, by lab
 SETUP = Path(__file__).with_name("setup.sh")
 # All nodes share one kernel and one root user, whose usual 128 do for a single Kubernetes node.
 INOTIFY, INOTIFY_INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances"), 8192
@@ -59,7 +59,7 @@ class Site:
         self.network.up()
 
     def release(self) -> None:
-        """Give subnet and folders back; whatever runs in them must have ended before."""
+        """Give subnet and directories back; whatever runs in them must have ended before."""
         if self.claimed:
             self.network.down()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -68,7 +68,7 @@ class Site:
     # --- logging in
 
     def login_files(self, hostname: str) -> dict[str, str]:
-        """The files which make a machine of the image this one, and open it to the key."""
+        """The files that make the image this very node, and let the key log in."""
         public_key = self.key.with_suffix(".pub").read_text()
         files = {f"{home}/.ssh/authorized_keys": public_key for home in HOMES.values()}
         files["/etc/hostname"] = f"{hostname}\n"
@@ -85,7 +85,7 @@ class Site:
         self.known_hosts().write_text("".join(f"{address} {key}\n" for address, key in keys))
 
     def ssh(self, address: str, user: str = "root") -> list[str]:
-        """The words of an OpenSSH command which logs in strictly by the lab's own files."""
+        """The arguments of an OpenSSH command which logs in strictly by the lab's own files."""
         options = [f"UserKnownHostsFile={self.known_hosts()}", "IdentitiesOnly=yes"]
         options += ["StrictHostKeyChecking=yes", "BatchMode=yes", "LogLevel=ERROR"]
         words = [word for option in options for word in ("-o", option)]

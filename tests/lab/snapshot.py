@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OBSERVER = Path(__file__).with_name("in_node") / "observe.py"
 VOLATILE = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/log")  # noqa: S108  no file is made
-# Logins and timers leave these behind on every machine, whatever the product does.
+# Logins and timers leave these behind on every node, whatever the product does.
 ORDINARY = (
     "files /var/lib/systemd/*",
     "files /var/lib/private*",
@@ -32,6 +32,7 @@ ORDINARY = (
     "processes *systemd --user*",
     "processes *(sd-pam)*",
     "processes *(time-dir)*",  # systemd-user-runtime-dir, before its exec
+    "processes */systemd-user-runtime-dir *",
 )
 
 
@@ -44,7 +45,7 @@ class Snapshot:
 
     @classmethod
     def take(cls, node: "Node", skip: Iterable[str] = ()) -> "Snapshot":
-        """Observe the node; `skip` names folders to leave out besides the volatile ones."""
+        """Observe the node; `skip` names directories to leave out besides the volatile ones."""
         argv = ["python3", "-I", "-", *VOLATILE, *skip]
         answer = node.exec(argv, stdin=OBSERVER.read_text(), timeout=120)
         return cls(node.name, json.loads(answer.stdout))

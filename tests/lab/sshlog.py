@@ -5,7 +5,10 @@ import re
 import shlex
 from dataclasses import dataclass
 
-READ = shlex.split("journalctl --identifier sshd --output json --output-fields MESSAGE --no-pager")
+READ = shlex.split(  # sshd-session: from OpenSSH 9.8 on
+    "journalctl --identifier sshd --identifier sshd-session --output json --output-fields MESSAGE"
+    " --no-pager"
+)
 KINDS = {
     "connected": re.compile(r"Connection from (?P<source>\S+) port (?P<port>\d+)"),
     "accepted": re.compile(
@@ -27,7 +30,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class SshEvent:
-    """One line of sshd's log which tells of a connection; time is seconds since the epoch."""
+    """One line of sshd's log about a connection; time is seconds since the epoch."""
 
     time: float
     kind: str

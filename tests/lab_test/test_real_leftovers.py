@@ -13,7 +13,7 @@ from tests.lab.site import DISKS, STATE
 
 
 def traces(name: str, bridge: str) -> list[str]:
-    """Everything on this machine which belongs to a lab."""
+    """Everything on this host that belongs to a lab."""
     commands = (
         "podman ps --all --format {{.Names}}",
         "ip -brief link",

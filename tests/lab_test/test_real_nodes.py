@@ -27,7 +27,7 @@ def ssh(
     return run([*lab.ssh(node.address, user), command], stdin=stdin, check=False)
 
 
-def test_nodes_are_fresh_machines_of_their_own(lab: Lab) -> None:
+def test_nodes_are_fresh_and_of_their_own(lab: Lab) -> None:
     one, two = lab.nodes
     for question in ("cat /etc/machine-id", "hostname", "cat /proc/sys/kernel/random/boot_id"):
         assert one.exec(question).stdout != two.exec(question).stdout
@@ -74,7 +74,7 @@ def test_reboot_keeps_the_disk_and_forgets_the_rest(lab: Lab, node: Node) -> Non
     assert node.host_keys() == keys
 
 
-def test_a_machine_may_reboot_itself(lab: Lab, node: Node) -> None:
+def test_a_node_may_reboot_itself(lab: Lab, node: Node) -> None:
     before = node.boot_id()
     ssh(lab, node, "systemctl reboot")
     node.wait_rebooted(before)
@@ -96,7 +96,7 @@ def test_cut_cable(lab: Lab, node: Node) -> None:
     assert not node.ssh_answers()
     assert lab.nodes[1].exec(f"ping -c1 -W1 {node.address}", check=False).returncode != 0
     assert node.exec("echo seen").stdout == "seen\n"
-    node.mend()
+    node.reconnect()
     node.wait_booted()
 
 
@@ -134,7 +134,7 @@ def test_snapshot_sees_changes_and_only_them(lab: Lab, node: Node) -> None:
         assert sign in told
 
 
-def test_sshd_log_tells_connections_apart(lab: Lab, node: Node) -> None:
+def test_sshd_log_distinguishes_connections(lab: Lab, node: Node) -> None:
     start = time.time()
     ssh(lab, node, "true", "ops")
     run(["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no",

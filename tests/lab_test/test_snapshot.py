@@ -8,7 +8,7 @@ def snapshot(**sections: dict[str, str]) -> Snapshot:
     return Snapshot("n", sections)
 
 
-def test_tells_what_came_went_and_changed() -> None:
+def test_reports_what_came_went_and_changed() -> None:
     before = snapshot(files={"/a": "1", "/b": "1", "/same": "1"}, rules={})
     now = snapshot(files={"/b": "2", "/c": "1", "/same": "1"}, rules={"00000": "table x"})
 
@@ -21,7 +21,7 @@ def test_tells_what_came_went_and_changed() -> None:
     assert now.files_since(before) == ["/a", "/b", "/c"]
 
 
-def test_ignores_by_name_and_processes_by_their_words() -> None:
+def test_ignores_by_name_and_processes_by_their_arguments() -> None:
     before = snapshot(files={}, processes={})
     now = snapshot(
         files={"/var/x": "1", "/etc/y": "1"},
@@ -34,7 +34,7 @@ def test_ignores_by_name_and_processes_by_their_words() -> None:
     ]
 
 
-def test_reads_sshd_words() -> None:
+def test_reads_messages_of_sshd() -> None:
     lines = [
         "Connection from 10.90.0.1 port 40 on 10.90.0.11 port 22 rdomain",
         "Accepted publickey for ops from 10.90.0.1 port 40 ssh2: ED25519 SHA256:x",

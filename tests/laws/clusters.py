@@ -1,5 +1,6 @@
 """The clusters our tests are tried on, each from an inventory that a user could write."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,10 +10,28 @@ from kbootstrap.artifacts import Artifact
 from kbootstrap.engine.inputs import LocalInputs, LocalState, SnapshotFile
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import Document
+from kbootstrap.model.host_facts import HostFacts
 from kbootstrap.model.load import load
+from tests.standin.common.pki import authority
 
-CA = "-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n"
-OTHER_CA = CA.replace("ours", "theirs")
+NOW = 1_000_000
+FIT_HOST = HostFacts(
+    machine="x86_64",
+    kernel="6.1.0-18-amd64",
+    hostname="n1",
+    machine_id="5d0c7d4f",
+    boot_id="7a7b",
+    os_id="linuxmint",
+    os_like=("ubuntu", "debian"),
+    os_version="22",
+    tools=("apt-get", "iptables", "nft"),
+    systemd=True,
+    memory_mib=4096,
+    cpus=2,
+    clock=NOW,
+)
+SWAPPING_HOST = replace(FIT_HOST, swap=("/dev/sda2",), swap_fstab=("UUID=17",))
+CA, OTHER_CA = (authority(name, algorithm="ECDSA-P256").cert_pem() for name in ("ours", "theirs"))
 KUBECONFIG = "/home/operator/demo.kubeconfig"
 SNAPSHOT = SnapshotFile(path="/home/operator/etcd.db", size=20512, sha256="ed" * 32)
 

@@ -89,7 +89,7 @@ def test_a_record_that_says_failed_does_not_count_against_what_runs(run: str) ->
     assert initialises(early, NOTHING)
 
 
-def test_only_an_empty_machine_is_initialised_afresh() -> None:
+def test_only_an_empty_node_is_initialised_afresh() -> None:
     assert initialises(init.Facts(), NOTHING)
     assert initialises(init.Facts(begun=True), NOTHING)  # the user's own CA lies there
     assert not initialises(init.Facts(here=HERE), NOTHING)

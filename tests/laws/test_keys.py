@@ -13,11 +13,14 @@ from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.engine.printed import unprinted
 from kbootstrap.model.observed import Observed
 from kbootstrap.options import RunOptions
-from phases import host, join, reset_clean, upgrade, upgrade_facts, upgrade_repair
-from tests.laws.clusters import cluster, workstation
+from phases import certs_renew, host, join, reset_clean, upgrade, upgrade_facts, upgrade_repair
+from phases.certificates import ADMIN
+from tests.laws.clusters import SWAPPING_HOST, cluster, workstation
 
 HA = cluster("ha")
 SYSCTLS = tuple(key for key, _ in host.sysctls(HA))
+EXPIRED = tuple(f"{path} bm9uZQ==" for path in (ADMIN, "/etc/kubernetes/pki/apiserver.crt"))
+PAIR = ("kube-controller-manager", "kube-scheduler")
 FLAGS = ("pod-infra-container-image /etc/default/kubelet", "cloud-provider /x/kubeadm-flags.env")
 
 
@@ -40,6 +43,8 @@ def keys(phase: AnyPhase, seen: View[Any]) -> frozenset[str]:
             upgrade_repair.Facts(missing=("/a/b/x.yaml etcd", "/a/b/y.yaml kube-apiserver")),
             "missing",
         ),
+        (certs_renew.PHASE, certs_renew.Facts(certificate=EXPIRED, ready=True), "certificate"),
+        (certs_renew.PHASE, certs_renew.Facts(stale=PAIR), "stale"),
         (reset_clean.CLEAN, reset_clean.Left(was=("sysctl a 0", "sysctl b 0")), "was"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -57,31 +62,29 @@ def test_the_rest_of_an_action_that_does_several_things_was_printed(
     assert unprinted(phase.plan(before), keys(phase, again)) != ()
 
 
-def rebooted(facts: host.Facts) -> host.Facts:
+def rebooted(before: View[host.Facts]) -> View[host.Facts]:
     """What a boot makes of the host: files are read, what was only set by hand is gone."""
+    facts = before.facts
     done_modules = facts.modules_sha != ""
     done_sysctls = facts.sysctl_sha != ""
-    return replace(
+    facts = replace(
         facts,
-        swap=facts.swap_fstab,
         missing_module=() if done_modules else host.MODULES,
         wrong_sysctl=() if done_sysctls else SYSCTLS,
     )
+    return replace(before, facts=facts, host=replace(before.host, swap=before.host.swap_fstab))
 
 
 @pytest.mark.parametrize("done", range(8))
-def test_a_host_that_reboots_within_its_phase_goes_on_as_printed(done: int) -> None:
-    facts = rebooted(host.Facts(swap_fstab=True))
-    before = view(facts)
+def test_a_host_that_reboots_within_its_phase_continues_as_printed(done: int) -> None:
+    before = rebooted(view(host.Facts(), host=SWAPPING_HOST))
     printed = tuple(host.PHASE.plan(before))
 
     after = forward(before, printed[:done])
-    again = replace(after, facts=rebooted(after.facts))
-
-    assert unprinted(host.PHASE.plan(again), keys(host.PHASE, before)) == ()
+    assert unprinted(host.PHASE.plan(rebooted(after)), keys(host.PHASE, before)) == ()
 
 
-def test_a_join_goes_on_when_another_control_plane_is_in_use() -> None:
+def test_a_join_continues_when_another_control_plane_is_in_use() -> None:
     facts, second = join.Facts(), HA.control_planes[1]
     api = Observed(reachable=True)
     before = View(

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from kbootstrap import action as act
 from kbootstrap.action import Action, HostAction, Risk
-from kbootstrap.engine.events import clean
 from kbootstrap.engine.phase import AnyPhase, View, forward
+from kbootstrap.masking import mask_output
 from kbootstrap.model.example import example
+from kbootstrap.model.host_facts import HostFacts
 from kbootstrap.secret import Secret
 from phases import fitness, join, workflows
-from tests.laws.views import BOOT, MACHINE, PHASES, changed, views
+from tests.laws.clusters import FIT_HOST, workstation
+from tests.laws.views import PHASES, at, changed, places, views
 
 LAW = settings(
     max_examples=40,
@@ -36,8 +38,31 @@ each_fact = pytest.mark.parametrize(
     ids=[f"{p.id}-{f.name}" for p in PHASES for f in dataclasses.fields(p.facts)],
 )
 
-# Its deed is a file of the operator's, which `LocalState` shows and no fact or API field does.
-ELSEWHERE = {"kubeconfig", "etcd-copy", "external-etcd"}
+OTHER_HOST = HostFacts(
+    machine="riscv64",
+    kernel="6.12.1",
+    hostname="n2",
+    machine_id="0",
+    boot_id="0",
+    os_id="mine",
+    os_like=("suse",),
+    os_version="1",
+    tools=("zypper",),
+    cgroup=1,
+    selinux="enforcing",
+    apparmor=True,
+    units=("firewalld", "chronyd"),
+    iptables_table="nat",
+    memory_mib=1,
+    cpus=1,
+    swap=("/dev/sda2",),
+    swap_fstab=("UUID=17",),
+    clock=1,
+    routes=("default via 192.0.2.1 dev eth0",),
+    mounts=("/ ext4",),
+)
+# Its effect is a file of the operator's, which `LocalState` shows and no fact or API field does.
+ELSEWHERE = {"kubeconfig", "certs-kubeconfig", "etcd-copy", "external-etcd"}
 # Facts that other modules look at too still have to matter to their own phase: none is excused.
 
 
@@ -46,7 +71,7 @@ def planned(phase: AnyPhase, view: View[Any]) -> tuple[Action, ...]:
 
 
 def deeds(actions: tuple[Action, ...]) -> tuple[Action, ...]:
-    """The actions without their reasons, which may be told in other words later."""
+    """The actions without their reasons, which may be worded differently later."""
     return tuple(dataclasses.replace(action, why="", effect={}) for action in actions)
 
 
@@ -69,8 +94,8 @@ def done_is_an_empty_plan(phase: AnyPhase, view: View[Any]) -> None:
 def any_prefix_resumes(phase: AnyPhase, view: View[Any]) -> None:
     """Law 2: after the first actions the rest is planned.
 
-    An action without an effect leaves nothing to go on from: a token or a key belongs to
-    the action that uses it, so the plan goes on behind the last effect. Of clean-up alone
+    An action without an effect leaves nothing to continue from: a token or a key belongs to
+    the action that uses it, so the plan continues behind the last effect. Of clean-up alone
     (``always``) nothing is planned: the phase `cleanup` and the node itself see to it.
     """
     actions = planned(phase, view)
@@ -84,19 +109,23 @@ def any_prefix_resumes(phase: AnyPhase, view: View[Any]) -> None:
 
 
 def verdict(phase: AnyPhase, view: View[Any]) -> object:
-    found = [*phase.check(view), *phase.compare(view.cluster, beside(phase, view))]
-    errors = [(error.code, error.message, error.detail) for error in found]
+    found = [*phase.check(view), *phase.compare(beside(phase, view))]
+    errors = [(error.code, error.message, error.detail, error.hint) for error in found]
     return deeds(planned(phase, view)), errors, tuple(phase.drift(view))
 
 
-def beside(phase: AnyPhase, view: View[Any]) -> dict[str, Any]:
-    """The node's facts, and for every other node those of a member."""
+def beside(phase: AnyPhase, view: View[Any]) -> tuple[View[Any], ...]:
+    """The node's view, and for every other node that of a member."""
     if phase is not fitness.PHASE:
-        return {view.node.name: view.facts}
-    member = fitness.Facts(member=True, machine_id=MACHINE, boot_id=BOOT)
-    return {**{node.name: member for node in view.cluster.nodes}, view.node.name: view.facts}
+        return (view,)
+    member = dataclasses.replace(view, facts=fitness.Facts(member=True), host=FIT_HOST)
+    return tuple(
+        view if node == view.node else dataclasses.replace(member, node=node)
+        for node in view.cluster.nodes
+    )
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # certificates are long
 @each_fact
 def test_no_fact_is_dead(phase: AnyPhase, field: str) -> None:
     """There are two views that differ in this fact only, and in what comes of them."""
@@ -107,8 +136,30 @@ def test_no_fact_is_dead(phase: AnyPhase, field: str) -> None:
     )
 
 
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(HostFacts)])
+def test_no_fact_about_the_host_is_dead(field: str) -> None:
+    """It matters to a phase, or is printed."""
+    other = dataclasses.replace(FIT_HOST, **{field: getattr(OTHER_HOST, field)})
+    seen = {host.text for host in (FIT_HOST, other)}
+    assert len(seen) == 2 or any(
+        matters(phase, view, other) for phase in PHASES for view in bare_views(phase)
+    )
+
+
+def bare_views(phase: AnyPhase) -> Iterator[View[Any]]:
+    """The phase on every node, with nothing found there and nothing of a cluster."""
+    for name, node in places(phase):
+        known, at_node = at((name, node))
+        facts = phase.facts()
+        yield View(cluster=known, node=at_node, facts=facts, host=FIT_HOST, **workstation(known))
+
+
+def matters(phase: AnyPhase, view: View[Any], other: HostFacts) -> bool:
+    return verdict(phase, view) != verdict(phase, dataclasses.replace(view, host=other))
+
+
 def plan_is_plain(phase: AnyPhase, view: View[Any]) -> None:
-    """The same for the same view; each slot is filled before it is used."""
+    """The same for the same view; each placeholder is filled before it is used."""
     actions = planned(phase, view)
     assert planned(phase, view) == actions
     assert len({action.key for action in actions}) == len(actions)
@@ -126,6 +177,7 @@ SLOTS: dict[type[Action], set[str]] = {
     act.MakeToken: {"token", "ca_hash"},
     act.MakeCertificateKey: {"certificate_key"},
     act.AwaitPodCidr: {"pod_cidr"},
+    act.ReadCaHash: {"ca_hash"},
 }
 
 
@@ -134,7 +186,7 @@ def check_words(action: Action) -> None:
     assert action.text
     assert action.why
     assert "\n" not in action.text
-    assert clean(action.text) == action.text
+    assert mask_output(action.text) == action.text
     assert not any(isinstance(part, Secret) for part in parts(action))
     if isinstance(action, HostAction):
         assert not re.search(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b", action.script())

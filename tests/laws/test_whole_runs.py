@@ -18,18 +18,13 @@ from kbootstrap.model.observed import NOTHING, Observed
 from kbootstrap.model.starters import LAYOUTS
 from kbootstrap.resources import data_path
 from phases import cleanup, fitness, host, identity, init, kubeconfig, programs, workflows
-from tests.laws.clusters import CA, NAMES, cluster, workstation
+from tests.laws.clusters import CA, NAMES, NOW, SWAPPING_HOST, cluster, workstation
 
-NOW = 1_000_000
-# A machine as it should be, and one that has yet everything to be done.
+# A node as it should be, and one that has yet everything to be done.
 FIT = identity.Facts(
-    arch="x86_64",
-    systemd=True,
     uid=0,
-    clock=NOW,
     var_kib=8 * 1024 * 1024,
     etc_kib=1024 * 1024,
-    mem_mib=4096,
     runtime=True,
     address=("2001:db8::11", "2001:db8::21"),
 )
@@ -38,12 +33,8 @@ FACTS: dict[type, Any] = {
     fitness.Facts: fitness.Facts(
         address=True,
         network=("/etc/cni/net.d/10-flannel.conflist",),
-        machine_id="5d0c7d4f",
-        boot_id="7a7b",
     ),
-    host.Facts: host.Facts(
-        swap=True, missing_module=host.MODULES, wrong_sysctl=("net.ipv4.ip_forward",)
-    ),
+    host.Facts: host.Facts(missing_module=host.MODULES, wrong_sysctl=("net.ipv4.ip_forward",)),
 }
 
 
@@ -54,6 +45,7 @@ class World:
         self.known = known
         self.api = NOTHING
         self.facts: dict[tuple[str, str], Any] = {}
+        self.hosts = {node.name: SWAPPING_HOST for node in known.nodes}
 
     def view(self, phase: AnyPhase, node: Node) -> View[object]:
         """What is now."""
@@ -63,6 +55,7 @@ class World:
             cluster=self.known,
             node=node,
             facts=facts,
+            host=self.hosts[node.name],
             api=self.api,
             control_plane=self.known.first.name if up else "",
             ca=CA if up else "",
@@ -73,7 +66,7 @@ class World:
     def _first(self, phase: AnyPhase) -> Any:
         if phase is programs.PHASE:
             found = tuple(f"{name} {self.known.version}" for name in ("kubeadm", "kubelet"))
-            return programs.Facts(arch="amd64", version=found)
+            return programs.Facts(version=found)
         return FACTS.get(phase.facts) or phase.facts()
 
     def step(self, phase: AnyPhase, node: Node) -> frozenset[str]:
@@ -82,6 +75,7 @@ class World:
         actions = tuple(phase.plan(view))
         after = forward(view, actions)
         self.facts[phase.id, node.name], self.api = after.facts, after.api
+        self.hosts[node.name] = after.host
         if phase is init.PHASE:
             self.api = began(self.api, node)
         return frozenset(key for action in actions for key in action.keys)
@@ -108,7 +102,7 @@ def test_up_does_what_it_printed_and_leaves_nothing_to_do(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LAYOUT_NAMES)
-def test_up_planned_while_the_init_of_a_killed_run_goes_on(name: str) -> None:
+def test_up_planned_while_the_init_of_a_killed_run_continues(name: str) -> None:
     """The API serves by then, but the token that init makes is yet to come."""
     world = world_of(name)
     world.facts[init.PHASE.id, world.known.first.name] = init.Facts(run="running", begun=True)

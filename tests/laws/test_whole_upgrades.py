@@ -1,7 +1,7 @@
 """A whole upgrade, played through by effects alone, on 3 control planes and 100 workers.
 
-Each step does no more than was printed; cut off behind any action it goes on; at the end
-nothing is left. And a node somebody else had cordoned stays cordoned.
+Each step does no more than was printed; cut off behind any action it continues; at the end
+nothing is left. And a node that was cordoned before stays cordoned.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from kbootstrap.model.observed import Observed, ObservedNode
 from kbootstrap.model.versions import Version
 from kbootstrap.options import RunOptions
 from phases import upgrade, upgrade_facts, upgrade_prepare, workflows
-from tests.laws.clusters import from_text, workstation
+from tests.laws.clusters import FIT_HOST, from_text, workstation
 
 OLD, NEW = "v1.34.2", "v1.35.1"
 PLANES = tuple(f"cp-{number}" for number in range(1, 4))
@@ -33,7 +33,8 @@ TEXT += "nodes:\n" + "".join(
     for at, name in enumerate(names, 10 if role == "worker" else 1)
 )
 CLUSTER = from_text(TEXT)
-RUNTIME = {"cgroup_v1": True, "version": "2.1.0", "active": True, "enabled": True, "answers": True}
+HOST = dataclasses.replace(FIT_HOST, cgroup=1)
+RUNTIME = {"version": "2.1.0", "active": True, "enabled": True, "answers": True}
 
 
 class World:
@@ -64,6 +65,7 @@ class World:
             cluster=self.known,
             node=node,
             facts=facts,
+            host=HOST,
             api=self.api,
             options=self.options,
             now=1,
@@ -73,7 +75,7 @@ class World:
     def _first(self, phase: AnyPhase, node: Node) -> Any:
         if phase is upgrade_prepare.PHASE:
             serves = OLD if node.is_control_plane else ""
-            return upgrade_prepare.Facts(arch="amd64", kubeadm=OLD, serves=serves, free_kib=1 << 22)
+            return upgrade_prepare.Facts(kubeadm=OLD, serves=serves, free_kib=1 << 22)
         if phase is upgrade.WORKER:
             return upgrade_facts.Facts(kubelet=OLD, **RUNTIME)  # type: ignore[arg-type]
         if phase is upgrade.CONTROL_PLANE:

@@ -11,12 +11,13 @@ from typing import Any, get_type_hints
 
 from hypothesis import strategies as st
 
-from kbootstrap import kubeadm
+from kbootstrap import components, kubeadm
 from kbootstrap.components import STATIC_PODS
 from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember, Held
+from kbootstrap.model.host_facts import UNKNOWN, HostFacts
 from kbootstrap.model.observed import (
     CONTROL_PLANE_LABEL,
     FOR_UPGRADE,
@@ -31,7 +32,12 @@ from kbootstrap.options import RunOptions
 from kbootstrap.runtime import containerd
 from phases import (
     certificates,
+    certs_renew,
     cleanup,
+    control_plane,
+    control_plane_repair,
+    endpoint,
+    endpoint_files,
     etcd_restore,
     etcd_snapshot,
     fitness,
@@ -39,28 +45,56 @@ from phases import (
     identity,
     init,
     kubeadm_config,
+    kubeconfig,
     kubelet,
+    kubelet_config,
     member,
+    ownership,
     programs,
+    record,
     reset,
     reset_clean,
     runtime,
     upgrade_facts,
-    upgrade_prepare,
     upgrade_repair,
     workflows,
 )
 from tests.laws.certificates import encoded
-from tests.laws.clusters import CA, NAMES, OTHER_CA, SNAPSHOT, cluster, inputs, workstation
+from tests.laws.clusters import (
+    CA,
+    FIT_HOST,
+    NAMES,
+    NOW,
+    OTHER_CA,
+    SNAPSHOT,
+    SWAPPING_HOST,
+    cluster,
+    inputs,
+    workstation,
+)
 
 PHASES: tuple[AnyPhase, ...] = tuple(
     {phase.id: phase for name in NAMES for phase in workflows.every_phase(cluster(name))}.values()
 )
-NOW = 1_000_000
 NUMBERS = (0, NOW, 2 * 1024 * 1024)
 RUNS = ("none", "running", "ok", "failed", "lost")
 MAPS = ("kubeadm-config", "kubelet-config", "coredns", "kube-proxy")
-MACHINE, BOOT = "5d0c7d4f", "7a7b"  # a machine-id and a boot-id
+HOSTS = (
+    UNKNOWN,
+    FIT_HOST,
+    replace(SWAPPING_HOST, machine="aarch64", cgroup=1, boot_id="7a7c"),
+    HostFacts(machine="riscv64", machine_id="5d0c7d40", memory_mib=900),
+)
+PROXIES: tuple[dict[str, Any], ...] = ({}, {"mode": "ipvs"}, {"clusterCIDR": "10.9.0.0/16"})
+KUBELETS: tuple[dict[str, Any], ...] = (
+    {},
+    {"failCgroupV1": False},
+    {"maxPods": 60},
+)
+ENDPOINTS = ("old.example:6443", "127.0.0.1:7443")  # one on record, and one of the site's
+RECORD = {"api": {"endpoints": [ENDPOINTS[0]]}}
+RESTARTS = {"kube-proxy-endpoint": {"endpoint": "a.example:6443"}}
+OF_THE_ENDPOINT = (endpoint.PHASE, endpoint_files.PHASE, kubeconfig.PHASE)
 WORKLOAD = ("DaemonSet", "kube-system", "net")
 
 Strategy = st.SearchStrategy[Any]
@@ -81,9 +115,15 @@ def _some(known: tuple[str, ...]) -> Strategy:
     return one_each.map(lambda chosen: tuple(filter(None, chosen)))
 
 
-# Words of the probes that no effect contains, so that planning cannot tell them.
+_PATHS = (
+    certificates.ADMIN,
+    certificates.CA,
+    certificates.KUBELET_CLIENT,
+    "/etc/kubernetes/scheduler.conf",
+)
+
+# Facts of the probes that no effect contains, so that planning cannot predict them.
 _WORDS: Mapping[tuple[type, str], Strategy] = {
-    (identity.Facts, "arch"): st.sampled_from(("", "x86_64", "aarch64", "riscv64")),
     (identity.Facts, "ca"): st.sampled_from(
         ((), tuple(CA.splitlines()), tuple(OTHER_CA.splitlines()))
     ),
@@ -97,8 +137,6 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (fitness.Facts, "network"): some(("/etc/cni/net.d/10-flannel.conflist",)),
     (fitness.Facts, "range"): st.sampled_from(("", "10.244.1.0/24")),
     (fitness.Facts, "bridge"): some(("10.42.1.1/24", "10.244.1.1/24")),
-    (fitness.Facts, "machine_id"): st.sampled_from(("", MACHINE)),
-    (fitness.Facts, "boot_id"): st.sampled_from(("", BOOT)),
     (fitness.Facts, "blocked"): some(("192.0.2.11 6443 timed out", "192.0.2.13 2380 timed out")),
     (kubelet.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
     (runtime.Facts, "umask"): st.sampled_from(("", "0022", "0027")),
@@ -106,12 +144,22 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (host.Facts, "wrong_sysctl"): some(
         ("net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables")
     ),
-    (programs.Facts, "arch"): st.sampled_from(("", "amd64", "arm64")),
     (programs.Facts, "version"): some(("kubeadm v1.30.4", "kubelet v1.30.4")),
     (runtime.Facts, "version"): st.sampled_from(("", "1.6.20", "v2.1.0")),
     (init.Facts, "upgrading"): some(("v1.29.9", "v1.35.1")),
     (init.Facts, "here"): some(("/etc/kubernetes/kubelet.conf",)),
     (init.Progress, "here"): some(("/etc/kubernetes/kubelet.conf",)),
+    **{
+        (kind, "marker_ca"): st.sampled_from(("", *map(ownership.ca_hash, (CA, OTHER_CA))))
+        for kind in (
+            identity.Facts,
+            record.Facts,
+            reset.Present,
+            reset_clean.Left,
+            etcd_restore.Running,
+        )
+    },
+    (etcd_restore.Running, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
     (reset.Present, "marker"): st.sampled_from(("", "demo", "other")),
     (reset.Present, "ca"): st.sampled_from(((), tuple(CA.splitlines()))),
     (reset.Present, "unit"): some(("init", "images")),
@@ -131,10 +179,15 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (etcd_restore.Serving, "aside"): some(STATIC_PODS[:2]),
     (upgrade_repair.Facts, "missing"): some(("/srv/copy/a.yaml etcd", "/srv/copy/b.yaml other")),
     (upgrade_repair.Facts, "lost"): some(("kube-apiserver",)),
-    (upgrade_prepare.Facts, "arch"): st.sampled_from(("", "amd64", "arm64")),
-    (certificates.Facts, "certificate"): st.sampled_from(
-        ((), *((f"{certificates.ADMIN} {encoded(end)}",) for end in (NOW - 9, 99 * NOW)))
-    ),
+    **{
+        (kind, "certificate"): some(
+            f"{encoded(end)} {path}" for path in _PATHS for end in (NOW - 9, 99 * NOW)
+        ).map(lambda lines: tuple(" ".join(reversed(line.split(" "))) for line in lines))
+        for kind in (certificates.Facts, certs_renew.Facts)
+    },
+    (certs_renew.Facts, "key"): some(certs_renew.AUTHORITIES),
+    (certs_renew.Facts, "stale"): some(components.CONTROL_PLANE[1:]),
+    (certs_renew.Running, "stopped"): some(STATIC_PODS[:2]),
     **{
         (kind, name): words
         for kind in (upgrade_facts.Facts, upgrade_facts.PlaneFacts)
@@ -144,10 +197,34 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
             ("flag", some(("container-runtime /etc/default/kubelet", "other /etc/other"))),
         )
     },
+    (control_plane.Facts, "arg"): some(
+        (
+            "kube-apiserver --v=4",
+            "kube-apiserver --profiling=false",
+            "kube-scheduler --v=2",
+            "etcd --name=cp1",
+        )
+    ),
+    (control_plane.Facts, "image"): some(
+        ("kube-apiserver a.example/kube-apiserver:v1.34.2", "etcd registry.k8s.io/etcd:3.6.4-0")
+    ),
+    (control_plane.Facts, "stale"): some(("kube-apiserver", "etcd")),
+    (control_plane.Facts, "san"): st.sampled_from(((), ("kubernetes",), ("a.example", "10.0.0.1"))),
+    **{
+        (kind, name): some(("certificate", "kube-scheduler", "etcd"))
+        for kind in (control_plane.Facts, control_plane_repair.PHASE.facts)
+        for name in ("open", "busy")
+    },
+    (endpoint_files.Facts, "server"): some(
+        ("admin.conf https://old.example:6443", "kubelet.conf https://old.example:6443")
+    ),
     (member.Facts, "damaged"): some(("/etc/kubernetes/admin.conf", "/etc/kubernetes/pki/ca.crt")),
-    (member.Facts, "arg"): st.sampled_from(((), ("kubelet", "--v=4"))),
-    (member.Facts, "flags"): st.sampled_from(("", 'KUBELET_KUBEADM_ARGS="--v=2"')),
-    (member.Facts, "config"): st.sampled_from(((), ("maxPods: 50",), ("maxPods: 60",))),
+    (kubelet_config.Facts, "arg"): st.sampled_from(((), ("/usr/local/bin/kubelet", "--v=4"))),
+    (kubelet_config.Facts, "flags"): st.sampled_from(
+        tuple(f'KUBELET_KUBEADM_ARGS="{flag}"' for flag in ("--v=2", "--resolv-conf=/x"))
+    ),
+    (kubelet_config.Facts, "config"): st.sampled_from(((), ("maxPods: 60",))),
+    (kubelet_config.Facts, "patch"): st.sampled_from(((), ("---", "maxPods: 60"))),
     (reset_clean.Left, "left"): some(("files in /etc/kubernetes", "path /var/lib/kbootstrap")),
 }
 
@@ -181,7 +258,7 @@ def values(phase: AnyPhase, field: str, place: Place) -> Strategy:
 def wanted(phase: AnyPhase, place: Place) -> Mapping[str, tuple[str, ...]]:
     """Field -> the texts that the phase itself wants there, by its effects."""
     found: dict[str, set[str]] = {field.name: set() for field in fields(phase.facts)}
-    for change in ({}, {"packaged": True}, {"version": "v2.1.0"}, {"arch": "amd64"}):
+    for change in ({}, {"packaged": True}, {"version": "v2.1.0"}):
         known = {name: value for name, value in change.items() if name in found}
         if known and isinstance(getattr(phase.facts(), *known), tuple):
             continue
@@ -197,7 +274,9 @@ def wanted(phase: AnyPhase, place: Place) -> Mapping[str, tuple[str, ...]]:
 def _bare(phase: AnyPhase, place: Place, facts: Any) -> View[Any]:
     known, node = at(place)
     seen = Observed(reachable=True) if phase.api else NOTHING
-    return View(cluster=known, node=node, facts=facts, **workstation(known), api=seen)
+    return View(
+        cluster=known, node=node, facts=facts, host=FIT_HOST, **workstation(known), api=seen
+    )
 
 
 def at(place: Place) -> tuple[Cluster, Node]:
@@ -227,10 +306,13 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
     known, node = at(place)
     facts = {f.name: draw(values(phase, f.name, place)) for f in fields(phase.facts)}
     api = draw(_observed(known, rich=phase.api))
+    if api.kubeadm_config and phase in OF_THE_ENDPOINT:
+        api = draw(_with_endpoints(known, api))
     return View(
         cluster=known,
         node=node,
         facts=phase.facts(**facts),
+        host=draw(st.sampled_from(HOSTS)),
         api=api,
         control_plane=known.first.name if api.reachable else "",
         ca=CA if api.reachable else "",
@@ -264,7 +346,10 @@ def _own_pods(names: list[str]) -> list[tuple[ObservedPod, ...]]:
     return [
         (),
         *(
-            tuple(ObservedPod(node=n, name=k, pod=f"{k}-{n}", reasons=why) for n, k in places)
+            tuple(
+                ObservedPod(node=n, name=k, pod=f"{k}-{n}", reasons=why, older=k == "kube-proxy")
+                for n, k in places
+            )
             for why in ((), (PodReason(reason="ImagePullBackOff", container="kube-proxy"),))
         ),
     ]
@@ -286,9 +371,17 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         ready=draw(FLAGS),
         nodes=tuple(draw(_node(known, name)) for name in draw(st.just(alone) | _part(names))),
         workloads=frozenset(draw(some(("coredns", "kube-proxy")))),
+        made_by_kubeadm=frozenset(draw(some(("coredns", "kube-proxy")))),
+        kube_proxy_open=draw(FLAGS),
+        kube_proxy_config=Document.of(draw(st.sampled_from(PROXIES))),
         config_maps=frozenset(draw(st.just(MAPS) | some(MAPS))),
-        kubeadm_config=Document.of({"kubernetesVersion": version} if version else {}),
-        kubelet_config=Document.of({"failCgroupV1": False} if draw(FLAGS) else {}),
+        kubeadm_config=_stored(known, version),
+        kubelet_config=Document.of(draw(st.sampled_from(KUBELETS))),
+        last_applied=Document.of(
+            draw(
+                st.sampled_from(({}, {"kubelet": {"maxPods": 60}, "kube_proxy": {"mode": "ipvs"}}))
+            )
+        ),
         own_pods=draw(st.sampled_from(_own_pods(names))),
         token_owners=frozenset(draw(some((*names, cleanup.INIT)))),
         certs_uploaded=draw(FLAGS),
@@ -297,6 +390,25 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         rolled_out=frozenset([WORKLOAD] if draw(FLAGS) else []),
         etcd=draw(_etcd(known)),
     )
+
+
+@st.composite
+def _with_endpoints(draw: st.DrawFn, known: Cluster, api: Observed) -> Observed:
+    """What names an endpoint of the API, and which the cluster has left."""
+    return replace(
+        api,
+        last_applied=Document.of(draw(st.sampled_from(({}, RECORD, RESTARTS)))),
+        cluster_info=draw(st.sampled_from(("", *ENDPOINTS, known.api.endpoint))),
+        proxy_server=draw(st.sampled_from(("", *ENDPOINTS))),
+    )
+
+
+def _stored(known: Cluster, version: str) -> Document:
+    """None, little, or what an earlier inventory left."""
+    if version != str(known.version):
+        return Document.of({"kubernetesVersion": version} if version else {})
+    extra = {"certSANs": ["a.example"], "extraArgs": [{"name": "v", "value": "4"}]}
+    return Document.of(kubeadm.cluster_configuration(known) | {"apiServer": extra})
 
 
 def _part(names: list[str]) -> Strategy:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.hosts import Hosts
 from kbootstrap.remote.meter import Meter
@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def make_hosts(tmp_path: Path) -> Iterator[MakeHosts]:
-    """Make `Hosts` that trust no file unless told, and keep their state in the test's folder."""
+    """Make `Hosts` that trust no file by default, with their state in the test's directory."""
     made: list[Hosts] = []
 
     def make(trust: HostKeys | None = None, meter: Meter | None = None) -> Hosts:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kbootstrap.errors import HostKeyError, KbError, LoginError, UnreachableError
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.remote import pool
 from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.meter import Meter
@@ -205,7 +205,7 @@ def test_an_unknown_user(make_hosts: MakeHosts, server: Server) -> None:
     assert refused(make_hosts, server.target(user="nobody-here")).code.id == "KB204"
 
 
-def test_nobody_listens(make_hosts: MakeHosts, server: Server) -> None:
+def test_no_process_listens(make_hosts: MakeHosts, server: Server) -> None:
     target = server.target(port=free_port())
     error = refused(make_hosts, target)
     assert type(error) is UnreachableError

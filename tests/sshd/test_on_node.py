@@ -1,11 +1,11 @@
-"""What only a real machine has: systemd under detached runs, sudo with PAM, reboots."""
+"""What only a real node has: systemd under detached runs, sudo with PAM, reboots."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from kbootstrap.errors import LoginError, LostError
-from kbootstrap.model.cluster import SshTarget
+from kbootstrap.model.ssh_target import SshTarget
 from kbootstrap.remote.host_keys import HostKeys
 from kbootstrap.remote.hosts import Connection, Hosts
 from kbootstrap.remote.meter import Meter
@@ -134,7 +134,7 @@ def test_a_stopped_unit_is_lost(hosts: Hosts, lab: Lab) -> None:
     assert reply.part("a").rc == 98
 
 
-def test_a_reboot_is_told_from_a_crash(hosts: Hosts, lab: Lab) -> None:
+def test_a_reboot_is_distinguished_from_a_crash(hosts: Hosts, lab: Lab) -> None:
     connection = connect(hosts, lab)
     script = JOB.format("echo one; sleep 60")
 

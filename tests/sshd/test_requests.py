@@ -15,6 +15,7 @@ from kbootstrap.remote import hosts, transfer
 from kbootstrap.remote.hosts import Connection
 from kbootstrap.remote.meter import Meter
 from kbootstrap.remote.protocol import Blob, Part
+from kbootstrap.remote.session import Session
 from tests.lab.shell import wait_until
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import Server, running
@@ -48,7 +49,7 @@ def test_four_mebibytes_arrive_from_memory_and_from_a_file(
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == data
 
 
-def test_blobs_nobody_reads_do_not_block(connection: Connection) -> None:
+def test_blobs_that_are_not_read_do_not_block(connection: Connection) -> None:
     data = os.urandom(8 * MIB)
     parts = [Part("a", "exit 3", blobs=(Blob(len(data), data),)), Part("b", "", always=True)]
     reply = connection.perform(parts, run_id="r")
@@ -142,7 +143,7 @@ def test_a_connection_that_died_idle_is_replaced_unseen(
     assert server.connections == 2
 
 
-def test_a_driver_that_is_killed_is_lost_and_the_connection_kept(
+def test_a_driver_that_is_killed_is_lost_and_the_connection_retained(
     connection: Connection, server: Server
 ) -> None:
     script = "read -r _ _ _ driver _ </proc/self/stat; kill -9 $driver"
@@ -183,8 +184,8 @@ def test_a_shell_that_was_killed_is_replaced(connection: Connection, server: Ser
 def test_what_may_have_changed_something_is_not_sent_twice(
     connection: Connection, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine hangs up while the next request is on its way to the shell that waits."""
-    monkeypatch.setattr(hosts._Session, "open", True)  # noqa: SLF001 - before we know
+    """The node closes the connection while the next request is on its way to the idle shell."""
+    monkeypatch.setattr(Session, "open", True)  # before we know
     shell_of(connection)
     server.kill_sessions()
     with pytest.raises(LostError):
@@ -268,7 +269,7 @@ def test_a_host_that_greets_on_every_stream(make_hosts: MakeHosts, tmp_path: Pat
 
 
 @pytest.mark.parametrize("behind_a_jump_host", [False, True])
-def test_a_frozen_machine_is_noticed(
+def test_a_frozen_node_is_noticed(
     make_hosts: MakeHosts,
     server: Server,
     tmp_path: Path,
@@ -301,7 +302,7 @@ def test_a_frozen_machine_is_noticed(
 def test_a_full_window_is_no_death(
     connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine that takes our bytes slowly is alive."""
+    """A node that reads our bytes slowly is alive."""
     monkeypatch.setattr(transfer, "_STALLS", 1)
     monkeypatch.setattr(transfer, "_SEND_SECONDS", 0.1)
     data = os.urandom(6 * MIB)

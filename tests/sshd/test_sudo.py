@@ -18,6 +18,7 @@ SUDO = """#!/bin/sh
 mode=$(cat "$0.mode")
 echo "$*" >>"$0.calls"
 if [ "$1" = -n ]; then
+  [ "$mode" != tty ] || { echo "sudo: sorry, you must have a tty to run sudo" >&2; exit 1; }
   [ "$mode" = nopasswd ] || { echo "sudo: a password is required" >&2; exit 1; }
   shift 2
   exec "$@"
@@ -43,7 +44,7 @@ exit 1
 
 
 class Sudo:
-    """The script's folder."""
+    """The script's directory."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -104,7 +105,7 @@ def test_with_a_password(connection: Connection, sudo: Sudo) -> None:
     assert "sesame" not in sudo.calls
 
 
-def test_a_password_nobody_asks_for_is_not_sent(connection: Connection, sudo: Sudo) -> None:
+def test_a_password_that_is_not_asked_for_is_not_sent(connection: Connection, sudo: Sudo) -> None:
     sudo.mode("nopasswd")
     assert connection.perform(STEP, run_id="r").output("a") == "in\n"
     assert "KB1 " in sudo.input
@@ -176,5 +177,39 @@ def test_no_sudo_installed(
         connection = make_hosts().connection(server.target(become=True), "node1")
         with pytest.raises(LoginError) as caught:
             connection.perform(STEP, run_id="r")
-    assert caught.value.code.id == "KB205"
+    assert caught.value.code.id == "KB217"
     assert "not found" in caught.value.detail
+
+
+def test_a_terminal_is_required(make_hosts: MakeHosts, server: Server, sudo: Sudo) -> None:
+    sudo.mode("tty")
+    connection = make_hosts().connection(server.target(become=True), "node1")
+    with pytest.raises(LoginError) as caught:
+        connection.perform(STEP, run_id="r")
+    assert caught.value.code.id == "KB218"
+    assert "you must have a tty" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("echo This account is currently not available.; exit 1", "KB209"),
+        ("exit 0", "KB209"),
+        ("echo Password change required but no TTY available. >&2; exit 1", "KB219"),
+    ],
+)
+def test_what_is_no_fault_of_sudo(
+    make_hosts: MakeHosts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    code: str,
+) -> None:
+    """It is not sudo that a user has to look at."""
+    monkeypatch.setattr(Connection, "_become", True)
+    with running(tmp_path / "sshd", f"ForceCommand {command}") as server:
+        connection = make_hosts().connection(server.target(become=True), "node1")
+        with pytest.raises(LoginError) as caught:
+            connection.perform(STEP, run_id="r")
+    assert caught.value.code.id == code
+    assert "sudo" not in caught.value.message

@@ -7,7 +7,7 @@ from . import build, push
 
 
 def main() -> None:
-    """Build the programs."""
+    """Build the binaries."""
     parser = argparse.ArgumentParser(prog="python -m tests.standin", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("build", help="write kubeadm, kubelet, kubectl and crictl")

@@ -40,7 +40,7 @@ def _compiled(name: str, text: str) -> bytes:
 
 
 def _keys() -> str:
-    """RSA keys for leaf certificates, made once and kept in the cache folder of this user."""
+    """RSA keys for leaf certificates, made once and stored in the cache directory of this user."""
     path = Path.home() / ".cache/kbootstrap-standin/keys.json"
     if not path.exists():
         made = [pki.new_key() for _ in range(POOL)]
@@ -51,7 +51,7 @@ def _keys() -> str:
 
 
 def archive(version: str) -> bytes:
-    """The bytes of one program."""
+    """The bytes of one binary."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as out:
         for name, text in _sources(version).items():
@@ -63,7 +63,7 @@ def archive(version: str) -> bytes:
 
 
 def build(version: str, folder: Path) -> list[Path]:
-    """Write all programs of one version."""
+    """Write all binaries of one version."""
     folder.mkdir(parents=True, exist_ok=True)
     data = archive(version)
     made = []

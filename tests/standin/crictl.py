@@ -6,24 +6,24 @@ import datetime as dt
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from . import crictl_single as single
+from . import unknown
 from .common.flags import Flags, Spec, parse
 from .common.klog import FatalError
 from .cri.client import Client
 from .cri.grpc import GrpcError
-from .crictl_pods import logs, pods, ps, remove_containers, remove_pods, stop_pods
+from .crictl_pods import logs, pods, ps, remove_pods
 
 VERSION = "1.34.0"
 SPEC = Spec(
-    "runtime-endpoint image-endpoint timeout config debug? output quiet? no-trunc? all? force? name"
-    " namespace state label id pod latest? last creds auth version? digests? pinned? tail follow?",
-    "r=runtime-endpoint i=image-endpoint t=timeout c=config D=debug o=output q=quiet a=all f=force"
-    " s=state p=pod n=last l=latest v=digests",
+    "runtime-endpoint timeout config output quiet? all? force? name state id version? tail",
+    "r=runtime-endpoint t=timeout c=config o=output q=quiet a=all f=force s=state",
 )
 Object = dict[str, Any]
 
@@ -57,21 +57,15 @@ def main(argv: list[str]) -> int:
 
 def _run(flags: Flags) -> int:
     command = flags.args[0] if flags.args else "help"
-    actions = {
-        "info": _info, "version": _version, "images": _images, "img": _images, "image": _images,
-        "pull": _pull, "pods": pods, "ps": ps, "rmp": remove_pods, "stopp": stop_pods,
-        "inspecti": _inspect_image, "rmi": _remove_images, "rm": remove_containers,
-        "stop": remove_containers,
-        "logs": logs, "runp": _run_pod, "create": _create, "start": _start, "inspect": _inspect,
-    }  # fmt: skip
-    if command not in actions:
-        print(f'No help topic for "{command}"')
+    if command not in COMMANDS:
+        unknown.report("crictl", " ".join(flags.args))
+        sys.stderr.write(f"No help topic for '{command}'\n")
         return 3
     timeout = float(flags.get("timeout", "2s").rstrip("s") or 2)
     client = Client(_endpoint(flags), timeout)
     try:
         client.validate()
-        actions[command](client, flags)
+        COMMANDS[command](client, flags)
     except RuntimeError as err:
         _fatal(f"validate service connection: {err}")
         return 1
@@ -82,7 +76,6 @@ def _run(flags: Flags) -> int:
 
 
 _ACTIONS = {
-    "info": "getting status of runtime",
     "pull": "pulling image",
     "images": "list images",
     "inspecti": "unable to inspect image",
@@ -96,19 +89,6 @@ def _fatal(text: str) -> None:
 
 def _print(value: Any) -> None:
     print(json.dumps(value, indent=2))
-
-
-def _info(client: Client, _flags: Flags) -> None:
-    status = client.status()
-    _print({"status": {"conditions": status["conditions"]}, **status["info"]})
-
-
-def _version(client: Client, _flags: Flags) -> None:
-    name, version, api = client.version()
-    print(
-        f"Version:  0.1.0\nRuntimeName:  {name}\nRuntimeVersion:  {version}\nRuntimeApiVersion:"
-        f"  {api}"
-    )
 
 
 def _image(image: Any) -> Object:
@@ -153,12 +133,6 @@ def _inspect_image(client: Client, flags: Flags) -> None:
         _print({"status": _image(image), "info": {}})
 
 
-def _remove_images(client: Client, flags: Flags) -> None:
-    for name in flags.args[1:]:
-        client.remove_image(name)
-        print(f"Deleted: {name}")
-
-
 # -- single containers -----------------------------------------------------------------------------
 
 
@@ -177,3 +151,18 @@ def _start(_client: Client, flags: Flags) -> None:
 
 def _inspect(_client: Client, flags: Flags) -> None:
     _print(single.inspect(flags.args[1]))
+
+
+COMMANDS: dict[str, Callable[[Client, Flags], None]] = {
+    "images": _images,
+    "inspecti": _inspect_image,
+    "pull": _pull,
+    "pods": pods,
+    "ps": ps,
+    "rmp": remove_pods,
+    "runp": _run_pod,
+    "create": _create,
+    "start": _start,
+    "inspect": _inspect,
+    "logs": logs,
+}

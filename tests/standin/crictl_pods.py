@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 from typing import Any
 
 from . import crictl_single as single
@@ -14,6 +15,7 @@ from .cri.client import Client
 from .kubelet import static
 
 Object = dict[str, Any]
+_OF_SYSTEMD = re.compile(r"^(Started|Starting|Stopping|Stopped) |^standin-|\.service: ")
 
 
 def _id(name: str, kind: str) -> str:
@@ -54,7 +56,7 @@ def _own_containers() -> list[Object]:
         running = static.active(name)
         out.append(
             {
-                "id": _id(name, "container"),
+                "id": _id(f"{name}/{state['started']}", "container"),
                 "podSandboxId": _id(name, "pod"),
                 "metadata": {"name": state["container"], "attempt": 0},
                 "image": {"image": state["image"]},
@@ -176,7 +178,8 @@ def _chosen(flags: Flags, ids: list[str]) -> list[str]:
     return out
 
 
-def _each_pod(client: Client, flags: Flags, *, remove: bool) -> None:
+def remove_pods(client: Client, flags: Flags) -> None:
+    """Stop and remove them."""
     own = {_id(name, "pod"): name for name in static.running()}
     known = [*own, *single.pods(), *(s.id for s in client.sandboxes())]
     for pod_id in _chosen(flags, known):
@@ -186,26 +189,24 @@ def _each_pod(client: Client, flags: Flags, *, remove: bool) -> None:
             static.stop(own[pod_id])
         else:
             client.stop_sandbox(pod_id)
-            if remove:
-                client.remove_sandbox(pod_id)
-        print(f"{'Removed' if remove else 'Stopped'} sandbox {pod_id}")
+            client.remove_sandbox(pod_id)
+        print(f"Removed sandbox {pod_id}")
 
 
-def remove_pods(client: Client, flags: Flags) -> None:
-    _each_pod(client, flags, remove=True)
-
-
-def stop_pods(client: Client, flags: Flags) -> None:
-    _each_pod(client, flags, remove=False)
-
-
-def remove_containers(_client: Client, flags: Flags) -> None:
-    own = {_id(name, "container"): name for name in static.running()}
-    for container_id in _chosen(flags, list(own)):
-        static.stop(own[container_id])
-        print(container_id)
+def _own_log(container: str) -> str | None:
+    """The journal of a static pod's unit, also that of the starts before."""
+    for found in _own_containers():
+        if found["id"].startswith(container):
+            unit = static.unit(found["metadata"]["name"])
+            command = ["journalctl", "--no-pager", "-q", "-o", "cat", "-n", "400", "-u", unit]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            return "".join(
+                f"{line}\n" for line in done.stdout.splitlines() if not _OF_SYSTEMD.search(line)
+            )
+    return None
 
 
 def logs(_client: Client, flags: Flags) -> None:
-    said = single.log(flags.args[-1])
-    print(f"{flags.args[-1]} has nothing to say" if said is None else said)
+    said = single.log(flags.args[-1]) or _own_log(flags.args[-1])
+    lines = [f"{flags.args[-1]} has nothing to say"] if said is None else said.splitlines()
+    print("\n".join(lines[-int(flags.get("tail") or len(lines)) :]))

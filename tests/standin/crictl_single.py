@@ -1,4 +1,4 @@
-"""crictl exec, runp, create, start: the tools of etcd's image, run on the machine itself."""
+"""crictl exec, runp, create, start: the tools of etcd's image, run on the node itself."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 from .common.klog import FatalError
 from .etcd import tools
 
-RUN = Path("/run/standin/single")  # a folder per pod, a file per container
+RUN = Path("/run/standin/single")  # a directory per pod, a file per container
 Object = dict[str, Any]
 
 
 def execute(argv: list[str]) -> int:
-    """Run a command in a container; all of them see this machine's files."""
+    """Run a command in a container; all of them see this node's files."""
     return tools.run(argv)
 
 

@@ -1,18 +1,19 @@
-"""A small kubectl: get, apply, delete, version, cluster-info, label, cordon, drain is not there."""
+"""A small kubectl: the commands in `COMMANDS`, and no others."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import stamp
+from . import stamp, unknown
 from .apiserver.resources import BUILT_IN, Resource, custom
-from .common import http
+from .common import http, kubeconfig, times
 from .common.flags import Flags, Spec, parse
 from .common.klog import FatalError
 from .common.kube import MERGE, Kube, KubeError
@@ -20,10 +21,9 @@ from .kubectl_show import as_list, show
 
 SPEC = Spec(
     "kubeconfig namespace all-namespaces? output selector field-selector filename* server-side?"
-    " force? force-conflicts? field-manager client? ignore-not-found? wait? timeout no-headers?"
-    " request-timeout raw overwrite? show-labels? watch? sort-by recursive? grace-period cascade"
-    " now? v server",
-    "n=namespace A=all-namespaces o=output l=selector f=filename s=server R=recursive v=v w=watch",
+    " field-manager client? ignore-not-found? no-headers? request-timeout raw grace-period server"
+    " tls-server-name insecure-skip-tls-verify? username password",
+    "n=namespace A=all-namespaces o=output l=selector f=filename s=server",
 )
 Object = dict[str, Any]
 
@@ -45,9 +45,18 @@ class Cluster:
                 " host or port?"
             )
         try:
-            self.api = Kube.from_file(file)
+            config = _config(file)
         except OSError as err:
             raise FatalError(f"error: stat {file}: no such file or directory") from err
+        if flags.get("server"):
+            kubeconfig.current(config)[0]["server"] = flags.get("server")
+        login = flags.get("username") and flags.get("password")
+        if not (kubeconfig.current(config)[1] or login):
+            raise FatalError("Please enter Username: error: EOF")
+        if flags.yes("insecure-skip-tls-verify"):
+            kubeconfig.current(config)[0]["insecure-skip-tls-verify"] = True
+        self.api = Kube(config, times.seconds(flags.get("request-timeout", "10s")))
+        self.api.client.checked_name = flags.get("tls-server-name")
         self.namespace = flags.get("namespace", "default")
 
     def resources(self) -> list[Resource]:
@@ -79,40 +88,57 @@ class Cluster:
         return f"{base}/{resource.version}{scope}/{resource.plural}" + (f"/{name}" if name else "")
 
 
+def _config(file: Path) -> Object:
+    """An empty kubeconfig, such as /dev/null, has no login."""
+    if file.is_char_device():
+        return kubeconfig.build("", "", "none", "none", {})
+    return kubeconfig.load(file)
+
+
 def _run(flags: Flags) -> None:
-    actions = {
-        "get": _get,
-        "apply": _apply,
-        "create": _apply,
-        "delete": _delete,
-        "version": _version,
-        "cluster-info": _info,
-        "label": _label,
-        "cordon": _cordon,
-        "uncordon": _cordon,
-    }
     if not flags.args:
         print("kubectl controls the Kubernetes cluster manager.")
-    elif flags.args[0] in actions:
-        actions[flags.args[0]](flags)
+    elif flags.args[0] in COMMANDS:
+        COMMANDS[flags.args[0]](flags)
     else:
+        unknown.report("kubectl", " ".join(flags.args))
         raise FatalError(f'error: unknown command "{flags.args[0]}" for "kubectl"')
+
+
+def _flags(argv: list[str]) -> Flags:
+    try:
+        return parse(argv, SPEC)
+    except FatalError as err:
+        usage = f"See 'kubectl {argv[0]} --help' for usage."
+        raise FatalError(f"error: {err}\n{usage}") from err
 
 
 def main(argv: list[str]) -> int:
     """Errors go to stderr, the code is 1."""
     try:
-        _run(parse(argv, SPEC))
+        _run(_flags(argv))
     except KubeError as err:
         reason = f" ({err.reason})" if err.reason else ""
         sys.stderr.write(f"Error from server{reason}: {err}\n")
     except http.Unreachable as err:
-        sys.stderr.write(f"Unable to connect to the server: {str(err).rpartition(': dial')[2]}\n")
+        sys.stderr.write(f"{_unreachable(str(err))}\n")
     except FatalError as err:
         sys.stderr.write(f"{err}\n")
     else:
         return 0
     return 1
+
+
+def _unreachable(reason: str) -> str:
+    """As kubectl says it (pkg/cmd/util, StandardErrorMessage)."""
+    request, _, why = reason.partition('": ')
+    if "connection refused" in why:
+        host = request.partition("://")[2].partition("/")[0]
+        return (
+            f"The connection to the server {host} was refused - did you specify the right host or"
+            " port?"
+        )
+    return f"Unable to connect to the server: {why}"
 
 
 def _version(flags: Flags) -> None:
@@ -134,6 +160,10 @@ def _info(flags: Flags) -> None:
 
 
 def _get(flags: Flags) -> None:
+    if flags.get("server").startswith("http://"):  # such as the kubelet's /healthz
+        _, data = http.Client(flags.get("server"), None, 2.0).request("GET", flags.get("raw"))
+        sys.stdout.write(data.decode())
+        return
     cluster = Cluster(flags)
     if flags.get("raw"):
         status, data = cluster.api.raw("GET", flags.get("raw"))
@@ -242,7 +272,7 @@ def _label(flags: Flags) -> None:
         key, equals, value = word.partition("=")
         labels[key if equals else word.rstrip("-")] = value if equals else None
     cluster.api.patch(cluster.path(resource, name), {"metadata": {"labels": labels}}, MERGE)
-    print(f"{resource.kind.lower()}/{name} labeled")
+    print(f"{resource.kind.lower()}/{name} {'labeled' if any(labels.values()) else 'unlabeled'}")
 
 
 def _cordon(flags: Flags) -> None:
@@ -251,3 +281,16 @@ def _cordon(flags: Flags) -> None:
         path = cluster.path(cluster.by_name("nodes"), name)
         cluster.api.patch(path, {"spec": {"unschedulable": None if off else True}}, MERGE)
         print(f"node/{name} {'un' if off else ''}cordoned")
+
+
+COMMANDS: dict[str, Callable[[Flags], None]] = {
+    "get": _get,
+    "apply": _apply,
+    "create": _apply,
+    "delete": _delete,
+    "version": _version,
+    "cluster-info": _info,
+    "label": _label,
+    "cordon": _cordon,
+    "uncordon": _cordon,
+}

@@ -30,6 +30,8 @@ def show(flags: Flags, resource: Resource, found: Object, items: list[Object]) -
         print("\n".join(f"{resource.kind.lower()}{group}/{i['metadata']['name']}" for i in items))
     elif output.startswith("jsonpath="):
         print(_jsonpath(found, output.removeprefix("jsonpath=")), end="")
+    elif not items and flags.yes("ignore-not-found"):
+        return
     elif not items:
         sys.stderr.write(f"No resources found in {flags.get('namespace', 'default')} namespace.\n")
     else:

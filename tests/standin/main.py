@@ -1,4 +1,4 @@
-"""Which program this file is: by its own name, or by the first word for the daemons."""
+"""Which binary this file is: by its own name, or by the first word for the daemons."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ PROGRAMS = {
     "kubelet": "kubelet.main",
     "kubectl": "kubectl",
     "crictl": "crictl",
+    "crio": "crio",
 }
 DAEMONS = {
     "kube-apiserver": "apiserver.server",
@@ -21,7 +22,7 @@ DAEMONS = {
 
 
 def main() -> int:
-    """Run the program; modules are loaded only when they are needed."""
+    """Run the binary; modules are loaded only when they are needed."""
     name, argv = Path(sys.argv[0]).name, sys.argv[1:]
     if argv and argv[0] in DAEMONS:
         return _daemon(argv)

@@ -1,4 +1,4 @@
-"""The version these programs claim; the build writes its own."""
+"""The version these binaries claim; the build writes its own."""
 
 VERSION = "v1.34.2"
 COMMIT = "0000000000000000000000000000000000000000"

@@ -1,4 +1,4 @@
-"""Faults that tests ask for: /etc/standin.conf, YAML or JSON, read anew when it changes.
+"""Faults that tests ask for: /etc/standin.conf, YAML or JSON, read again when it changes.
 
 Tables by phase ("init/certs/ca", a parent of it, or "*"; also "upgrade apply/preflight"):
   fail, fail_after  text of the error, before or after the phase has done its work
@@ -71,11 +71,16 @@ def for_phase(name: str, phase: str) -> Any:
 
 
 def record(**fields: Any) -> None:
-    """Append one line to the call log; a node without the folder's disk still works."""
+    """Append one line to the call log."""
+    append(CALLS, **fields)
+
+
+def append(log: Path, **fields: Any) -> None:
+    """Append one line to a log; a node without the directory's disk still works."""
     try:
-        CALLS.parent.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"time": round(time.time(), 3), "pid": os.getpid(), **fields})
-        with CALLS.open("a") as out:
+        with log.open("a") as out:
             out.write(line + "\n")
     except OSError:
         pass

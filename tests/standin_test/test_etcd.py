@@ -1,13 +1,16 @@
+import base64
 import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.standin.etcd.client import Etcd
 from tests.standin.etcd.peers import EtcdError
+from tests.standin.etcd.raft import HEARTBEAT
 from tests.standin.etcd.server import Running
 
 
@@ -138,6 +141,26 @@ def test_three_members_survive_the_loss_of_the_leader(cluster: Cluster) -> None:
     until(cluster.running[leader].removed.is_set)
 
 
+def test_members_that_have_all_are_sent_heartbeats_only(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.join("b")
+    cluster.join("c")
+    until(lambda: all(m.get("name") for m in cluster.client("c").members()))
+    transport = cluster.running["a"].raft.transport
+    sent: list[str] = []
+
+    def count(peer: str, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        sent.append(path)
+        return send(peer, path, body)
+
+    send = transport.send
+    monkeypatch.setattr(transport, "send", count)
+    time.sleep(3 * HEARTBEAT)
+
+    assert len(sent) <= 2 * 4
+
+
 def test_without_a_majority_nothing_is_written(cluster: Cluster) -> None:
     cluster.join("b")
     cluster.stop("a")
@@ -152,3 +175,23 @@ def test_an_emptied_member_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "b").rename(tmp_path / "gone")
     with pytest.raises(SystemExit, match="has already been bootstrapped"):
         cluster.start("b")
+
+
+def test_the_gateway_counts_names_and_deletes_a_range(cluster: Cluster) -> None:
+    client = cluster.client("a")
+    for key in ("/registry/minions/n1", "/registry/minions/n2", "/other"):
+        client.put(key, {}, None)
+    between = {"key": encoded("/registry/"), "range_end": encoded("/registry0")}
+
+    assert client.call("/v3/kv/range", between | {"count_only": True}) == {"count": "2"}
+    named = client.call("/v3/kv/range", between | {"keys_only": True, "limit": 1})
+    assert named["kvs"] == [{"key": encoded("/registry/minions/n1")}]
+    with pytest.raises(EtcdError, match="gives no values"):
+        client.call("/v3/kv/range", between)
+    assert client.call("/v3/kv/deleterange", between) == {"deleted": "2"}
+    assert client.call("/v3/kv/range", between | {"count_only": True}) == {"count": "0"}
+    assert client.get("/other") is not None
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

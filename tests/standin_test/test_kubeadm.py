@@ -117,7 +117,7 @@ def test_version_skew(new: str, current: str, hard: list[str], soft: list[str]) 
         assert all(part in text for part, text in zip(wanted, texts, strict=True))
 
 
-def test_built_programs_stand_alone(tmp_path: Path) -> None:
+def test_built_binaries_stand_alone(tmp_path: Path) -> None:
     build.build("v1.99.7", tmp_path)
     for name, words, answer in (
         ("kubeadm", ["version", "-o", "short"], "v1.99.7"),

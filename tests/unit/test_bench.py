@@ -49,7 +49,7 @@ def test_a_rival_is_stopped_when_it_has_lost(
         ("ansible", "b", "again", 10, True),
     ],
 )
-def test_not_everybody_runs_everywhere(
+def test_not_every_tool_runs_everywhere(
     tool: str, row: str, variant: str, hosts: int, *, is_measured: bool
 ) -> None:
     assert limits.measured(tool, row, variant, hosts) is is_measured
@@ -59,7 +59,7 @@ def way(wall: float, *, more: str = "", resident: float = 80) -> list[dict[str, 
     return [{"wall": wall, "more": more, "resident": resident}]
 
 
-def test_what_is_met_is_told() -> None:
+def test_what_is_met_is_reported() -> None:
     cells = {
         (300, 0, "b", "kbootstrap"): way(10.0),
         (300, 0, "b", "ansible"): way(1001.0, more=">"),

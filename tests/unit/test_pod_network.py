@@ -36,7 +36,7 @@ def test_down_gives_back_what_was_there_before(tmp_path: Path, before: tuple[str
     inventory.write_text(INVENTORY)
     cluster = load(inventory)
     (tmp_path / "script").write_text(script_text(cluster, cluster.nodes[0]))
-    rules = tmp_path / "iptables"  # not every machine has it, and it is not what we ask about
+    rules = tmp_path / "iptables"  # not every host has it, and it is not what we ask about
     rules.write_text("#!/bin/sh\nexit 0\n")
     rules.chmod(0o755)
 

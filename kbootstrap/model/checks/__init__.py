@@ -5,7 +5,16 @@ what is left of an inventory after its broken parts were removed; `load` drops v
 paths that are already known to be broken.
 """
 
-from kbootstrap.model.checks import arguments, documents, files, kubeadm, network, nodes, roles
+from kbootstrap.model.checks import (
+    arguments,
+    documents,
+    downloads,
+    files,
+    kubeadm,
+    network,
+    nodes,
+    roles,
+)
 from kbootstrap.model.checks.base import Check, CheckContext
 
 CHECKS: tuple[Check, ...] = (
@@ -16,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     *arguments.CHECKS,
     *documents.CHECKS,
     *files.CHECKS,
+    *downloads.CHECKS,
 )
 
 __all__ = ["CHECKS", "CheckContext"]

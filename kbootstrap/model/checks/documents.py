@@ -16,6 +16,7 @@ from kbootstrap.model.validators.base import closest
 
 _KUBELET = ("kubelet.config.k8s.io/v1beta1", "KubeletConfiguration")
 _KUBE_PROXY = ("kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration")
+_TYPO = 0.9  # names of gates that were removed are long, too, and similar to others
 _PROXY_MODES = ("", "iptables", "ipvs", "nftables")
 
 
@@ -47,6 +48,7 @@ def kubelet(context: CheckContext) -> Iterator[Violation]:
         )
     yield from _kind("kubelet", fields, _KUBELET)
     yield from _typos("kubelet", fields, kubernetes_names.KUBELET_FIELDS)
+    yield from _gates(context, "kubelet", fields)
 
 
 def kube_proxy(context: CheckContext) -> Iterator[Violation]:
@@ -69,6 +71,7 @@ def kube_proxy(context: CheckContext) -> Iterator[Violation]:
         )
     yield from _kind("kube_proxy", fields, _KUBE_PROXY)
     yield from _typos("kube_proxy", fields, kubernetes_names.KUBE_PROXY_FIELDS)
+    yield from _gates(context, "kube_proxy", fields)
 
 
 def _kind(
@@ -88,6 +91,24 @@ def _typos(section: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> I
                 code=codes.INV_W_SETTING,
                 path=(section, key),
                 message=f"{key!r} is not a known field, and unknown fields are dropped silently",
+                meant=near,
+                at_key=True,
+                warning=True,
+            )
+
+
+def _gates(context: CheckContext, section: str, fields: Mapping[str, Any]) -> Iterator[Violation]:
+    """Feature gates that are misspelt, or newer than the release; a component exits with one."""
+    gates, known = fields.get("featureGates"), kubernetes_names.COMPONENT_GATES
+    for name in gates if isinstance(gates, Mapping) else ():
+        near = "" if name in known else closest(name, known, similar=_TYPO)
+        newer = context.before(known.get(name, 0))
+        if near or newer:
+            first = f"in Kubernetes from 1.{known[name]}" if newer else "a known feature gate"
+            yield Violation(
+                code=codes.INV_W_SETTING,
+                path=(section, "featureGates", name),
+                message=f"{name!r} is not {first}, and a component exits with an unknown one",
                 meant=near,
                 at_key=True,
                 warning=True,

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-from kbootstrap import codes
+from kbootstrap import bounded_file, codes
 from kbootstrap.model import kubernetes_names
 from kbootstrap.model.checks.base import CheckContext
 from kbootstrap.model.inventory import FileSection
 from kbootstrap.model.local_paths import exists, files_in, is_url, local
+from kbootstrap.model.placeholders import VERSION
 from kbootstrap.model.problems import Path as Keys
 from kbootstrap.model.problems import Violation
 from kbootstrap.model.validators.base import closest
@@ -17,7 +18,8 @@ _PATCH = re.compile(
     rf"(?:{'|'.join(kubernetes_names.PATCH_TARGETS)})[^.+\n]*(?:\+(?:strategic|merge|json))?\.(?:yaml|json)"
 )
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_MAX_BYTES = 1024 * 1024
+# Keys of containerd's settings of a registry, and the header that holds one.
+_LOGIN = frozenset({"auth", "authorization", "identitytoken", "password"})
 
 
 def patches(context: CheckContext) -> Iterator[Violation]:
@@ -86,7 +88,7 @@ def own_files(context: CheckContext) -> Iterator[Violation]:
             yield Violation(code=codes.INV_OWNED, path=(*path, "path"), message=message)
         text = section.content or ""
         if section.source is not None:
-            text, trouble = _read(Path(local(section.source, context.directory)))
+            text, trouble = _read(local(section.source, context.directory))
             if trouble:
                 yield _missing((*path, "source"), trouble)
         if _PRIVATE_KEY.search(text):
@@ -98,16 +100,12 @@ def own_files(context: CheckContext) -> Iterator[Violation]:
             )
 
 
-def _read(path: Path) -> tuple[str, str]:
+def _read(path: str) -> tuple[str, str]:
     """The file's text, and why it cannot be read; one of the two is empty."""
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return "", f"{path} is larger than 1 MiB"
-        return path.read_text(encoding="utf-8"), ""
+        return bounded_file.text(path, bounded_file.MOST_BYTES), ""
     except OSError as error:
         return "", f"{path}: {(error.strerror or 'cannot be read').lower()}"
-    except UnicodeDecodeError:
-        return "", f"{path} is not UTF-8 text"
 
 
 def one_file_per_path(context: CheckContext) -> Iterator[Violation]:
@@ -123,20 +121,29 @@ def one_file_per_path(context: CheckContext) -> Iterator[Violation]:
         seen.append(section)
 
 
+_USED_BY = (  # keys of `programs`, and the sources that use them
+    ("folder", ("folder",)),
+    ("base_url", ("release",)),
+    ("crictl_url", ("release",)),
+    ("cni_plugins_url", ("release", "folder")),
+    ("cni_plugins_folder", ("release", "folder")),
+)
+
+
 def programs(context: CheckContext) -> Iterator[Violation]:
     """The keys fit the source, and directories exist."""
     section = context.inventory.programs
     if section.source == "folder" and section.folder is None:
         message = "is missing, but `programs.source` is `folder`"
         yield Violation(code=codes.INV_MISSING_KEY, path=("programs", "folder"), message=message)
-    for key, source in (("folder", "folder"), ("base_url", "release")):
-        if getattr(section, key) is not None and section.source != source:
+    for key, sources in _USED_BY:
+        if getattr(section, key) is not None and section.source not in sources:
             message = f"it is not used with programs.source {section.source}"
             yield Violation(
                 code=codes.INV_CONTRADICTION,
                 path=("programs", key),
                 message=message,
-                allowed=f"programs.source: {source}",
+                allowed=f"programs.source: {' or '.join(sources)}",
             )
     if section.cni_plugins_url and section.cni_plugins_folder:
         message = "cni_plugins_url is set too"
@@ -147,7 +154,7 @@ def programs(context: CheckContext) -> Iterator[Violation]:
     for key in ("folder", "cni_plugins_folder"):
         text = getattr(section, key)
         if text is not None and key == "folder" and context.version is not None:
-            text = text.replace("{version}", str(context.version))
+            text = text.replace(VERSION, str(context.version))
         if text is not None and not exists(local(text, context.directory), "directory"):
             yield _missing(
                 ("programs", key), f"there is no directory {local(text, context.directory)}"
@@ -173,8 +180,31 @@ def mirrors(context: CheckContext) -> Iterator[Violation]:
                 )
 
 
+def logins(context: CheckContext) -> Iterator[Violation]:
+    """No login to a registry: users of a node can read the runtime's file, and plans show it."""
+    for path in _logins(context.inventory.runtime.settings, ("runtime", "settings")):
+        yield Violation(
+            code=codes.INV_SECRET,
+            path=path,
+            message="a login to a registry must not be written into the inventory",
+            allowed="a registry that needs none, or imagePullSecrets in Kubernetes",
+        )
+
+
+def _logins(value: Any, path: Keys) -> Iterator[Keys]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key.lower() in _LOGIN and isinstance(inner, str | list):
+                yield (*path, key)
+            else:
+                yield from _logins(inner, (*path, key))
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            yield from _logins(inner, (*path, i))
+
+
 def _missing(path: Keys, message: str) -> Violation:
     return Violation(code=codes.INV_PATH, path=path, message=message)
 
 
-CHECKS = (patches, manifests, own_files, one_file_per_path, programs, mirrors)
+CHECKS = (patches, manifests, own_files, one_file_per_path, programs, mirrors, logins)

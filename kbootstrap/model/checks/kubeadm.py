@@ -115,7 +115,7 @@ def feature_gates(context: CheckContext) -> Iterator[Violation]:
         for name, (since, until) in kubernetes_names.FEATURE_GATES.items()
         if since <= minor <= (until or minor)
     ]
-    newer = minor > kubernetes_names.FEATURE_GATES_KNOWN_TO
+    newer = minor > kubernetes_names.KNOWN_MINOR
     for name in context.inventory.kubeadm.feature_gates:
         if name not in known:
             yield Violation(

@@ -14,8 +14,11 @@ def bad(code: Code, message: str, *, allowed: str = "", meant: str = "") -> Pyda
     return PydanticCustomError("inventory", "{message}", details)
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """The known name that the user most likely meant, or an empty string."""
+def closest(word: str, known: Iterable[str], *, similar: float = 0.6) -> str:
+    """The known name that the user most likely meant, or an empty string.
+
+    ``similar``: the least ratio of `difflib`; 1 is equal.
+    """
     names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=similar)
     return names[near[0]] if near else ""

@@ -8,16 +8,28 @@ from urllib.parse import urlsplit
 from pydantic_core import PydanticCustomError
 
 from kbootstrap import codes
+from kbootstrap.model import placeholders
 from kbootstrap.model.validators.base import bad
 from kbootstrap.model.validators.names import is_subdomain
 
 MAX_PORT = 65535
 
 
+def _no_zone(text: str) -> str:
+    """An address without a zone (RFC 4007, section 11): it may hold any character.
+
+    Raises:
+        ValueError: it has one.
+    """
+    if "%" in text:
+        raise ValueError("an address with a zone")
+    return text
+
+
 def address(text: str) -> str:
     """A unicast IP address that a node can have, in its shortest form."""
     try:
-        parsed = ip_address(text)
+        parsed = ip_address(_no_zone(text))
     except ValueError:
         raise bad(
             codes.INV_ADDRESS,
@@ -39,7 +51,7 @@ def address(text: str) -> str:
 def host(text: str) -> str:
     """An IP address or a DNS name."""
     try:
-        return str(ip_address(text))
+        return str(ip_address(_no_zone(text)))
     except ValueError:
         pass
     if not is_subdomain(text.lower()) or re.fullmatch(r"[0-9.]+", text):
@@ -126,35 +138,42 @@ def cidr(text: str) -> str:
     if "/" not in text:
         raise bad(codes.INV_CIDR, f"{text!r} has no /length", allowed=allowed)
     try:
-        return str(ip_network(text))
+        return str(ip_network(_no_zone(text)))
     except ValueError:
         pass
     try:
-        meant = str(ip_network(text, strict=False))
+        meant = str(ip_network(_no_zone(text), strict=False))
     except ValueError:
         raise bad(codes.INV_CIDR, f"{text!r} is not an address range", allowed=allowed) from None
     message = f"{text!r} has host bits set: it is one address inside {meant}"
     raise bad(codes.INV_CIDR, message, allowed=allowed, meant=meant)
 
 
-def url(*schemes: str) -> Callable[[str], str]:
-    """A check for a URL of one of these schemes."""
+def url(*schemes: str, known: tuple[str, ...] = ()) -> Callable[[str], str]:
+    """A check for a URL of one of these schemes, with no placeholders but the known ones."""
 
     def check(text: str) -> str:
         allowed = " or ".join(f"{scheme}://host[:port]/path" for scheme in schemes)
         try:
             parts = urlsplit(text)
-            good = parts.scheme in schemes and parts.hostname and parts.port != 0
+            name = _no_zone(parts.hostname or "")
+            good = parts.scheme in schemes and name and parts.port != 0
         except ValueError:
             good = False
         if "@" in text.rsplit("://", maxsplit=1)[-1].split("/", maxsplit=1)[0]:
             message = "a URL must not hold a user or password"
             raise bad(codes.INV_SECRET, message, allowed=allowed)
-        if not good or re.search(r"\s", text):
+        if not good or not re.fullmatch(r"[!-~]+", text):  # RFC 3986, section 2: printable ASCII
             raise bad(codes.INV_URL, f"{text!r} is not a usable URL", allowed=allowed)
+        if odd := placeholders.unknown(text, known):
+            raise bad(codes.INV_URL, f"{odd} is no placeholder", allowed=_named(known))
         return text.rstrip("/")
 
     return check
+
+
+def _named(known: tuple[str, ...]) -> str:
+    return f"the placeholders {', '.join(known)}" if known else "no braces"
 
 
 def url_with_port(text: str) -> str:

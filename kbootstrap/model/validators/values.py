@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from kbootstrap import codes
+from kbootstrap.model import placeholders
 from kbootstrap.model.validators.base import bad, closest
 from kbootstrap.model.validators.net import url
 from kbootstrap.model.versions import NEWEST_MINOR, OLDEST_MINOR, Version
@@ -120,6 +121,14 @@ def node_path(text: str) -> str:
     return text.rstrip("/")
 
 
+def binary_directory(text: str) -> str:
+    """An absolute path on a node that systemd and the shell read as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9._/-]+", text):
+        allowed = "an absolute path of letters, digits, '.', '_' and '-'"
+        raise bad(codes.INV_PATH, f"{text!r} is not a directory for binaries", allowed=allowed)
+    return node_path(text)
+
+
 def operator_path(text: str) -> str:
     """A local path; whether it exists is checked elsewhere."""
     too_long = len(text) > _MAX_PATH or any(len(part) > _MAX_PART for part in text.split("/"))
@@ -129,6 +138,22 @@ def operator_path(text: str) -> str:
     if text.startswith("~") and not text.startswith("~/"):
         message = f"{text!r} starts with the name of a user"
         raise bad(codes.INV_PATH, message, allowed="~/PATH for a path in your home")
+    return text
+
+
+def source_directory(text: str) -> str:
+    """A local path that may hold ``{version}``."""
+    if odd := placeholders.unknown(text, (placeholders.VERSION,)):
+        allowed = f"the placeholder {placeholders.VERSION}"
+        raise bad(codes.INV_PATH, f"{odd} is no placeholder", allowed=allowed)
+    return operator_path(text)
+
+
+def sha256(text: str) -> str:
+    """A checksum in hex."""
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        allowed = "64 hex digits, in lower case"
+        raise bad(codes.INV_VALUE, f"{text!r} is not a sha256", allowed=allowed)
     return text
 
 
@@ -142,6 +167,14 @@ def line(text: str) -> str:
 def manifest(text: str) -> str:
     """A URL or a local path."""
     return url("https", "http")(text) if "://" in text else operator_path(text)
+
+
+def ca_hash(text: str) -> str:
+    """The hash of a CA, as ``kubeadm join --discovery-token-ca-cert-hash`` takes it."""
+    if not _DIGEST.fullmatch(text):
+        allowed = "sha256: and 64 lower-case hex digits"
+        raise bad(codes.INV_VALUE, f"{text!r} is not the hash of a CA", allowed=allowed)
+    return text
 
 
 def mode(text: str) -> str:

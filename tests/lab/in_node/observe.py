@@ -115,7 +115,7 @@ def processes() -> dict[str, str]:
             after_name = (folder / "stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        # one without words is about to be something else, or has just ended
+        # one without arguments is about to be something else, or has just ended
         if argv and int(folder.name) != os.getpid() and "nsenter" not in argv:
             found[folder.name] = f"started={after_name[19]} {argv.strip()}"
     return found

@@ -1,15 +1,16 @@
-"""From a path to a resource, and from a verb to an answer."""
+"""From a path to a resource, and from a request to an answer."""
 
 from __future__ import annotations
 
 import base64
+import copy
 import dataclasses
 import json
 from typing import Any
 
 from tests.standin.common import times
 
-from . import apply, discovery, errors, patch, selectors
+from . import apply, discovery, errors, managers, patch, selectors
 from .auth import Attributes, Auth, User
 from .cache import Cache
 from .errors import ApiError
@@ -32,6 +33,7 @@ class Request:
     user: User
     body: bytes
     content_type: str = "application/json"
+    manager: str = "unknown"
 
     def json(self) -> Any:
         if not self.body:
@@ -51,6 +53,32 @@ class Request:
 
 def yes(query: Query, name: str) -> bool:
     return query.get(name, "").lower() in {"true", "1"}
+
+
+# Query parameters and subresources that are understood.
+QUERY = {
+    *("labelSelector", "fieldSelector", "limit", "continue", "watch", "resourceVersion"),
+    *("timeoutSeconds", "dryRun", "fieldManager", "force", "gracePeriodSeconds"),
+    "timeout",  # of the whole request; a client gives up by itself
+}
+SUBRESOURCES = {
+    "GET": ("status",),
+    "PUT": ("status", "finalize", "approval"),
+    "PATCH": ("status",),
+    "POST": ("eviction", "binding"),
+}
+
+
+PATCHERS = {
+    "application/json-patch+json": patch.json_patch,
+    "application/merge-patch+json": patch.merge_patch,
+    "application/strategic-merge-patch+json": patch.strategic,
+}
+
+
+def _of_kubernetes(group: str) -> bool:
+    """Whether a real server has resources of that group that the stand-in may lack."""
+    return "." not in group or group.endswith(".k8s.io")
 
 
 class Api:
@@ -75,7 +103,7 @@ class Api:
             namespace, rest = rest[1], rest[2:]
         resource = self.resources().get((group, version, rest[0]))
         if resource is None:
-            raise errors.no_path()
+            raise errors.unknown(path) if _of_kubernetes(group) else errors.no_path()
         name = rest[1] if len(rest) > 1 else ""
         return Where(resource, namespace, name, "/".join(rest[2:]))
 
@@ -112,11 +140,15 @@ class Api:
             return found_list
         return None
 
-    # -- verbs -------------------------------------------------------------------------------
+    # -- requests -------------------------------------------------------------------------------
 
     def run(self, request: Request, at: Where) -> tuple[int, Object]:
         """Everything but watches."""
         self.authorize(request, at)
+        if unread := request.query.keys() - QUERY:
+            raise errors.unknown(f"?{'&'.join(sorted(unread))} of {request.path}")
+        if at.sub and at.sub not in SUBRESOURCES.get(request.method, ()):
+            raise errors.unknown(f"{request.method} {request.path}")
         action = {
             "GET": self.read,
             "POST": self.create,
@@ -134,8 +166,6 @@ class Api:
         return lambda obj: label(obj) and field(obj)
 
     def read(self, request: Request, at: Where) -> tuple[int, Object]:
-        if at.sub == "scale":
-            return 200, self.special.scale(at, None)
         if at.name:
             return 200, self.registry.get(at)
         revision, items = self.registry.list(at, self.test(request))
@@ -168,14 +198,14 @@ class Api:
                 f' "{body.get("apiVersion")}"'
             )
         self.special.created(at.resource.kind, body, request.user)
-        return 201, self.registry.create(at, body, dry=request.dry())
+        made = managers.written(body, request.manager)
+        return 201, self.registry.create(at, made, dry=request.dry())
 
     def update(self, request: Request, at: Where) -> tuple[int, Object]:
-        if at.sub == "scale":
-            return 200, self.special.scale(at, request.json())
         if at.sub == "finalize":
             return 200, self._finalize(at, request.json())
-        return 200, self.registry.update(at, request.json(), dry=request.dry())
+        manager = "" if at.sub else request.manager
+        return 200, self.registry.update(at, request.json(), manager, dry=request.dry())
 
     def _finalize(self, at: Where, body: Object) -> Object:
         def change(current: Object) -> Object:
@@ -192,17 +222,12 @@ class Api:
         body = request.json()
         if kind.startswith("application/apply-patch"):
             return self._apply(request, at, body)
-        patchers = {
-            "application/json-patch+json": patch.json_patch,
-            "application/merge-patch+json": patch.merge_patch,
-            "application/strategic-merge-patch+json": patch.strategic,
-        }
-        if kind not in patchers:
+        if kind not in PATCHERS:
             text = "the body of the request was in an unknown format - accepted media types"
-            raise ApiError(415, "UnsupportedMediaType", f"{text} include: {', '.join(patchers)}")
+            raise ApiError(415, "UnsupportedMediaType", f"{text} include: {', '.join(PATCHERS)}")
         if kind.startswith("application/strategic") and at.resource.custom:
             raise ApiError(415, "UnsupportedMediaType", "strategic merge patch is not supported")
-        change = patchers[kind]
+        change = PATCHERS[kind]
 
         def checked(current: Object) -> Object:
             wanted = (
@@ -210,12 +235,10 @@ class Api:
             )
             if wanted and wanted != current["metadata"]["resourceVersion"]:
                 raise errors.conflict(at.resource, at.name)
+            before = copy.deepcopy(current)
             new: Object = change(current, body)
-            return new
+            return new if at.sub else managers.written(new, request.manager, before)
 
-        if at.sub == "scale":
-            scale = change(self.special.scale(at, None), body)
-            return 200, self.special.scale(at, scale)
         return 200, self.registry.modify(at, checked, dry=request.dry())
 
     def _apply(self, request: Request, at: Where, body: Object) -> tuple[int, Object]:
@@ -244,7 +267,8 @@ class Api:
         if "gracePeriodSeconds" in request.query:
             options["gracePeriodSeconds"] = int(request.query["gracePeriodSeconds"])
         if at.name:
-            obj, gone = self.registry.delete(at, options, dry=request.dry())
+            dry = request.dry() or "All" in (options.get("dryRun") or [])
+            obj, gone = self.registry.delete(at, options, dry=dry)
             if not gone or at.resource.kind == "Pod":
                 return 200, obj
             details = {

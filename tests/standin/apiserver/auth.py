@@ -1,4 +1,4 @@
-"""Who asks (client certificate, token, nobody) and what they may do (RBAC)."""
+"""Who asks (client certificate, token, anonymous) and what they may do (RBAC)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.standin.common.times import expired
 from .cache import Cache
 from .errors import ApiError, unauthorized
 from .resources import built_in
-from .tokens import service_account_of
 
 ANONYMOUS = "system:anonymous"
 _RBAC = "rbac.authorization.k8s.io"
@@ -67,21 +66,14 @@ def text(secret: dict[str, Any], key: str) -> str:
 class Auth:
     """Decides from the objects in the cache."""
 
-    def __init__(self, cache: Cache, sa_public_key: str) -> None:
+    def __init__(self, cache: Cache) -> None:
         self.cache = cache
-        self.sa_public_key = sa_public_key
 
     def from_token(self, token: str) -> User:
-        """A bootstrap token or a service account's token."""
+        """A bootstrap token; there are no others."""
         if token.count(".") == 1:
             return self._bootstrap(*token.split("."))
-        account = service_account_of(token, self.sa_public_key)
-        if account is None:
-            raise unauthorized()
-        namespace, name = account
-        groups = {"system:serviceaccounts", f"system:serviceaccounts:{namespace}"}
-        everyone = frozenset({*groups, "system:authenticated"})
-        return User(f"system:serviceaccount:{namespace}:{name}", everyone)
+        raise unauthorized()
 
     def _bootstrap(self, token_id: str, token_secret: str) -> User:
         key = built_in("secrets").key("kube-system", f"bootstrap-token-{token_id}")
@@ -129,7 +121,7 @@ class Auth:
 
 
 def forbidden(user: User, asked: Attributes) -> ApiError:
-    """The refusal in the words of the real server."""
+    """The refusal with the message of the real server."""
     if asked.path:
         what = f'forbidden: User "{user.name}" cannot {asked.verb} path "{asked.path}"'
         return ApiError(403, "Forbidden", what, {})

@@ -1,4 +1,4 @@
-"""The documents that tell clients which resources exist."""
+"""The documents that list for clients which resources exist."""
 
 from __future__ import annotations
 
@@ -47,13 +47,12 @@ def resource_list(resources: Iterable[Resource], api_version: str) -> dict[str, 
 
 
 def _entry(resource: Resource) -> dict[str, Any]:
-    review = resource.kind.endswith("Review")
     entry: dict[str, Any] = {
         "name": resource.plural,
         "singularName": resource.kind.lower(),
         "namespaced": resource.namespaced,
         "kind": resource.kind,
-        "verbs": ["create"] if review else _VERBS,
+        "verbs": _VERBS,
     }
     if resource.short:
         entry["shortNames"] = list(resource.short)
@@ -62,15 +61,13 @@ def _entry(resource: Resource) -> dict[str, Any]:
 
 _SUB_KINDS = {
     "eviction": ("Eviction", "policy", "v1"),
-    "scale": ("Scale", "autoscaling", "v1"),
-    "token": ("TokenRequest", "authentication.k8s.io", "v1"),
     "binding": ("Binding", "", ""),
 }
 
 
 def _sub(resource: Resource, name: str) -> dict[str, Any]:
     kind, group_name, version = _SUB_KINDS.get(name, (resource.kind, "", ""))
-    posts = name in {"eviction", "token", "binding"}
+    posts = name in {"eviction", "binding"}
     entry: dict[str, Any] = {
         "name": f"{resource.plural}/{name}",
         "singularName": "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.standin import unknown as unknown_to_us
+
 from .resources import Resource
 
 
@@ -69,6 +71,12 @@ def unauthorized() -> ApiError:
 
 def no_path() -> ApiError:
     return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
+def unknown(question: str) -> ApiError:
+    """What a real server may answer, and this one cannot."""
+    unknown_to_us.report("kube-apiserver", question)
+    return ApiError(404, "NotFound", f"the stand-in does not know {question}", {})
 
 
 def gone() -> ApiError:

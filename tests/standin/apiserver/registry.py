@@ -1,4 +1,4 @@
-"""The verbs on stored objects, without HTTP."""
+"""What a request does to stored objects, without HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.standin.common import times
 from tests.standin.etcd.client import Etcd
 from tests.standin.etcd.peers import EtcdError
 
-from . import defaults, errors
+from . import defaults, errors, managers
 from .cache import Cache, stamped
 from .resources import Resource, built_in
 
@@ -83,7 +83,7 @@ class Registry:
             )
             raise errors.ApiError(403, "Forbidden", text)
 
-    def update(self, at: Where, obj: Object, *, dry: bool = False) -> Object:
+    def update(self, at: Where, obj: Object, manager: str = "", *, dry: bool = False) -> Object:
         """Replace an object, or its status."""
         wanted = str(obj.get("metadata", {}).get("resourceVersion") or "")
         if obj.get("metadata", {}).get("name", at.name) != at.name:
@@ -92,12 +92,12 @@ class Registry:
         def change(current: Object) -> Object:
             if wanted and wanted != current["metadata"]["resourceVersion"]:
                 raise errors.conflict(at.resource, at.name)
-            return obj
+            return managers.written(copy.deepcopy(obj), manager, current) if manager else obj
 
         return self.modify(at, change, dry=dry)
 
     def modify(self, at: Where, change: Change, *, dry: bool = False) -> Object:
-        """Read, change and store; again when somebody else was faster."""
+        """Read, change and store; again when another client was faster."""
         for _ in range(_RETRIES):
             current, revision = self._found(at)
             new = _keep(at, current, change(copy.deepcopy(current)))

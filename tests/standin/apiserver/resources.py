@@ -28,6 +28,8 @@ class Resource:
 
     def prefix(self, namespace: str = "") -> str:
         """The storage prefix of all objects, or those of one namespace."""
+        if (self.group, self.plural) == ("", "nodes"):
+            return "/registry/minions/"  # as kube-apiserver stores them
         base = f"/registry/{self.group or 'core'}/{self.plural}/"
         return f"{base}{namespace}/" if namespace else base
 
@@ -38,14 +40,14 @@ class Resource:
 # group/version: plural Kind [short,...] [subresource,...]; a leading '.' marks cluster scope
 _BUILT_IN = """
 v1: .namespaces Namespace ns status,finalize
-v1: .nodes Node no status,proxy
+v1: .nodes Node no status
 v1: .persistentvolumes PersistentVolume pv
 v1: .componentstatuses ComponentStatus cs
-v1: pods Pod po status,eviction,binding,log,exec
+v1: pods Pod po status,eviction,binding,log
 v1: configmaps ConfigMap cm -
 v1: secrets Secret - -
 v1: services Service svc
-v1: serviceaccounts ServiceAccount sa token
+v1: serviceaccounts ServiceAccount sa -
 v1: endpoints Endpoints ep -
 v1: events Event ev -
 v1: limitranges LimitRange limits -
@@ -54,9 +56,9 @@ v1: persistentvolumeclaims PersistentVolumeClaim pvc
 v1: replicationcontrollers ReplicationController rc
 v1: podtemplates PodTemplate - -
 apps/v1: daemonsets DaemonSet ds
-apps/v1: deployments Deployment deploy status,scale
-apps/v1: replicasets ReplicaSet rs status,scale
-apps/v1: statefulsets StatefulSet sts status,scale
+apps/v1: deployments Deployment deploy status
+apps/v1: replicasets ReplicaSet rs status
+apps/v1: statefulsets StatefulSet sts status
 apps/v1: controllerrevisions ControllerRevision - -
 batch/v1: jobs Job
 batch/v1: cronjobs CronJob cj
@@ -87,10 +89,6 @@ admissionregistration.k8s.io/v1: .validatingadmissionpolicies ValidatingAdmissio
 admissionregistration.k8s.io/v1: .validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding - -
 flowcontrol.apiserver.k8s.io/v1: .flowschemas FlowSchema
 flowcontrol.apiserver.k8s.io/v1: .prioritylevelconfigurations PriorityLevelConfiguration
-authentication.k8s.io/v1: .tokenreviews TokenReview - -
-authentication.k8s.io/v1: .selfsubjectreviews SelfSubjectReview - -
-authorization.k8s.io/v1: .subjectaccessreviews SubjectAccessReview - -
-authorization.k8s.io/v1: .selfsubjectaccessreviews SelfSubjectAccessReview - -
 """  # noqa: E501
 
 

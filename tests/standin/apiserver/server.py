@@ -1,11 +1,13 @@
-"""The program kube-apiserver: flags of the static pod manifest, HTTPS, watches."""
+"""The binary kube-apiserver: flags of the static pod manifest, HTTPS, watches."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +19,26 @@ from tests.standin.common import flags, http, tls
 from tests.standin.etcd.client import Etcd
 from tests.standin.etcd.peers import EtcdError
 
-from . import auth, bootstrap, errors
+from . import auth, bootstrap, errors, partial
 from .api import Api, Request, yes
 from .cache import PREFIX, Cache
 from .errors import ApiError
+from .managers import manager_of
 from .registry import Registry, Where
 from .special import Special
 
 WATCH_SECONDS = 1800.0
+LOG = "standinLog"  # in the status of a pod whose process ended
+KNOWN = (  # what kubeadm writes, and what tests add
+    "advertise-address allow-privileged authorization-mode bind-address client-ca-file"
+    " enable-admission-plugins enable-bootstrap-token-auth etcd-cafile etcd-certfile etcd-keyfile"
+    " etcd-servers kubelet-client-certificate kubelet-client-key kubelet-preferred-address-types"
+    " proxy-client-cert-file proxy-client-key-file requestheader-allowed-names"
+    " requestheader-client-ca-file requestheader-extra-headers-prefix requestheader-group-headers"
+    " requestheader-username-headers secure-port service-account-issuer service-account-key-file"
+    " service-account-signing-key-file service-cluster-ip-range tls-cert-file"
+    " tls-private-key-file profiling feature-gates v"
+)
 _HEALTH = ("/livez", "/readyz", "/healthz")
 
 
@@ -89,7 +103,9 @@ class ApiHandler(http.Handler):
         kind = self.headers.get("Content-Type") or "application/json"
         path = unquote(parts.path)
         user = self._user()
-        request = Request(self.command.replace("HEAD", "GET"), path, query, user, body, kind)
+        agent = manager_of(self.headers.get("User-Agent") or "")
+        method = self.command.replace("HEAD", "GET")
+        request = Request(method, path, query, user, body, kind, agent)
         if not path.startswith(("/api/", "/apis/")) or self._is_document(path):
             self.api.auth.check(user, auth.Attributes("get", path=path))
             self._plain(request)
@@ -100,9 +116,12 @@ class ApiHandler(http.Handler):
             self._watch(request, at)
         elif at.sub == "log":
             self.api.authorize(request, at)
-            self.reply(200, f"{at.name} has nothing to say\n", "text/plain")
+            pod = self.api.registry.get(Where(at.resource, at.namespace, at.name))
+            text = (pod.get("status") or {}).get(LOG) or f"{at.name} has nothing to say\n"
+            self.reply(200, text, "text/plain")
         else:
-            self.reply(*self.api.run(request, at))
+            code, found = self.api.run(request, at)
+            self.reply(code, partial.accepted(found, self.headers.get("Accept") or ""))
 
     @staticmethod
     def _is_document(path: str) -> bool:
@@ -126,7 +145,7 @@ class ApiHandler(http.Handler):
         elif path == "/":
             self.reply(200, {"paths": ["/api", "/apis", *_HEALTH, "/version"]})
         else:
-            raise errors.no_path()
+            raise errors.unknown(f"{request.method} {path}")
 
     def _changes(self, request: Request) -> None:
         """Everything at once, for the controllers: all objects, then all changes."""
@@ -196,23 +215,25 @@ class ApiServer:
         context = None
         if options.get("etcd-cafile"):
             ca = Path(options["etcd-cafile"]).read_text()
-            context = tls.client(ca, options["etcd-certfile"], options["etcd-keyfile"])
+            pair = options["etcd-certfile"], options["etcd-keyfile"]
+            context = tls.follow(tls.client(ca, *pair), *pair)
             context.check_hostname = False
         cidr = options.get("service-cluster-ip-range", "10.96.0.0/12")
         self.etcd = Etcd(options["etcd-servers"].split(","), context)
         self.cache = Cache(self.etcd)
         self.registry = Registry(self.etcd, self.cache, cidr)
-        users = auth.Auth(self.cache, options.get("service-account-key-file", ""))
-        special = Special(self.registry, users, options.get("service-account-signing-key-file", ""))
+        users = auth.Auth(self.cache)
+        special = Special(self.registry)
         self.api = Api(self.registry, self.cache, users, special)
         port, bind = int(options.get("secure-port", "6443")), options.get("bind-address", "")
         bound = type("Bound", (ApiHandler,), {"api": self.api, "version": version})
-        serving = tls.server(
-            options["tls-cert-file"], options["tls-private-key-file"], options["client-ca-file"]
-        )
+        pair = options["tls-cert-file"], options["tls-private-key-file"]
+        serving = tls.follow(tls.server(*pair, options["client-ca-file"]), *pair)
         self.first_objects = bootstrap.objects(cidr, options["advertise-address"], port)
         self.address = (bind, port) if bind not in {"", "0.0.0.0", "::"} else http.everywhere(port)  # noqa: S104
         self.server = http.Server(self.address, bound, serving)
+        self.pair = options["tls-cert-file"], options["tls-private-key-file"]
+        self.serving = serving
 
     def start(self) -> None:
         """Wait for etcd, then serve."""
@@ -220,6 +241,18 @@ class ApiServer:
             while not _succeeds(step):
                 time.sleep(0.2)
         self.server.start()
+        threading.Thread(target=self._follow_files, daemon=True).start()
+
+    def _follow_files(self) -> None:
+        """A new pair is served without a restart; one that does not fit together is not."""
+        seen = ""
+        while True:
+            with contextlib.suppress(OSError):
+                now = "".join(Path(file).read_text() for file in self.pair)
+                if now != seen:
+                    self.serving.load_cert_chain(*self.pair)
+                    seen = now
+            time.sleep(0.5)
 
     def _bootstrap(self) -> None:
         bootstrap.ensure(self.registry, self.first_objects)
@@ -242,7 +275,7 @@ def main(argv: list[str]) -> int:
     """Serve until the process ends."""
     time.sleep(float(switches.get("api_start_delay", 0)))
     version = os.environ.get("STANDIN_COMPONENT_VERSION") or stamp.VERSION
-    server = ApiServer(flags.simple(argv), version)
+    server = ApiServer(flags.simple(argv, KNOWN), version)
     server.start()
     while True:
         time.sleep(3600)

@@ -1,4 +1,4 @@
-"""Subresources and reviews that are more than storing an object."""
+"""Subresources that are more than storing an object."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.standin.common import times
 
-from . import errors, tokens
-from .auth import Attributes, Auth, User
+from . import errors
+from .auth import User
 from .registry import Registry, Where
 from .resources import built_in
 from .selectors import match_labels
@@ -18,18 +18,13 @@ Object = dict[str, Any]
 
 
 class Special:
-    """POST, GET and PUT on the subresources that do something."""
+    """POST on the subresources that do something."""
 
-    def __init__(self, registry: Registry, auth: Auth, sa_key: str) -> None:
-        self.registry, self.auth, self.sa_key = registry, auth, sa_key
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
         self.posts: dict[tuple[str, str], Callable[[Where, Object, User], tuple[int, Object]]] = {
             ("pods", "eviction"): self.evict,
             ("pods", "binding"): self.bind,
-            ("serviceaccounts", "token"): self.token,
-            ("tokenreviews", ""): self.review_token,
-            ("subjectaccessreviews", ""): self.review_access,
-            ("selfsubjectaccessreviews", ""): self.review_access,
-            ("selfsubjectreviews", ""): self.who_am_i,
         }
 
     def evict(self, at: Where, body: Object, _user: User) -> tuple[int, Object]:
@@ -99,62 +94,6 @@ class Special:
             "metadata": {},
             "status": "Success",
             "code": 201,
-        }
-
-    def token(self, at: Where, body: Object, _user: User) -> tuple[int, Object]:
-        self.registry.get(Where(at.resource, at.namespace, at.name))
-        seconds = int((body.get("spec") or {}).get("expirationSeconds") or 3600)
-        token, _ = tokens.issue(self.sa_key, at.namespace, at.name, seconds)
-        return 201, {**body, "kind": "TokenRequest", "status": {"token": token}}
-
-    def review_token(self, _at: Where, body: Object, _user: User) -> tuple[int, Object]:
-        try:
-            user = self.auth.from_token(body["spec"]["token"])
-        except errors.ApiError:
-            return 201, {**body, "status": {"authenticated": False}}
-        who = {"username": user.name, "groups": sorted(user.groups)}
-        return 201, {**body, "status": {"authenticated": True, "user": who}}
-
-    def review_access(self, _at: Where, body: Object, user: User) -> tuple[int, Object]:
-        spec = body.get("spec") or {}
-        if spec.get("user"):
-            user = User(spec["user"], frozenset(spec.get("groups") or []))
-        asked = spec.get("resourceAttributes") or {}
-        path = (spec.get("nonResourceAttributes") or {}).get("path", "")
-        verb = (spec.get("nonResourceAttributes") or asked).get("verb", "")
-        resource = asked.get("resource", "")
-        if asked.get("subresource"):
-            resource += "/" + asked["subresource"]
-        name, namespace = asked.get("name", ""), asked.get("namespace", "")
-        attributes = Attributes(verb, asked.get("group", ""), resource, name, namespace, path)
-        return 201, {**body, "status": {"allowed": self.auth.allowed(user, attributes)}}
-
-    def who_am_i(self, _at: Where, body: Object, user: User) -> tuple[int, Object]:
-        who = {"username": user.name, "groups": sorted(user.groups)}
-        return 201, {**body, "status": {"userInfo": who}}
-
-    # -- reading and writing subresources ----------------------------------------------------
-
-    def scale(self, at: Where, body: Object | None) -> Object:
-        """GET or PUT of .../scale."""
-        plain = Where(at.resource, at.namespace, at.name)
-        if body is None:
-            obj = self.registry.get(plain)
-        else:
-            replicas = int(body["spec"].get("replicas", 0))
-
-            def change(current: Object) -> Object:
-                current["spec"]["replicas"] = replicas
-                return current
-
-            obj = self.registry.modify(plain, change)
-        count = obj["spec"].get("replicas", 1)
-        return {
-            "kind": "Scale",
-            "apiVersion": "autoscaling/v1",
-            "metadata": {k: v for k, v in obj["metadata"].items() if k != "managedFields"},
-            "spec": {"replicas": count},
-            "status": {"replicas": obj.get("status", {}).get("replicas", 0)},
         }
 
     def created(self, resource_kind: str, obj: Object, user: User) -> None:

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+
+from tests.standin import unknown
 
 from .klog import FatalError
 
+REFUSED = "no-such-flag"  # what tests give a daemon, since the real one does not know it
 
-def simple(argv: list[str]) -> dict[str, str]:
-    """--name=value arguments of a daemon; a name alone means true."""
+
+def simple(
+    argv: list[str], known: str, refusal: str = "Error: unknown flag: --{}"
+) -> dict[str, str]:
+    """--name=value arguments of a daemon; a name alone means true. An unknown one ends it."""
     out = {}
     for arg in argv:
         if arg.startswith("--"):
             name, _, value = arg[2:].partition("=")
+            if name not in known.split():
+                if name != REFUSED:
+                    unknown.report("daemon", arg)
+                sys.exit(refusal.format(name))
             out[name] = value if "=" in arg else "true"
     return out
 
@@ -54,7 +65,7 @@ class Spec:
 
 
 def parse(argv: list[str], spec: Spec) -> Flags:
-    """Parse or fail with pflag's words."""
+    """Parse or fail with pflag's message."""
     kinds, shorts = spec.kinds(), spec.shorts()
     out = Flags({}, {}, [])
     rest = list(argv)
@@ -75,6 +86,7 @@ def parse(argv: list[str], spec: Spec) -> Flags:
 def _long(text: str, rest: list[str], kinds: dict[str, str], out: Flags) -> None:
     name, equals, value = text.partition("=")
     if name not in kinds:
+        unknown.report("flags", f"--{name}")
         raise FatalError(f"unknown flag: --{name}")
     if not equals:
         if kinds[name] == "?":
@@ -94,6 +106,7 @@ def _short(
     while letters:
         letter, letters = letters[0], letters[1:]
         if letter not in shorts:
+            unknown.report("flags", arg)
             raise FatalError(f"unknown shorthand flag: '{letter}' in {arg}")
         name = shorts[letter]
         if kinds[name] == "?":

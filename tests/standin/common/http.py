@@ -9,10 +9,21 @@ import json
 import socket
 import ssl
 import threading
+import weakref
 from typing import Any
 from urllib.parse import urlsplit
 
 from .klog import Unreachable as Unreachable  # noqa: PLC0414  # exported again
+
+
+class _Held:
+    """The connection of one thread: it is closed when the thread ends."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
 
 
 class Client:
@@ -26,7 +37,8 @@ class Client:
         self.context = context if parts.scheme == "https" else None
         self.timeout = timeout
         self.local = threading.local()
-        self.opened: set[http.client.HTTPConnection] = set()
+        self.opened: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self.checked_name = ""  # in the server's certificate, if it is not the host
 
     def request(
         self,
@@ -39,7 +51,7 @@ class Client:
         """Send one request; (status, body) comes back, Unreachable is raised."""
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         send = {"Content-Type": "application/json", **(headers or {})}
-        reused = getattr(self.local, "connection", None) is not None
+        reused = getattr(self.local, "held", None) is not None
         for attempt in range(2):
             try:
                 return self._once(method, path, data, send, timeout or self.timeout)
@@ -61,11 +73,11 @@ class Client:
         return response.status, response.read()
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection | None = getattr(self.local, "connection", None)
-        if connection is None:
-            connection = self.open(timeout)
-            self.local.connection = connection
-            self.opened.add(connection)
+        held: _Held | None = getattr(self.local, "held", None)
+        if held is None:
+            held = self.local.held = _Held(self.open(timeout))
+            self.opened.add(held)
+        connection = held.connection
         if connection.sock is not None:
             connection.sock.settimeout(timeout)
         return connection
@@ -75,21 +87,25 @@ class Client:
         seconds = timeout or self.timeout
         if self.context is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
-        return http.client.HTTPSConnection(
+        made = http.client.HTTPSConnection(
             self.host, self.port, timeout=seconds, context=self.context
         )
+        if self.checked_name:
+            plain = socket.create_connection((self.host, self.port), seconds)
+            made.sock = self.context.wrap_socket(plain, server_hostname=self.checked_name)
+        return made
 
     def close(self) -> None:
-        connection = getattr(self.local, "connection", None)
-        if connection is not None:
-            connection.close()
-            self.opened.discard(connection)
-            self.local.connection = None
+        held: _Held | None = getattr(self.local, "held", None)
+        if held is not None:
+            held.connection.close()
+            self.opened.discard(held)
+            self.local.held = None
 
     def shutdown(self) -> None:
         """Close the connections of all threads."""
-        for connection in list(self.opened):
-            connection.close()
+        for held in list(self.opened):
+            held.connection.close()
         self.opened.clear()
         self.local = threading.local()
 
@@ -201,7 +217,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def everywhere(port: int) -> tuple[str, int]:
-    """All addresses, both families where the machine has IPv6."""
+    """All addresses, both families where the host has IPv6."""
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::", 0))

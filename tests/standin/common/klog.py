@@ -1,4 +1,4 @@
-"""Log lines as klog prints them, and the error that ends a program."""
+"""Log lines as klog prints them, and the error that ends a binary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 
 class FatalError(Exception):
-    """The program cannot go on; the text is what the real program prints."""
+    """The binary cannot continue; the text is what the real binary prints."""
 
 
 class Unreachable(Exception):  # noqa: N818  # a state, not a mistake

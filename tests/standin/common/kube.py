@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,9 @@ class Kube:
     def __init__(self, config: kubeconfig.Config, timeout: float = 10.0) -> None:
         cluster, user = kubeconfig.current(config)
         self.server: str = cluster["server"]
-        self.headers = {"Authorization": f"Bearer {user['token']}"} if user.get("token") else {}
+        self.headers = {"User-Agent": f"{Path(sys.argv[0]).name}/standin"}
+        if user.get("token"):
+            self.headers["Authorization"] = f"Bearer {user['token']}"
         self.client = http.Client(self.server, kubeconfig.context_of(config), timeout)
 
     @classmethod

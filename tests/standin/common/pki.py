@@ -161,7 +161,7 @@ def issue(ca: Pair, want: Want) -> Pair:
 
 
 def sign(ca: Pair, want: Want, public_key: PublicKey) -> x509.Certificate:
-    """A leaf certificate for somebody's key."""
+    """A leaf certificate for a given key."""
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.cert.public_key())  # type: ignore[arg-type]
     usages = [USAGES[u] for u in want.usages]
     builder = (
@@ -186,7 +186,7 @@ def _san(text: str) -> x509.GeneralName:
 
 
 def load(cert: Path, key: Path) -> Pair:
-    """A pair from files; OSError and ValueError tell what is wrong."""
+    """A pair from files; OSError and ValueError say what is wrong."""
     return Pair(x509.load_pem_x509_certificate(cert.read_bytes()), key.read_text())
 
 

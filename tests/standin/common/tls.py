@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 
@@ -40,3 +43,25 @@ def load_pair(context: ssl.SSLContext, cert: str, key: str) -> None:
         pem = Path(folder) / "pair.pem"
         pem.write_text(cert + "\n" + key)
         context.load_cert_chain(pem)
+
+
+def follow(context: ssl.SSLContext, cert: str, key: str) -> ssl.SSLContext:
+    """Load the files again when they change, as the API server and etcd do."""
+
+    def watch() -> None:
+        seen = _changed(cert)
+        while True:
+            time.sleep(0.5)
+            if (now := _changed(cert)) != seen:
+                with contextlib.suppress(OSError):  # the key is of the other certificate yet
+                    context.load_cert_chain(cert, key)
+                    seen = now
+
+    threading.Thread(target=watch, daemon=True).start()
+    return context
+
+
+def _changed(path: str) -> float:
+    with contextlib.suppress(OSError):
+        return Path(path).stat().st_mtime
+    return 0.0

@@ -1,4 +1,4 @@
-"""The programs kube-controller-manager and kube-scheduler: lease, health port, loop."""
+"""The binaries kube-controller-manager and kube-scheduler: lease, health port, loop."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ from .mirror import Mirror
 from .scheduling import schedule
 
 LEASE_SECONDS = 8
+KNOWN = (  # what kubeadm writes, and what tests add
+    "authentication-kubeconfig authorization-kubeconfig bind-address client-ca-file cluster-name"
+    " cluster-signing-cert-file cluster-signing-key-file controllers kubeconfig leader-elect"
+    " requestheader-client-ca-file root-ca-file service-account-private-key-file"
+    " use-service-account-credentials allocate-node-cidrs cluster-cidr service-cluster-ip-range"
+    " node-cidr-mask-size node-cidr-mask-size-ipv4 node-cidr-mask-size-ipv6 secure-port"
+    " node-monitor-grace-period"
+    " cluster-signing-duration profiling feature-gates v"
+)
 Step = Callable[[Mirror], None]
 
 
@@ -31,7 +40,7 @@ class HealthHandler(http.Handler):
 
 
 def self_signed() -> ssl.SSLContext:
-    """A serving certificate nobody can verify, as the real programs make it."""
+    """A serving certificate that no client can verify, as the real binaries make it."""
     ca = pki.authority("localhost-ca@1", algorithm="ECDSA-P256")
     want = pki.Want("localhost@1", usages=("server",), sans=("localhost",), algorithm="ECDSA-P256")
     pair = pki.issue(ca, want)
@@ -43,7 +52,7 @@ def self_signed() -> ssl.SSLContext:
 
 
 class Lease:
-    """Only one program of a kind works at a time."""
+    """Only one binary of a kind works at a time."""
 
     def __init__(self, api: Kube, name: str) -> None:
         self.api, self.name = api, name
@@ -53,7 +62,7 @@ class Lease:
         self.held = False
 
     def hold(self) -> bool:
-        """Renew every other second; False while somebody else works."""
+        """Renew every other second; False while another one holds it."""
         if self.held and time.monotonic() - self.checked < 2:
             return True
         self.held = self._try()
@@ -86,7 +95,7 @@ class Lease:
 
 
 def steps_of(program: str, options: dict[str, str]) -> list[Step]:
-    """What a program does after every change."""
+    """What a binary does after every change."""
     if program == "kube-scheduler":
         return [schedule]
     root_file = options.get("root-ca-file", "")
@@ -96,7 +105,7 @@ def steps_of(program: str, options: dict[str, str]) -> list[Step]:
         security.clean_tokens,
         security.CertificateSigner(options).run,
         nodes.PodRanges(options).run,
-        nodes.watch_heartbeats,
+        nodes.Heartbeats(options).run,
         lambda mirror: cleanup.give_accounts(mirror, root_ca),
         cleanup.collect_orphans,
         cleanup.finish_namespaces,
@@ -109,7 +118,7 @@ def steps_of(program: str, options: dict[str, str]) -> list[Step]:
 
 
 class Manager:
-    """One program."""
+    """One binary."""
 
     def __init__(self, program: str, options: dict[str, str]) -> None:
         self.api = Kube.from_file(Path(options["kubeconfig"]))
@@ -147,8 +156,9 @@ class Manager:
 
 
 def main(argv: list[str]) -> int:
-    """argv[0] is the program's name."""
-    options = flags.simple(argv[1:])
+    """argv[0] is the binary's name."""
+    usage = f"Usage:\n  {argv[0]} [flags]\n\n"
+    options = flags.simple(argv[1:], KNOWN, usage + "Error: unknown flag: --{}\n")
     port = 10259 if argv[0] == "kube-scheduler" else 10257
     address = options.get("bind-address", "127.0.0.1")
     port = int(options.get("secure-port", port))

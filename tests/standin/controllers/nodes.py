@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import ipaddress
 from typing import Any
 
@@ -10,7 +9,7 @@ from tests.standin.common import kube, times
 
 from .mirror import Mirror, Object, condition
 
-GRACE_SECONDS = 40
+GRACE = "40s"
 _PREFIX = "node.kubernetes.io/"
 _MANAGED = {"not-ready", "unreachable", "unschedulable"}
 
@@ -45,24 +44,28 @@ class PodRanges:
         raise ValueError("the pod network has no free range")
 
 
-def watch_heartbeats(mirror: Mirror) -> None:
+class Heartbeats:
     """Nodes whose lease is old become Unknown; taints follow the conditions."""
-    for node in mirror.all("nodes"):
-        name = node["metadata"]["name"]
-        ready = condition(node, "Ready")
-        if ready and ready["status"] != "Unknown" and _silent(mirror, node):
-            _mark_unknown(mirror, node)
-            ready = {"status": "Unknown"}
-        _set_taints(mirror, node, ready.get("status", "Unknown"), name)
 
+    def __init__(self, options: dict[str, str]) -> None:
+        self.grace = times.delta(options.get("node-monitor-grace-period", GRACE))
 
-def _silent(mirror: Mirror, node: Object) -> bool:
-    lease = mirror.find("leases", "kube-node-lease", node["metadata"]["name"])
-    last = (lease or {}).get("spec", {}).get("renewTime") or condition(node, "Ready").get(
-        "lastHeartbeatTime", ""
-    )
-    moment = times.parse(last)
-    return moment is None or times.now() - moment > dt.timedelta(seconds=GRACE_SECONDS)
+    def run(self, mirror: Mirror) -> None:
+        for node in mirror.all("nodes"):
+            name = node["metadata"]["name"]
+            ready = condition(node, "Ready")
+            if ready and ready["status"] != "Unknown" and self._silent(mirror, node):
+                _mark_unknown(mirror, node)
+                ready = {"status": "Unknown"}
+            _set_taints(mirror, node, ready.get("status", "Unknown"), name)
+
+    def _silent(self, mirror: Mirror, node: Object) -> bool:
+        lease = mirror.find("leases", "kube-node-lease", node["metadata"]["name"])
+        last = (lease or {}).get("spec", {}).get("renewTime") or condition(node, "Ready").get(
+            "lastHeartbeatTime", ""
+        )
+        moment = times.parse(last)
+        return moment is None or times.now() - moment > self.grace
 
 
 def _mark_unknown(mirror: Mirror, node: Object) -> None:

@@ -1,4 +1,4 @@
-"""Which node suits a pod; the program kube-scheduler's work."""
+"""Which node suits a pod; the binary kube-scheduler's work."""
 
 from __future__ import annotations
 

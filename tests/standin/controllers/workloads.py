@@ -84,10 +84,15 @@ def daemon_sets(mirror: Mirror) -> None:
         nodes = {n["metadata"]["name"] for n in mirror.all("nodes") if fits(spec, n)}
         hashed = template_hash(item["spec"]["template"])
         pods = mirror.owned("pods", item)
+        served: set[str] = set()
         for pod in _living(pods):
+            node = pod["spec"].get("nodeName")
             stale = pod["metadata"]["labels"].get("controller-revision-hash") != hashed
-            if stale or pod["spec"].get("nodeName") not in nodes:
+            stale = stale and (item["spec"].get("updateStrategy") or {}).get("type") != "OnDelete"
+            if stale or node not in nodes or node in served:  # two were made at once
                 _delete_pod(mirror, pod)
+            else:
+                served.add(node)
         for node in nodes - {p["spec"].get("nodeName") for p in pods}:
             _new_pod(mirror, item, hashed, node)
         current = [

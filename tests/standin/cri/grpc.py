@@ -1,4 +1,4 @@
-"""Unary gRPC calls over a unix socket, without a gRPC library."""
+"""Unary gRPC calls over a unix socket, without a gRPC library; cri/server.py answers them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _CODES = {
     6: "AlreadyExists", 7: "PermissionDenied", 9: "FailedPrecondition", 12: "Unimplemented",
     13: "Internal", 14: "Unavailable",
 }  # fmt: skip
-_DATA, _HEADERS, _RST, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class GrpcError(Exception):
-    """A call failed; the text has the form Go programs print."""
+    """A call failed; the text has the form Go binaries print."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"rpc error: code = {code} desc = {message}")
@@ -25,7 +25,12 @@ class GrpcError(Exception):
         self.message = message
 
 
-def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+def number(code: str) -> int:
+    """The number of a status code, such as 5 of NotFound."""
+    return next(number for number, name in _CODES.items() if name == code)
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
@@ -55,41 +60,41 @@ def _exchange(sock: socket.socket, method: str, request: bytes) -> bytes:
     body = b"\0" + struct.pack(">I", len(request)) + request
     big_window = struct.pack(">HI", 4, 2**30)  # SETTINGS_INITIAL_WINDOW_SIZE
     sock.sendall(
-        _PREFACE
-        + _frame(_SETTINGS, 0, 0, big_window)
-        + _frame(_WINDOW, 0, 0, struct.pack(">I", 2**30))
-        + _frame(_HEADERS, 4, 1, hpack.encode(headers))
-        + _frame(_DATA, 1, 1, body)
+        PREFACE
+        + frame(SETTINGS, 0, 0, big_window)
+        + frame(WINDOW, 0, 0, struct.pack(">I", 2**30))
+        + frame(HEADERS, 4, 1, hpack.encode(headers))
+        + frame(DATA, 1, 1, body)
     )
-    data, trailers = _receive(sock)
+    data, trailers = receive(sock)
     status = int(trailers.get("grpc-status", "2"))
     if status:
         raise GrpcError(_CODES.get(status, "Unknown"), trailers.get("grpc-message", ""))
     return data[5 : 5 + struct.unpack(">I", data[1:5])[0]] if data else b""
 
 
-def _receive(sock: socket.socket) -> tuple[bytes, dict[str, str]]:
+def receive(sock: socket.socket) -> tuple[bytes, dict[str, str]]:
     decoder = hpack.Decoder()
     data = bytearray()
     headers: dict[str, str] = {}
     while True:
-        head = _exactly(sock, 9)
+        head = exactly(sock, 9)
         length = int.from_bytes(head[:3], "big")
         kind, flags = head[3], head[4]
-        payload = _exactly(sock, length)
-        if kind == _DATA:
+        payload = exactly(sock, length)
+        if kind == DATA:
             data += payload
-        elif kind == _HEADERS:
+        elif kind == HEADERS:
             headers.update(decoder.decode(payload))
-        elif kind in {_SETTINGS, _PING} and not flags & 1:
-            sock.sendall(_frame(kind, 1, 0, payload if kind == _PING else b""))
-        elif kind in {_RST, _GOAWAY}:
+        elif kind in {SETTINGS, PING} and not flags & 1:
+            sock.sendall(frame(kind, 1, 0, payload if kind == PING else b""))
+        elif kind in {RST, GOAWAY}:
             raise GrpcError("Unavailable", "the stream was closed by the runtime")
-        if kind in {_DATA, _HEADERS} and flags & 1:
+        if kind in {DATA, HEADERS} and flags & 1:
             return bytes(data), headers
 
 
-def _exactly(sock: socket.socket, count: int) -> bytes:
+def exactly(sock: socket.socket, count: int) -> bytes:
     out = bytearray()
     while len(out) < count:
         part = sock.recv(count - len(out))

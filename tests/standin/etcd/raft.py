@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .disk import Disk
@@ -21,7 +22,7 @@ from .state import Entry, Member, State
 HEARTBEAT = 0.5
 ELECTION = (2.5, 4.0)
 ALIVE = 2.0
-VOTE = 2.0  # for an answer; each election greets the others anew, which a busy machine is slow at
+VOTE = 2.0  # for an answer; each election greets the others again, which a busy host is slow at
 WRITE_TIMEOUT = 5.0
 KEPT_ENTRIES = 1000
 
@@ -132,12 +133,16 @@ class Raft:
                 path, body = self._message(follower)
             reply = self.transport.send(member.peer, path, body)
             with self.changed:
-                if reply is None:
-                    self.changed.wait(HEARTBEAT)
-                    continue
-                self._reply(follower, reply)
-                if follower.match >= self.state.index:
-                    self.changed.wait(HEARTBEAT)
+                if reply is not None:
+                    self._reply(follower, reply)
+                lost = reply is None
+                self.changed.wait_for(partial(self._has_news, follower, term, lost), HEARTBEAT)
+
+    def _has_news(self, follower: Follower, term: int, lost: bool) -> bool:  # noqa: FBT001
+        """Whether there is more to send than the next heartbeat; the replies of others are not."""
+        if self.stopped or not self.leading or self.term != term:
+            return True
+        return not lost and follower.match < self.state.index
 
     def _message(self, follower: Follower) -> tuple[str, dict[str, Any]]:
         common = {"cluster": self.cluster, "term": self.term, "leader": self.id}

@@ -1,4 +1,4 @@
-"""The program etcd: flags of the static pod manifest, ports 2379, 2380 and 2381."""
+"""The binary etcd: flags of the static pod manifest, ports 2379, 2380 and 2381."""
 
 from __future__ import annotations
 
@@ -12,13 +12,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.standin import unknown
 from tests.standin.common import flags, http, tls
 
 from .disk import Disk
 from .peers import EtcdError
 from .raft import Raft
-from .service import Service, new_id
+from .service import PATHS, Service, new_id
 from .state import Entry, Member, State
+
+KNOWN = (  # what kubeadm writes, and what tests add
+    "advertise-client-urls cert-file client-cert-auth data-dir initial-advertise-peer-urls"
+    " initial-cluster initial-cluster-state key-file listen-client-urls listen-metrics-urls"
+    " listen-peer-urls name peer-cert-file peer-client-cert-auth peer-key-file"
+    " peer-trusted-ca-file snapshot-count trusted-ca-file feature-gates"
+    " watch-progress-notify-interval experimental-initial-corrupt-check"
+    " experimental-watch-progress-notify-interval log-level"
+)
+
+REFUSAL = "flag provided but not defined: -{}\nUsage:\n\n  etcd [flags]\n    Start an etcd server."
 
 
 def member_of(peer: str, name: str, token: str) -> Member:
@@ -64,7 +76,7 @@ class Running:
         ca = options.get("peer-trusted-ca-file", "")
         context = None
         if ca:
-            context = tls.client(Path(ca).read_text(), *pair)
+            context = tls.follow(tls.client(Path(ca).read_text(), *pair), *pair)
             context.check_hostname = False
         self.peers = Peers(context, self.removed.set)
         disk = Disk(Path(options["data-dir"]))
@@ -126,7 +138,9 @@ class Running:
     def _context(self, prefix: str) -> ssl.SSLContext | None:
         names = ("cert-file", "key-file", "trusted-ca-file")
         cert, key, ca = (self.options.get(prefix + name, "") for name in names)
-        return tls.server(cert, key, ca, required=True) if cert else None
+        if not cert:
+            return None
+        return tls.follow(tls.server(cert, key, ca, required=True), cert, key)
 
     def _listen(
         self, url: str, handler: type[MemberHandler], context: ssl.SSLContext | None
@@ -166,12 +180,16 @@ class MemberHandler(http.Handler):
     member: Running
 
     def parse_request(self) -> bool:
-        """A stopped member answers nobody."""
+        """A stopped member does not answer."""
         return super().parse_request() and not self.member.raft.stopped
 
     def json(self) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads(self.body() or b"{}")
         return loaded
+
+    def unknown(self) -> None:
+        unknown.report("etcd", f"{self.command} {self.path}")
+        self.reply(404, {"error": "Not Found", "code": 5, "message": "Not Found"})
 
     def answer(self, path: str, body: dict[str, Any], *, local: bool = False) -> None:
         service = self.member.service
@@ -188,6 +206,9 @@ class ClientHandler(MemberHandler):
         if self.path == "/version":
             self.reply(200, {"etcdserver": "3.6.4", "etcdcluster": "3.6.0"})
             return
+        if self.path != "/health":
+            self.unknown()
+            return
         try:
             self.member.service.run("/kv/get", {"key": "health"})
         except EtcdError:
@@ -202,8 +223,10 @@ class ClientHandler(MemberHandler):
         elif self.path == "/standin/dump":
             with self.member.raft.changed:
                 self.reply(200, self.member.raft.state.dump())
-        else:
+        elif self.path in PATHS:
             self.answer(self.path, body)
+        else:
+            self.unknown()
 
     def _status(self) -> dict[str, Any]:
         raft = self.member.raft
@@ -253,7 +276,7 @@ class PeerHandler(MemberHandler):
 
 def main(argv: list[str]) -> int:
     """Run until the member is removed."""
-    member = Running(flags.simple(argv))
+    member = Running(flags.simple(argv, KNOWN, REFUSAL))
     member.start()
     member.removed.wait()
     member.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import time
@@ -12,6 +13,9 @@ from .raft import Raft
 from .state import Member
 
 WATCH_SECONDS = 20.0
+MEMBERS = tuple(f"/v3/cluster/member/{name}" for name in ("list", "add", "remove", "promote"))
+KEYS = ("/v3/kv/range", "/v3/kv/deleterange")
+PATHS = (*MEMBERS, *KEYS, "/kv/get", "/kv/list", "/kv/put", "/kv/delete", "/kv/watch", "/publish")
 
 
 def new_id(*parts: str) -> str:
@@ -48,6 +52,8 @@ class Service:
             "/kv/list": self.under,
             "/kv/put": self.put,
             "/kv/delete": self.delete,
+            "/v3/kv/range": self.range,
+            "/v3/kv/deleterange": self.delete_range,
             "/v3/cluster/member/list": self.members,
             "/v3/cluster/member/add": self.add,
             "/v3/cluster/member/remove": self.remove,
@@ -84,6 +90,30 @@ class Service:
         if body["key"] not in self.raft.state.data or not self._expected(body):
             return {"ok": False}
         return {"ok": True, "rev": self.raft.propose({"op": "delete", "key": body["key"]})}
+
+    # -- keys, in the form of etcd's JSON gateway ------------------------------------------------
+
+    def range(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The number of keys, or the keys themselves; the values are not etcd's, so none leave."""
+        found = self._between(body)
+        if body.get("count_only"):
+            return {"count": str(len(found))}
+        if not body.get("keys_only"):
+            raise EtcdError("the stand-in's etcd gives no values")
+        shown = found[: int(body.get("limit", 0)) or None]
+        kvs = [{"key": base64.b64encode(key.encode()).decode()} for key in shown]
+        return {"kvs": kvs, "count": str(len(found)), "more": len(shown) < len(found)}
+
+    def delete_range(self, body: dict[str, Any]) -> dict[str, Any]:
+        found = self._between(body)
+        for key in found:
+            self.raft.propose({"op": "delete", "key": key})
+        return {"deleted": str(len(found))}
+
+    def _between(self, body: dict[str, Any]) -> list[str]:
+        """The keys from `key` up to, and without, `range_end`."""
+        first, end = (base64.b64decode(body[name]).decode() for name in ("key", "range_end"))
+        return sorted(key for key in self.raft.state.data if first <= key < end)
 
     def _expected(self, body: dict[str, Any]) -> bool:
         current = self.raft.state.data.get(body["key"])
@@ -159,7 +189,7 @@ class Service:
         return self.members({})
 
     def publish(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A member that has started tells its name and client address."""
+        """A member that has started publishes its name and client address."""
         member = self.raft.state.members.get(body["id"])
         if member and (member.name, member.client) != (body["name"], body["client"]):
             new = dataclasses.replace(member, name=body["name"], client=body["client"])

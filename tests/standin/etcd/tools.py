@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.standin import unknown
 from tests.standin.common import flags, http, tls
 
 from .disk import Disk
@@ -28,14 +29,9 @@ _FLAGS = flags.Spec(
 def run(argv: list[str]) -> int:
     """One command line; its exit status comes back."""
     found = flags.parse(argv[1:], _FLAGS)
-    actions: dict[tuple[str, ...], Callable[[flags.Flags], int]] = {
-        ("etcdctl", "endpoint", "status"): _endpoint_status,
-        ("etcdctl", "snapshot", "save"): _save,
-        ("etcdutl", "snapshot", "status"): _status,
-        ("etcdutl", "snapshot", "restore"): _restore,
-    }
-    action = actions.get((argv[0], *found.args[:2]))
+    action = COMMANDS.get((argv[0], *found.args[:2]))
     if action is None:
+        unknown.report(argv[0], " ".join(found.args))
         sys.stderr.write(f"{argv[0]}: executable file not found in $PATH\n")
         return 1
     return action(found)
@@ -103,3 +99,11 @@ def _restore(found: flags.Flags) -> int:
     disk.save_meta({"id": me.id, "cluster": cluster, "term": dump["term"], "vote": ""})
     print("restored snapshot")
     return 0
+
+
+COMMANDS: dict[tuple[str, ...], Callable[[flags.Flags], int]] = {
+    ("etcdctl", "endpoint", "status"): _endpoint_status,
+    ("etcdctl", "snapshot", "save"): _save,
+    ("etcdutl", "snapshot", "status"): _status,
+    ("etcdutl", "snapshot", "restore"): _restore,
+}

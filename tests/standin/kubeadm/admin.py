@@ -16,7 +16,7 @@ SUPER = Path("/etc/kubernetes/super-admin.conf")
 
 
 def load(path: Path = ADMIN) -> Kube:
-    """A client; a missing file has kubeadm's words."""
+    """A client; a missing file has kubeadm's message."""
     try:
         return Kube.from_file(path)
     except OSError as err:
@@ -58,7 +58,7 @@ def _failed(err: Exception) -> FatalError:
 
 
 def _bind(api: Kube) -> None:
-    """Works when the binding is there already; 403 tells that it is not."""
+    """Works when the binding is there already; 403 means that it is not."""
     path = kube.path("clusterrolebindings", name=ADMINS, group=rbac.GROUP)
     try:
         found = api.find(path)

@@ -1,4 +1,4 @@
-"""The program kubeadm: which command, and how its failure looks."""
+"""The binary kubeadm: which command, and how its failure looks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ COMMANDS = {
     "config": "cmd_config",
     "certs": "cmd_certs",
     "version": "cmd_version",
-    "kubeconfig": "cmd_certs",
 }
 _HELP = """
 
@@ -38,7 +37,6 @@ Available Commands:
   config      Manage configuration for a kubeadm cluster persisted in a ConfigMap in the cluster
   init        Run this command in order to set up the Kubernetes control plane
   join        Run this on any machine you wish to join an existing cluster
-  kubeconfig  Kubeconfig file utilities
   reset       Performs a best effort revert of changes made to this host
   token       Manage bootstrap tokens
   upgrade     Upgrade your cluster smoothly to a newer version with this command

@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography import x509
 
-from tests.standin.common import kubeconfig, pki, times, yamlio
+from tests.standin.common import kubeconfig, pki, times
 from tests.standin.common.flags import Flags, Spec, parse
 from tests.standin.common.http import Unreachable
 from tests.standin.common.klog import FatalError
@@ -21,12 +21,10 @@ from .certs import SPECS, files
 from .config import load
 from .config.load import InitConfig
 from .flags import GLOBAL
-from .kubeconfigs import plane_url
 from .upgrades.renew import ALL, CONFS, renew
 
 SPEC = Spec(
-    GLOBAL + " config cert-dir kubeconfig output client-name org* token validity-period"
-    " allow-missing-template-keys? show-managed-fields? use-api?",
+    GLOBAL + " config cert-dir kubeconfig output",
     "o=output v=v h=help",
 )
 
@@ -35,18 +33,16 @@ def main(argv: list[str]) -> None:
     """The second word decides."""
     flags = parse(argv, SPEC)
     words = flags.args
-    if words[:1] == ["certificate-key"]:
-        print(secrets.token_hex(32))
-    elif words[:1] == ["check-expiration"]:
-        _check(flags)
-    elif words[:1] == ["renew"] and len(words) > 1:
-        _renew(words[1], flags)
-    elif words[:1] == ["user"]:
-        _user(flags)
+    if words and words[0] in COMMANDS:
+        COMMANDS[words[0]](flags)
     elif words:
         raise FatalError(f'unknown command "{words[0]}" for "kubeadm certs"')
     else:
         raise FatalError("\nerror: subcommand is required")
+
+
+def _key(_flags: Flags) -> None:
+    print(secrets.token_hex(32))
 
 
 def _config(flags: Flags, prefix: str, *, quiet: bool) -> InitConfig:
@@ -147,7 +143,10 @@ def _table(rows: list[list[str]]) -> None:
         print("".join(cells[:-1]) + last)
 
 
-def _renew(name: str, flags: Flags) -> None:
+def _renew(flags: Flags) -> None:
+    if len(flags.args) < 2:
+        raise FatalError("\nerror: subcommand is required")
+    name = flags.args[1]
     config = _config(flags, "renew", quiet=False)
     names = ALL if name == "all" else [name]
     if name != "all" and name not in ALL:
@@ -184,20 +183,4 @@ _TITLES = {
 }
 
 
-def _user(flags: Flags) -> None:
-    """A kubeconfig for somebody, on stdout."""
-    if not flags.get("client-name"):
-        raise FatalError('required flag(s) "client-name" not set')
-    config = _config(flags, "kubeconfig", quiet=True)
-    folder = Path(config.cluster["certificatesDir"])
-    ca = pki.load(*files(folder, "ca"))
-    seconds = times.seconds(flags.get("validity-period", "8760h"))
-    want = pki.Want(flags.get("client-name"), tuple(flags.several("org")), seconds=seconds)
-    pair = pki.issue(ca, want)
-    credentials = kubeconfig.with_cert(pair.cert_pem(), pair.key_pem())
-    cluster, _ = (
-        kubeconfig.current(kubeconfig.load(admin.ADMIN)) if admin.ADMIN.exists() else ({}, {})
-    )
-    server = str(cluster.get("server") or plane_url(config))
-    name = config.cluster["clusterName"]
-    print(yamlio.dump(kubeconfig.build(server, ca.cert_pem(), name, want.name, credentials)))
+COMMANDS = {"certificate-key": _key, "check-expiration": _check, "renew": _renew}

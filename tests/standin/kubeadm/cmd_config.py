@@ -17,7 +17,7 @@ from .config import defaults, load, net
 from .flags import GLOBAL
 
 SPEC = Spec(
-    GLOBAL + " config old-config new-config allow-experimental-api? kubernetes-version"
+    GLOBAL + " config kubernetes-version"
     " image-repository feature-gates cri-socket output kubeconfig component-configs*"
     " show-managed-fields? allow-missing-template-keys?",
     "o=output v=v h=help",
@@ -28,14 +28,9 @@ def main(argv: list[str]) -> None:
     """The second word decides."""
     flags = parse(argv, SPEC)
     words = flags.args
-    if words[:1] == ["validate"]:
-        _validate(flags)
-    elif words[:2] == ["images", "list"]:
-        _list(flags)
-    elif words[:2] == ["images", "pull"]:
-        _pull(flags)
-    elif words[:2] in (["print", "init-defaults"], ["print", "join-defaults"]):
-        _print(words[1], flags)
+    action = COMMANDS.get(" ".join(words[:2]))
+    if action:
+        action(flags)
     elif words and words[0] in {"images", "print"}:
         raise FatalError("\nerror: subcommand is required")
     elif words:
@@ -109,8 +104,8 @@ def _pull(flags: Flags) -> None:
         print(f"[config/images] Pulled {image}", flush=True)
 
 
-def _print(kind: str, flags: Flags) -> None:
-    socket = defaults.SOCKETS[0]
+def _print(flags: Flags) -> None:
+    kind, socket = flags.args[1], defaults.SOCKETS[0]
     documents: list[dict[str, Any]]
     if kind == "join-defaults":
         documents = [_join_defaults(socket)]
@@ -162,3 +157,12 @@ def _init_defaults(socket: str, components: list[str]) -> list[dict[str, Any]]:
     if "KubeProxyConfiguration" in components:
         out.append(addons.proxy_config(config))
     return out
+
+
+COMMANDS = {
+    "validate": _validate,
+    "images list": _list,
+    "images pull": _pull,
+    "print init-defaults": _print,
+    "print join-defaults": _print,
+}

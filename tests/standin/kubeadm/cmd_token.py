@@ -27,12 +27,11 @@ SPEC = Spec(
 def main(argv: list[str]) -> None:
     """The second word decides."""
     flags = parse(argv, SPEC)
-    actions = {"create": _create, "list": _list, "delete": _delete, "generate": _generate}
     if not flags.args:
         raise FatalError("\nerror: subcommand is required")
-    if flags.args[0] not in actions:
+    if flags.args[0] not in COMMANDS:
         raise FatalError(f'unknown command "{flags.args[0]}" for "kubeadm token"')
-    actions[flags.args[0]](flags)
+    COMMANDS[flags.args[0]](flags)
 
 
 def _generate(_flags: Flags) -> None:
@@ -134,3 +133,6 @@ def _delete(flags: Flags) -> None:
         except KubeError as err:
             raise FatalError(f'failed to delete bootstrap token "{token_id}": {err}') from err
         print(f'bootstrap token "{token_id}" deleted')
+
+
+COMMANDS = {"create": _create, "list": _list, "delete": _delete, "generate": _generate}

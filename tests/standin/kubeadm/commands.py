@@ -1,4 +1,4 @@
-"""The command lines of the control plane's programs."""
+"""The command lines of the control plane's binaries."""
 
 from __future__ import annotations
 

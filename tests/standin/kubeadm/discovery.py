@@ -26,7 +26,7 @@ def _config(server: str, ca: str, credentials: dict[str, str] | None = None) -> 
 
 
 def for_join(join: Config) -> Config:
-    """The kubeconfig for TLS bootstrap; FatalError tells why the server is not trusted."""
+    """The kubeconfig for TLS bootstrap; FatalError says why the server is not trusted."""
     discovery = join["discovery"]
     try:
         if discovery.get("bootstrapToken"):
@@ -54,7 +54,7 @@ def for_join(join: Config) -> Config:
 
 
 def by_file(path: str) -> Config:
-    """File discovery; the file's own server is kept."""
+    """File discovery; the file's own server is retained."""
     try:
         config = kubeconfig.load(Path(path))
     except (OSError, TypeError) as err:

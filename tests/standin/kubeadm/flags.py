@@ -5,10 +5,7 @@ from __future__ import annotations
 from tests.standin.common.flags import Flags
 from tests.standin.common.klog import FatalError
 
-GLOBAL = (
-    "rootfs v vmodule help? add-dir-header? log-file log-file-max-size one-output?"
-    " skip-headers? skip-log-headers?"
-)
+GLOBAL = "rootfs v help? log-file"
 _ALLOWED = {
     "config", "ignore-preflight-errors", "dry-run", "kubeconfig", "node-name", "kubeconfig-dir",
     "upload-certs", "print-manifest", "allow-missing-template-keys", "output",

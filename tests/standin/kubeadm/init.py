@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tests.standin import switches
@@ -50,7 +51,11 @@ def _cert_phase(spec: certs.Spec) -> Phase[Data]:
 
 
 def _kubeconfig_phase(name: str) -> Phase[Data]:
-    return Phase(name, lambda data: kubeconfigs.ensure(data.config, f"{name}.conf"))
+    def run(data: Data) -> None:
+        folder = Path(data.flags.get("kubeconfig-dir") or kubeconfigs.FOLDER)
+        kubeconfigs.ensure(data.config, f"{name}.conf", folder)
+
+    return Phase(name, run)
 
 
 def _etcd(data: Data) -> None:
@@ -61,7 +66,11 @@ def _etcd(data: Data) -> None:
 
 
 def _store(data: Data, name: str) -> None:
-    manifests.store(patches.apply(name, manifests.pod(data.config, name), data.patches))
+    """In a dry run, to the directory that the environment names."""
+    folder = manifests.FOLDER
+    if data.flags.yes("dry-run"):
+        folder = Path(os.environ["KUBEADM_INIT_DRYRUN_DIR"])
+    manifests.store(patches.apply(name, manifests.pod(data.config, name), data.patches), folder)
 
 
 def _plane_phase(name: str) -> Phase[Data]:
@@ -153,7 +162,7 @@ def bootstrap_rbac(api: Kube) -> None:
 
 
 def cluster_info(api: Kube, conf: Path) -> None:
-    """The ConfigMap that everybody may read."""
+    """The ConfigMap that every client may read."""
     say('[bootstrap-token] Creating the "cluster-info" ConfigMap in the "kube-public" namespace')
     cluster, _ = kubeconfig.current(kubeconfig.load(conf))
     if switches.get("wrong_ca_in_cluster_info"):

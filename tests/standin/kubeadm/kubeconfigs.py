@@ -49,9 +49,9 @@ def render(config: InitConfig, name: str) -> kubeconfig.Config:
     return kubeconfig.build(server, ca.cert_pem(), config.cluster["clusterName"], user, credentials)
 
 
-def ensure(config: InitConfig, name: str) -> None:
+def ensure(config: InitConfig, name: str, folder: Path = FOLDER) -> None:
     """Write a kubeconfig, or check the one that is there."""
-    path = FOLDER / name
+    path = folder / name
     if not path.exists():
         say(f'[kubeconfig] Writing "{name}" kubeconfig file')
         kubeconfig.write(path, render(config, name))

@@ -30,7 +30,7 @@ def announce(target: str, kind: str = "strategic") -> None:
 
 
 def apply(target: str, value: dict[str, Any], folder: str) -> dict[str, Any]:
-    """The patched value; folder may be empty."""
+    """The patched value; directory may be empty."""
     if not folder:
         return value
     if not Path(folder).is_dir():

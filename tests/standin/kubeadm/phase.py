@@ -1,4 +1,4 @@
-"""Running phases: skipping, failing as told, and the record of what ran."""
+"""Running phases: skipping, failing on demand, and the record of what ran."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _preflight(data: Data) -> None:
 
 
 def _remove_member(data: Data) -> None:
-    """Leave the etcd cluster, then empty the data folder."""
+    """Leave the etcd cluster, then empty the data directory."""
     folder = _data_folder(data)
     if folder is None:
         say("[reset] No etcd config found. Assuming external etcd")

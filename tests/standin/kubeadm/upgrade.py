@@ -14,8 +14,8 @@ from .upgrades.phases import APPLY, NODE
 SPEC = Spec(
     GLOBAL + " allow-experimental-upgrades? allow-missing-template-keys?"
     " allow-release-candidate-upgrades? certificate-renewal? config dry-run? etcd-upgrade? force?"
-    " ignore-preflight-errors* kubeconfig output patches print-config? show-managed-fields?"
-    " skip-phases* yes? feature-gates context-lines",
+    " ignore-preflight-errors* kubeconfig output patches show-managed-fields?"
+    " skip-phases* yes? feature-gates",
     "f=force y=yes o=output v=v h=help",
 )
 
@@ -26,11 +26,10 @@ def main(argv: list[str]) -> None:
     words = flags.args
     if not words:
         raise FatalError("\nerror: subcommand is required")
-    actions = {"plan": _plan, "apply": _apply, "node": _node}
-    if words[0] not in actions:
+    if words[0] not in COMMANDS:
         raise FatalError(f'unknown command "{words[0]}" for "kubeadm upgrade"')
     mixed(flags)
-    actions[words[0]](flags, words[1:])
+    COMMANDS[words[0]](flags, words[1:])
 
 
 def _plan(flags: Flags, words: list[str]) -> None:
@@ -71,3 +70,6 @@ def _node(flags: Flags, words: list[str]) -> None:
         runner.single(words[1:], data)
         return
     runner.all(data, data.skip, dry=flags.yes("dry-run"))
+
+
+COMMANDS = {"plan": _plan, "apply": _apply, "node": _node}

@@ -91,7 +91,7 @@ def announce_reading(prefix: str) -> None:
 
 
 def fetch(api: Kube, seconds: float = 0.35) -> InitConfig:
-    """The cluster's configuration; node parts are those of this machine."""
+    """The cluster's configuration; node parts are those of this node."""
 
     def read() -> Config:
         return api.get(kube.path("configmaps", SYSTEM, "kubeadm-config"))

@@ -142,7 +142,7 @@ def _same(left: dict[str, Any], right: dict[str, Any]) -> bool:
 
 
 def local_api(path: Path, url: str) -> Kube:
-    """admin.conf, but towards this machine's own API server."""
+    """admin.conf, but for this node's own API server."""
     config = kubeconfig.load(path)
     cluster, _ = kubeconfig.current(config)
     cluster["server"] = url

@@ -8,18 +8,31 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.standin.common import http, kube, kubeconfig, pki
+from tests.standin.common import http, kube, kubeconfig, pki, times
 from tests.standin.common.kube import Kube, KubeError
 
 PKI = Path("/var/lib/kubelet/pki")
 CURRENT = PKI / "kubelet-client-current.pem"
 
 
+def has_ended(kubeconfig_file: Path) -> bool:
+    """Whether there is a kubelet.conf, and its client certificate has expired."""
+    try:
+        _, user = kubeconfig.current(kubeconfig.load(kubeconfig_file))
+        pem = kubeconfig.text(user, "client-certificate")
+        return pki.ends(x509.load_pem_x509_certificate(pem.encode())) < times.now()
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
 def client(kubeconfig_file: Path) -> Kube | None:
     """A client from kubelet.conf, or None while it cannot be used."""
+    if has_ended(kubeconfig_file):
+        return None
     try:
         config = kubeconfig.load(kubeconfig_file)
         made = Kube(config, timeout=5.0)

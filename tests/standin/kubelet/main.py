@@ -41,7 +41,8 @@ class Kubelet:
         self.runtime = Client(options.endpoint)
         self.images = Images(self.runtime)
         folder = str(options.config.get("staticPodPath") or options.flags.get("pod-manifest-path"))
-        self.static = StaticPods(Path(folder or "/nonexistent"))
+        member = Path(options.flags.get("kubeconfig") or "/nonexistent").exists()
+        self.static = StaticPods(Path(folder or "/nonexistent"), api_seen=not member)
         self.api: Kube | None = None
         self.node: Node | None = None
         self.pods: Pods | None = None
@@ -61,6 +62,7 @@ class Kubelet:
             wanted = self.static.sync(self.images)
             try:
                 self._sync_api(wanted)
+                self.static.api_seen = True
             except (KubeError, http.Unreachable) as err:
                 klog.error(f'"Error talking to the API server" err="{err}"', "kubelet.go:1")
                 time.sleep(1.0)
@@ -101,10 +103,10 @@ def _check(options: Options) -> None:
 
 
 def _may_bootstrap(options: Options) -> None:
-    """Without kubelet.conf there must be a bootstrap file."""
+    """Without a kubelet.conf that is valid there must be a bootstrap file."""
     target = Path(options.flags.get("kubeconfig"))
     source = Path(options.flags.get("bootstrap-kubeconfig"))
-    if not target.exists() and not source.is_file():
+    if (not target.exists() or credentials.has_ended(target)) and not source.is_file():
         raise FatalError(
             "failed to run Kubelet: unable to load bootstrap kubeconfig: stat"
             f" {source}: no such file or directory"
@@ -115,7 +117,7 @@ def _bootstrap(options: Options) -> None:
     """TLS bootstrap, again and again; static pods start meanwhile."""
     target = Path(options.flags.get("kubeconfig"))
     source = Path(options.flags.get("bootstrap-kubeconfig"))
-    while not target.exists():
+    while not target.exists() or credentials.has_ended(target):
         try:
             credentials.bootstrap(source, target, options.name)
         except credentials.BOOTSTRAP_ERRORS as err:
@@ -124,7 +126,7 @@ def _bootstrap(options: Options) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """The program kubelet."""
+    """The binary kubelet."""
     if "--version" in argv or "--version=true" in argv:
         print(f"Kubernetes {stamp.VERSION}")
         return 0

@@ -22,11 +22,21 @@ STATUS_EVERY = 5.0
 Object = dict[str, Any]
 
 
-def address(options: Options, server: str) -> str:
-    """--node-ip, else the address this machine uses towards the API server."""
-    wanted = options.flags.get("node-ip").split(",")[0]
-    if wanted and wanted not in {"0.0.0.0", "::"}:  # noqa: S104
+def addresses(options: Options, server: str) -> list[str]:
+    """--node-ip, which may name one of each family; else the one that reaches the server."""
+    wanted = [ip for ip in options.flags.get("node-ip").split(",") if ip]
+    if wanted and not {"0.0.0.0", "::"} & set(wanted):  # noqa: S104
         return wanted
+    return [_used(server)]
+
+
+def address(options: Options, server: str) -> str:
+    """The first of `addresses`."""
+    return addresses(options, server)[0]
+
+
+def _used(server: str) -> str:
+    """The address that this node uses to reach the API server."""
     host = server.rsplit("//", maxsplit=1)[-1].rpartition(":")[0].strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -39,7 +49,7 @@ def address(options: Options, server: str) -> str:
 
 
 def readiness(runtime: Client) -> Object:
-    """The Ready condition in the words of the real kubelet."""
+    """The Ready condition with the messages of the real kubelet."""
     problem = ""
     try:
         states = {c["type"]: c for c in runtime.status()["conditions"]}
@@ -160,7 +170,10 @@ class Node:
         return {
             "conditions": conditions,
             "addresses": [
-                {"type": "InternalIP", "address": address(self.options, self.api.server)},
+                *(
+                    {"type": "InternalIP", "address": ip}
+                    for ip in addresses(self.options, self.api.server)
+                ),
                 {"type": "Hostname", "address": self.options.name},
             ],
             "capacity": amounts,

@@ -60,7 +60,7 @@ _ALLOWED_LABELS = {
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Everything the kubelet was told."""
+    """All settings of the kubelet."""
 
     flags: Flags
     config: dict[str, Any]
@@ -107,6 +107,11 @@ def _config(path: Path) -> dict[str, Any]:
         raise FatalError(
             f"failed to load kubelet config file, path: {path}, error: no kind"
             ' "KubeletConfiguration" is registered'
+        )
+    if (loaded.get("maxPods") or 0) < 0:  # ValidateKubeletConfiguration, of which this is a part
+        raise FatalError(
+            "failed to validate kubelet configuration, error: invalid configuration: maxPods"
+            f" (--max-pods) {loaded['maxPods']} must not be a negative number, path: {path}"
         )
     return loaded
 

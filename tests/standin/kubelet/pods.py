@@ -10,18 +10,24 @@ from tests.standin.common.kube import Kube, KubeError
 
 from . import static
 from .images import Images
+from .init_containers import InitContainers
 from .node import Node, address
 from .options import Options
+from .proxy import RESTARTS, Proxies
 
 Object = dict[str, Any]
 _HASH = "kubernetes.io/config.hash"
+_ENDED = {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}
+LOG = "standinLog"  # read by the API server
 
 
 class Pods:
-    """Tells the API server how the pods are; nothing of them really runs here."""
+    """Reports the state of the pods to the API server; none of them really runs."""
 
     def __init__(self, options: Options, api: Kube, node: Node, images: Images) -> None:
         self.options, self.api, self.node, self.images = options, api, node, images
+        self.init = InitContainers(api)
+        self.proxies = Proxies(api)
 
     def sync(self, wanted: list[Object]) -> None:
         if not self.node.object:
@@ -112,13 +118,20 @@ class Pods:
         containers = [
             _container(c, waiting.get(c["name"]), stamp, done=done) for c in spec["containers"]
         ]
+        first = [
+            _container(c, waiting.get(c["name"]), stamp, done=True)
+            for c in spec.get("initContainers", [])
+        ]
         ready = not waiting and not done
         phase = "Pending" if waiting else "Succeeded" if done else "Running"
+        ended = any(one == _ENDED for one in waiting.values())
         return {
-            "phase": phase,
+            "phase": "Running" if ended else phase,
+            **({LOG: f"{self.proxies.problem(pod)}\n"} if ended else {}),
             "startTime": stamp,
             "hostIP": host,
             "podIP": old.get("podIP") or (host if spec.get("hostNetwork") else self._ip(used)),
+            "initContainerStatuses": first,
             "containerStatuses": containers,
             "conditions": [
                 {
@@ -142,11 +155,19 @@ class Pods:
             )
         if not spec.get("hostNetwork") and self.node.last.get("status") != "True":
             return {c["name"]: {"reason": "ContainerCreating"} for c in spec["containers"]}
-        return {
+        first = spec.get("initContainers", [])
+        waiting = {
             c["name"]: self.images.waiting(c["image"])
-            for c in spec["containers"]
+            for c in [*first, *spec["containers"]]
             if not self.images.present(c["image"])
         }
+        if not waiting and (problem := self.init.run(pod)):
+            waiting = {first[0]["name"]: problem}
+        if not waiting and self.proxies.problem(pod):
+            waiting = {spec["containers"][0]["name"]: dict(_ENDED)}
+        if any(c["name"] in waiting for c in first):
+            waiting |= {c["name"]: {"reason": "PodInitializing"} for c in spec["containers"]}
+        return waiting
 
     def _ip(self, used: set[str | None]) -> str:
         cidr = self.node.object.get("spec", {}).get("podCIDR")
@@ -164,11 +185,12 @@ def _is_mirror(pod: Object) -> bool:
 
 
 def _brief(status: Object) -> Object:
-    """A status without the fields that only tell times."""
+    """A status without the fields that only hold times."""
     conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
     states = [
         (c["name"], c["image"], next(iter(c["state"])), c["state"].get("waiting"))
-        for c in status.get("containerStatuses") or []
+        for kind in ("initContainerStatuses", "containerStatuses")
+        for c in status.get(kind) or []
     ]
     return {**{k: status.get(k) for k in ("phase", "podIP")}, "c": conditions, "s": states}
 
@@ -192,6 +214,11 @@ def _container(container: Object, waiting: Object | None, stamp: str, *, done: b
         "imageID": "",
         "ready": not waiting and not done,
         "started": not waiting and not done,
-        "restartCount": 0,
+        "restartCount": RESTARTS if waiting == _ENDED else 0,
         "state": state,
+        **(
+            {"lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+            if waiting == _ENDED
+            else {}
+        ),
     }

@@ -1,4 +1,4 @@
-"""Static pods: the control plane's programs as transient systemd units.
+"""Static pods: the control plane's binaries as transient systemd units.
 
 They live outside the kubelet's own unit, as containers do: stopping the kubelet stops none.
 """
@@ -41,7 +41,7 @@ def running() -> dict[str, dict[str, Any]]:
 
 
 def active(name: str) -> bool:
-    """Whether the pod's program runs; pods of other programs only pretend to."""
+    """Whether the pod's binary runs; pods of other binaries only pretend to."""
     if name not in PROGRAMS:
         return name in running()
     if not _runs(name):  # systemd is asked only then; each question costs it a process
@@ -51,7 +51,7 @@ def active(name: str) -> bool:
 
 
 def _runs(name: str) -> bool:
-    """Whether the process last known as a program still is one."""
+    """Whether the process last known as a binary still is one."""
     with contextlib.suppress(OSError):
         return name in Path("/proc", _PIDS.get(name, "0"), "cmdline").read_text()
     return False
@@ -121,25 +121,24 @@ def _start(pod: dict[str, Any]) -> None:
 
 
 class StaticPods:
-    """Keeps what runs equal to what the folder says."""
+    """Keeps what runs equal to what the directory says."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, api_seen: bool = True) -> None:
         self.folder = folder
         self.started: dict[str, float] = {}
+        self.api_seen = api_seen
 
     def sync(self, images: Any) -> list[dict[str, Any]]:
-        """Start, restart and stop; the pods the folder wants come back."""
-        wanted = {}
-        for path in sorted(self.folder.glob("[!.]*")) if self.folder.is_dir() else []:
-            pod = parse(path) if path.is_file() else None
-            if pod:
-                wanted[pod["name"]] = pod
+        """Start, restart and stop; the pods the directory wants come back."""
+        wanted = self._wanted()
         have = running()
         for name in set(have) - set(wanted):
             stop(name)
         for name, pod in wanted.items():
             changed = name in have and have[name]["hash"] != pod["hash"]
             if changed:
+                if name in self.started and not self.api_seen:
+                    continue  # the real one waits for the API to unmount the old pod's volumes
                 stop(name)
             dead = name in PROGRAMS and not active(name)
             if (changed or dead or name not in have) and self._due(name):
@@ -149,8 +148,13 @@ class StaticPods:
                     (RUN / f"{name}.json").unlink(missing_ok=True)
         return list(wanted.values())
 
+    def _wanted(self) -> dict[str, dict[str, Any]]:
+        paths = sorted(self.folder.glob("[!.]*")) if self.folder.is_dir() else []
+        pods = [parse(path) for path in paths if path.is_file()]
+        return {pod["name"]: pod for pod in pods if pod}
+
     def _due(self, name: str) -> bool:
-        """A crashing program is not started more than once a second."""
+        """A crashing binary is not started more than once a second."""
         if time.monotonic() - self.started.get(name, -10.0) < 1.0:
             return False
         self.started[name] = time.monotonic()

@@ -1,4 +1,4 @@
-"""The command line with files only: flags, exit statuses, and what each verb prints."""
+"""The command line with files only: flags, exit statuses, and what each command prints."""
 
 import json
 import subprocess
@@ -37,7 +37,8 @@ def bad(tmp_path: Path) -> Path:
 
 # ---- what it costs to ask
 
-HEAVY = {"cryptography", "fabric", "jinja2", "kubernetes", "paramiko", "pydantic", "rich", "yaml"}
+HEAVY = {"cryptography", "fabric", "jinja2", "kubernetes", "paramiko", "pydantic", "rich"}
+HEAVY |= {"urllib3", "yaml"}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ HEAVY = {"cryptography", "fabric", "jinja2", "kubernetes", "paramiko", "pydantic
         ("validate inventory/single.yaml", {"jinja2", "pydantic", "yaml"}),
     ],
 )
-def test_verbs_load_only_what_they_use(words: str, allowed: set[str]) -> None:
+def test_commands_load_only_what_they_use(words: str, allowed: set[str]) -> None:
     program = (
         "import sys\nfrom kbootstrap.cli import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
@@ -92,7 +93,7 @@ def test_wrong_usage_ends_with_2(words: str, capsys: Captured) -> None:
     assert "usage:" in capsys.readouterr().err
 
 
-def test_help_tells_every_exit_status(capsys: Captured) -> None:
+def test_help_lists_every_exit_status(capsys: Captured) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
@@ -186,7 +187,7 @@ def test_problems_begin_their_lines_with_the_place(bad: Path, capsys: Captured) 
 
 
 @pytest.mark.parametrize("verb", ["up", "plan", "status", "kubeconfig", "render", "validate"])
-def test_every_verb_stops_at_a_bad_inventory(verb: str, bad: Path, capsys: Captured) -> None:
+def test_every_command_stops_at_a_bad_inventory(verb: str, bad: Path, capsys: Captured) -> None:
     assert main([verb, "-i", str(bad)]) == 2
     assert capsys.readouterr().err.startswith(f"{bad}:1:11: KB103")
 
@@ -212,7 +213,7 @@ def test_the_inventory_is_named_by_flag_variable_or_habit(
     assert [line for line in said if line.endswith(": good")] == [f"{p}{end}" for p in places]
 
 
-def test_warnings_are_told_and_do_no_harm(tmp_path: Path, capsys: Captured) -> None:
+def test_warnings_are_reported_and_do_no_harm(tmp_path: Path, capsys: Captured) -> None:
     path = tmp_path / "inventory.yaml"
     path.write_text(
         "cluster: {name: demo}\nkubernetes: {version: v1.34.2}\n"
@@ -240,7 +241,9 @@ def test_render_shows_every_file_of_a_node(good: Path, capsys: Captured) -> None
     assert "cp1:" not in said
 
 
-def test_render_writes_a_folder_for_each_node(good: Path, tmp_path: Path, capsys: Captured) -> None:
+def test_render_writes_a_directory_for_each_node(
+    good: Path, tmp_path: Path, capsys: Captured
+) -> None:
     folder = tmp_path / "out"
     assert main(["render", str(good), "--to", str(folder)]) == 0
     assert f"to {folder}" in capsys.readouterr().out

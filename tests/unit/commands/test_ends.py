@@ -1,4 +1,4 @@
-"""How a verb ends: which exit status a plan and its outcomes make, and who is asked before."""
+"""How a command ends: which exit status a plan and its outcomes make, and who is asked before."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,20 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.action import Risk
-from kbootstrap.console.confirm import confirm_reset, confirm_resets
+from kbootstrap.console.confirm import Observe, confirm_reset, confirm_up
 from kbootstrap.console.screens import PlainScreen
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.engine.runner import Outcome
-from kbootstrap.errors import ExitCode, KbError, PhaseError, RefusedError, UnreachableError
+from kbootstrap.errors import (
+    ExitCode,
+    Finding,
+    KbError,
+    PhaseError,
+    RefusedError,
+    Severity,
+    UnreachableError,
+)
+from kbootstrap.model.observed import Observed, ObservedNode
 from kbootstrap.options import RunOptions
 from kbootstrap.run import apply as module
 from kbootstrap.run.report import Report
@@ -23,6 +32,7 @@ OPTIONS = RunOptions(inventory=Path("inventory.yaml"))
 NOTHING = Plan((Step("w1", toy("one"), ()),))
 CHANGES = Plan((Step("w1", toy("one"), (word("one", "a"),)),))
 BLOCKED = PhaseError(codes.BLOCKED, "not started")
+NOTICE = Finding(codes.CLONED, "n1 and n2", severity=Severity.NOTICE)
 AWAY = UnreachableError(codes.UNREACHABLE, "no answer")
 
 
@@ -60,7 +70,7 @@ def _performed(monkeypatch: pytest.MonkeyPatch) -> None:
         (CHANGES, True, ExitCode.CHANGES_PENDING),
     ],
 )
-def test_what_is_not_run_is_told_by_status_only_when_asked(
+def test_what_is_not_run_is_reported_by_status_only_when_asked(
     plan: Plan, status: ExitCode, *, dry_run: bool, exit_code: bool
 ) -> None:
     ended = Ended(replace(OPTIONS, dry_run=dry_run, exit_code=exit_code))
@@ -98,8 +108,16 @@ def test_reasons_not_to_begin_are_all_shown(capsys: pytest.CaptureFixture[str]) 
     report = Report(OPTIONS, PlainScreen(0))
     report.stop_on([])
     with pytest.raises(UnreachableError):
-        report.stop_on([AWAY, BLOCKED])
-    assert "error KB341" in capsys.readouterr().err
+        report.stop_on([NOTICE, AWAY.finding, BLOCKED.finding])
+    said = capsys.readouterr().err
+    assert "warning KB318" in said
+    assert "error KB341" in said
+    assert AWAY.code.id not in said  # the caller reports what was raised
+
+
+def test_notices_end_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Report(OPTIONS, PlainScreen(0)).stop_on([NOTICE, NOTICE])
+    assert capsys.readouterr().err.count("warning KB318") == 2
 
 
 # ---- who is asked
@@ -131,14 +149,64 @@ def test_yes_needs_no_answer_but_for_the_cluster_itself() -> None:
         confirm_reset(replace(yes, destroy_cluster=True), HA, all_control_planes)
 
 
-def test_clearing_a_half_done_join_is_asked_for_or_told_by_yes(
+def test_clearing_a_half_done_join_is_asked_for_unless_yes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     clears = replace(word("one", "a"), risk=Risk.DESTROY)
     plan = Plan((Step("w1", toy("one"), (clears,)),))
     with pytest.raises(RefusedError, match=r"no terminal.*kubeadm reset on w1"):
-        confirm_resets(OPTIONS, HA, plan)
+        confirm_up(OPTIONS, HA, plan, members("w1"))
     for asked_for in (replace(OPTIONS, yes=True), replace(OPTIONS, dry_run=True)):
-        confirm_resets(asked_for, HA, plan)
-    confirm_resets(OPTIONS, HA, CHANGES)
+        confirm_up(asked_for, HA, plan, members("w1"))
+    confirm_up(OPTIONS, HA, CHANGES, members("w1"))
+
+
+def members(*names: str) -> Observe:
+    nodes = tuple(ObservedNode(name=name, ready=True) for name in names)
+    return lambda: Observed(reachable=True, nodes=nodes)
+
+
+def disturbing(risk: Risk, *nodes: str) -> Plan:
+    harmless = Step("cp1", toy("one"), (word("one", "a"),))
+    step = toy("two"), (replace(word("two", "b"), risk=risk),)
+    return Plan((harmless, *(Step(node, *step) for node in nodes)))
+
+
+@pytest.mark.parametrize(
+    ("risk", "asked"),
+    [(Risk.RESTART, "restarts services"), (Risk.DISRUPT, "moves or stops pods")],
+)
+def test_what_disturbs_a_node_of_the_cluster_is_asked_for_unless_yes(
+    risk: Risk, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, there = disturbing(risk, "w1", "cp3", "w2"), members("cp1", "cp3", "w1")
+    questions: list[str] = []
+    answers = iter(["yes", "demo"])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+
+    def answer(question: str) -> str:
+        questions.append(question)
+        return next(answers)
+
+    monkeypatch.setattr("builtins.input", answer)
+
+    confirm_up(OPTIONS, HA, plan, there)
+    with pytest.raises(RefusedError, match="'demo' is not 'yes'"):
+        confirm_up(OPTIONS, HA, plan, there)
+
+    assert questions[0] == f"This {asked} of the running cluster: w1, cp3. Type yes to continue: "
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(RefusedError, match="no terminal"):
+        confirm_up(OPTIONS, HA, plan, there)
+    for asked_for in (replace(OPTIONS, yes=True), replace(OPTIONS, dry_run=True)):
+        confirm_up(asked_for, HA, plan, there)
+
+
+def test_nothing_is_asked_for_nodes_that_are_not_in_the_cluster_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    confirm_up(OPTIONS, HA, disturbing(Risk.RESTART, "w1", "w2"), members())
+    confirm_up(OPTIONS, HA, disturbing(Risk.RESTART, "w1", "w2"), members("cp1"))
+    confirm_up(OPTIONS, HA, disturbing(Risk.NONE, "w1"), members("w1"))

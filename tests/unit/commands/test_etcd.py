@@ -1,4 +1,4 @@
-"""``etcd``: what a snapshot is, and what is refused before any machine is contacted."""
+"""``etcd``: what a snapshot is, and what is refused before any node is contacted."""
 
 import hashlib
 from pathlib import Path

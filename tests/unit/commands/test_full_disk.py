@@ -1,4 +1,4 @@
-"""A full disk at the operator: told as what it is, never a bug, and no half-written file."""
+"""A full disk on the workstation: reported as what it is, never a bug, and no half-written file."""
 
 import errno
 import os
@@ -36,7 +36,7 @@ class FullFile:
         raise FULL
 
 
-def test_a_log_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
+def test_a_log_that_cannot_be_written_is_reported_once_and_the_run_continues(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = Report(RunOptions(inventory=Path("inventory.yaml")), PlainScreen(0))
@@ -44,7 +44,7 @@ def test_a_log_that_cannot_be_kept_is_told_once_and_the_run_goes_on(
 
     report.bus(Event(kind="note", text="one"))
     report.bus(Event(kind="note", text="two"))
-    report.close()
+    report.close(0)
 
     assert capsys.readouterr().out.splitlines() == [
         "/var/log/run.log is no longer written: no space left on device",
@@ -77,7 +77,7 @@ def test_a_kubeconfig_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("full")
-def test_sums_that_cannot_be_kept_are_worked_out_again(
+def test_sums_that_cannot_be_stored_are_computed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

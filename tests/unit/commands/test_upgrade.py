@@ -73,7 +73,7 @@ def test_via_names_another(tmp_path: Path) -> None:
     assert list(map(str, found)) == ["v1.35.0", "v1.36.0"]
 
 
-def test_a_release_on_the_way_that_nobody_names_is_asked_for(tmp_path: Path) -> None:
+def test_a_release_on_the_way_that_is_not_named_is_asked_for(tmp_path: Path) -> None:
     said = refused(offered(tmp_path), OPTIONS, running("v1.34.2"), "v1.36.0")
     assert said.startswith("KB422 ")
     assert "1.35" in said
@@ -106,7 +106,7 @@ def test_kubelets_left_out_must_not_fall_too_far_behind(tmp_path: Path) -> None:
     assert refused(known, options, now, "v1.36.0", *planes).startswith("KB421 ")
 
 
-def test_programs_have_to_come_from_somewhere(tmp_path: Path) -> None:
+def test_binaries_have_to_come_from_somewhere(tmp_path: Path) -> None:
     bare = cluster("cri-o")
     with pytest.raises(RefusedError) as caught:
         with_programs(bare, OPTIONS)
@@ -122,7 +122,7 @@ def test_what_up_wrote_is_no_drift(name: str) -> None:
     assert list(drift(known, replace(NOTHING, kubeadm_config=live))) == []
 
 
-def test_drift_is_told_by_its_key() -> None:
+def test_drift_is_reported_by_its_key() -> None:
     live = kubeadm.cluster_configuration(HA)
     live["imageRepository"] = "old.example.org"
     live["etcd"] = {"local": {"dataDir": "/var/lib/etcd", "imageTag": "3.5.9-0"}}
@@ -145,7 +145,7 @@ programs: {source: folder, folder: "k8s/{version}"}
 """
 
 
-def test_a_folder_a_release(tmp_path: Path) -> None:
+def test_a_directory_a_release(tmp_path: Path) -> None:
     """Only the inventory's own has to be there; what depends on the version follows a hop."""
     (tmp_path / "k8s" / "v1.33.1").mkdir(parents=True)
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
@@ -158,7 +158,7 @@ def test_a_folder_a_release(tmp_path: Path) -> None:
     assert hop.nodes == known.nodes
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_there_is_reported(tmp_path: Path) -> None:
     (tmp_path / "k8s" / "v1.34.2").mkdir(parents=True)
     (tmp_path / "inventory.yaml").write_text(INVENTORY)
     with pytest.raises(InventoryErrors, match=r"v1\.33\.1"):

@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def changed(copy: Path, heading: str, program: str) -> str:
-    """What a program prints after the change."""
+    """What a command prints after the change."""
     subprocess.run(
         ["git", "apply", "--recount", "-"],
         cwd=copy,
@@ -68,6 +68,22 @@ for script in (identity.probe(known, node), reset_clean.probe_clean(known, node)
     assert "/srv/scratch" in script
 print(*(path for path, _ in rendered(known, node)))
 """
+
+
+A_FAMILY = """
+from kbootstrap.distro import install_command
+from kbootstrap.engine import host_probe
+from kbootstrap.model.host_facts import HostFacts
+
+assert " pacman " in host_probe.part().script
+for host in (HostFacts(os_id="arch"), HostFacts(os_id="manjaro", os_like=("arch",))):
+    print(install_command(host, ["ip", "conntrack"]))
+"""
+
+
+def test_an_os_family_is_added(copy: Path) -> None:
+    command = "`pacman -S conntrack-tools iproute2`"
+    assert changed(copy, "Add an OS family", A_FAMILY).splitlines() == [command, command]
 
 
 def test_a_phase_is_added_and_what_it_leaves_is_removed(copy: Path) -> None:

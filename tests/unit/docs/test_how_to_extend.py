@@ -10,8 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "architecture.md"
 COPIED = ("inventory", "kbootstrap", "phases", "templates", "tests", "pyproject.toml")
-FILES = ("tests/test_architecture.py", "tests/laws/test_laws.py")
-CHECKS = "code or error or scratch"  # what is checked of codes, and the laws of the new phase
+FILES = ("tests/test_architecture.py", "tests/laws/test_laws.py", "tests/unit/test_distro.py")
+# What is checked of codes and families, and the laws of the new phase.
+CHECKS = "code or error or scratch or distro"
 
 
 def test_the_changes_on_the_page_apply_and_pass_the_checks(tmp_path: Path) -> None:
@@ -28,4 +29,5 @@ def test_the_changes_on_the_page_apply_and_pass_the_checks(tmp_path: Path) -> No
     )
     assert checked.returncode == 0, checked.stdout[-3000:]
     assert (tmp_path / "phases" / "scratch.py").exists()
+    assert (tmp_path / "kbootstrap" / "distro" / "arch.py").exists()
     assert "KB427" in (tmp_path / "kbootstrap" / "codes" / "refused.py").read_text()

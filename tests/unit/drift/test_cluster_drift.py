@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from kbootstrap import kubeadm
-from kbootstrap.drift import of_cluster
+from kbootstrap.drift import of_cluster, unapplied
 from kbootstrap.model.cluster import Addons, Arg, Cluster, ExternalEtcd
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, ObservedNode
@@ -117,23 +117,23 @@ ELSEWHERE = ExternalEtcd(
 )
 FIXED: dict[str, dict[str, Any]] = {
     "cluster.name": {"name": "other"},
-    "api.endpoint": api(endpoint="vip.example.org:6443"),
     "network.pod_cidr": network(pod_cidrs=cluster("dual-stack").network.pod_cidrs),
     "network.service_cidr": network(service_cidrs=cluster("dual-stack").network.service_cidrs),
     "network.dns_domain": network(dns_domain="example.org"),
     "etcd.external": {"etcd": dataclasses.replace(KNOWN.etcd, external=ELSEWHERE)},
 }
-LATER: dict[str, dict[str, Any]] = {
+APPLIED: dict[str, dict[str, Any]] = {
+    "api.endpoint": api(endpoint="vip.example.org:6443"),
     "api.cert_sans": api(cert_sans=("new.example.org",)),
     "kubeadm.extra_args.api_server": passed(api_server_args=(Arg("v", "4"),)),
     "kubeadm.extra_args.controller_manager": passed(controller_manager_args=(Arg("v", "4"),)),
     "kubeadm.extra_args.scheduler": passed(scheduler_args=(Arg("v", "4"),)),
     "kubeadm.feature_gates": passed(feature_gates=(("PublicKeysECDSA", True),)),
     "registry.image_repository": images(repository="mirror.example.org"),
+}
+LATER: dict[str, dict[str, Any]] = {
     "registry.dns": images(dns_repository="mirror.example.org"),
     "registry.dns_tag": images(dns_tag="v9"),
-    "kubelet.maxPods": {"kubelet": Document.of({"maxPods": 60})},
-    "kube_proxy.mode": {"kube_proxy": Document.of({"mode": "nftables"})},
 }
 
 
@@ -149,6 +149,25 @@ def test_a_changed_key_is_found_and_so_is_one_that_is_taken_back(
     assert (there.key, back.key) == (key, key)
     assert there.fixed == back.fixed == (key in FIXED)
     assert (there.live, there.wanted) == (back.wanted, back.live)
+
+
+@pytest.mark.parametrize(("key", "changes"), APPLIED.items())
+def test_a_changed_key_that_phases_apply_is_not_reported(key: str, changes: dict[str, Any]) -> None:
+    changed = dataclasses.replace(KNOWN, **changes)
+
+    assert list(of_cluster(changed, live(KNOWN))) == []
+    assert [one.key for one in unapplied(changed, live(KNOWN))] == [key]
+    assert [one.key for one in unapplied(KNOWN, live(changed))] == [key]
+
+
+def test_a_tag_of_etcd_that_is_removed_is_reported() -> None:
+    etcd = dataclasses.replace(STACKED.etcd, image_tag="3.6.5-0")
+    tagged = dataclasses.replace(STACKED, etcd=etcd)
+
+    (found,) = of_cluster(STACKED, live(tagged))
+
+    assert (found.key, found.fixed) == ("etcd.image_tag", False)
+    assert list(of_cluster(tagged, live(STACKED))) == []
 
 
 def test_another_data_directory_is_found() -> None:
@@ -170,7 +189,8 @@ def test_etcd_that_becomes_external_is_found() -> None:
     [
         ({"evictionHard": {"memory.available": "5%"}}, ["kubelet.evictionHard.memory.available"]),
         ({"rotateCertificates": False}, ["kubelet.rotateCertificates"]),
-        ({"resolvConf": "/etc/other.conf", "clusterDNS": ["10.96.0.99"]}, []),
+        ({"clusterDNS": ["10.96.0.99"]}, []),
+        ({"resolvConf": "/etc/other.conf"}, ["kubelet.resolvConf"]),
         ({"syncFrequency": "1m0s"}, ["kubelet.syncFrequency"]),
     ],
 )
@@ -188,13 +208,18 @@ def test_a_duration_means_the_same_however_go_writes_it() -> None:
     assert list(of_cluster(known, live(STACKED, kubelet={"syncFrequency": "1m0s"}))) == []
 
 
-def test_an_addon_that_is_switched_off_stays_and_is_named() -> None:
-    off = dataclasses.replace(STACKED, addons=Addons(dns=False, kube_proxy=True))
+@pytest.mark.parametrize("addons", [Addons(dns=False), Addons(kube_proxy=False)])
+def test_an_addon_of_others_that_kubeadm_does_not_have_is_no_difference(addons: Addons) -> None:
+    off = dataclasses.replace(STACKED, addons=addons)
 
-    (found,) = of_cluster(off, live(STACKED))
+    assert list(of_cluster(off, live(off))) == []
 
-    assert found.key == "addons.dns"
-    assert "kubectl" in found.remedy
+
+def test_a_field_of_kube_proxy_that_others_set_is_named() -> None:
+    (found,) = of_cluster(STACKED, live(STACKED, kube_proxy={"mode": "ipvs"}))
+
+    assert (found.key, found.live, found.wanted) == ("kube_proxy.mode", "ipvs", "unset")
+    assert "kube-system/kube-proxy" in found.remedy
 
 
 def test_a_node_that_left_the_file_is_named() -> None:

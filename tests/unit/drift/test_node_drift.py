@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from kbootstrap.drift import of_node, serving
-from kbootstrap.model.cluster import Arg, Cluster, Node, Role
+from kbootstrap.model.cluster import Cluster, Node, Role
 from kbootstrap.model.difference import Difference
-from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode, StaticPod
+from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
 from tests.laws.clusters import cluster
 
 KNOWN = cluster("ha")
@@ -25,14 +25,6 @@ def seen(node: Node, *, name: str = "", labels: tuple[str, ...] = ()) -> Observe
                 runtime="containerd://1.7.1",
                 address=node.advertise_address,
                 addresses=(node.advertise_address,),
-            ),
-        ),
-        static_pods=(
-            StaticPod(
-                node=node.name,
-                component="kube-apiserver",
-                version="v1.35.0",
-                args=("--secure-port=6443", "--v=2"),
             ),
         ),
     )
@@ -104,11 +96,3 @@ def test_where_the_api_server_is_does_not_change(address: str, port: int, key: s
     assert (one.key, one.fixed) == (key, True)
     assert list(serving(KNOWN, CP1, "192.0.2.11", 6443)) == []
     assert list(serving(KNOWN, CP1, "", 0)) == []
-
-
-@pytest.mark.parametrize(("value", "differs"), [("2", False), ("4", True)])
-def test_an_argument_is_looked_for_in_what_runs(value: str, differs: bool) -> None:  # noqa: FBT001
-    passed = dataclasses.replace(KNOWN.kubeadm, api_server_args=(Arg("v", value),))
-    known = dataclasses.replace(KNOWN, kubeadm=passed)
-
-    assert any(of_node(known, CP1, seen(CP1, labels=(CONTROL_PLANE_LABEL,)))) == differs

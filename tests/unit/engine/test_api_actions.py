@@ -10,18 +10,21 @@ import pytest
 import yaml
 
 from kbootstrap.action import ExpireCerts, MakeToken, SetNodeMeta
-from kbootstrap.errors import PhaseError
+from kbootstrap.errors import PhaseError, TrustError
 from kbootstrap.kubeadm import JOIN_TOKEN
 from kbootstrap.model.cluster import Taint
 from kbootstrap.model.observed import NOTHING, Observed, ObservedNode
+from kbootstrap.pki import token_signs
 from kbootstrap.remote import kubewrite
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubehttp import ApiError
 from kbootstrap.remote.kubeobjects import PROXY_TOKEN, leftovers_of
-from kbootstrap.remote.kubewrite import CLUSTER_INFO, KubeWriter
-from kbootstrap.remote.workloads import Paths
+from kbootstrap.remote.kubewrite import KubeWriter
 from tests.standin.common import pki
 from tests.standin.controllers.security import detached_jws
+from tests.unit.remote.fake_api import api_over
+
+CLUSTER_INFO = "/api/v1/namespaces/kube-public/configmaps/cluster-info"
 
 
 class Reader:
@@ -30,8 +33,7 @@ class Reader:
     def __init__(self, states: Iterator[Observed]) -> None:
         self._states = states
         self.asked: list[str] = []
-        self.http = self
-        self.paths = Paths(cast("KubeHttp", self))
+        self.api = api_over(self)
 
     def observe(self) -> Observed:
         """The next state."""
@@ -53,7 +55,7 @@ def test_labels_wait_until_the_kubelet_has_registered_its_node() -> None:
     assert reader.asked == ["PATCH /api/v1/nodes/w1"]
 
 
-def test_a_node_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_never_comes_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubewrite, "REGISTER_SECONDS", 0)
     reader = Reader(iter([NOTHING] * 3))
     with pytest.raises(PhaseError, match="w1 is not registered") as caught:
@@ -63,13 +65,18 @@ def test_a_node_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class Api(Reader):
-    """A Node and cluster-info; a change is made, and then answered as told."""
+    """A Node and cluster-info; a change is made, and then answered as the test says."""
 
     def __init__(self, *answers: ApiError | None, ca: str = "") -> None:
         super().__init__(iter([Observed(nodes=(ObservedNode(name="w1", ready=False),))] * 9))
         self._answers = list(answers)
         self.ca_pem = ca
         self.changes: list[Any] = []
+        self.info: str | None = None  # what cluster-info holds instead of the CA
+
+    def _info(self) -> str:
+        data = base64.b64encode(self.ca_pem.encode()).decode()
+        return yaml.safe_dump({"clusters": [{"cluster": {"certificate-authority-data": data}}]})
 
     def request(self, method: str, path: str, body: Any = None, **_: Any) -> Any:
         if method == "GET":
@@ -85,8 +92,7 @@ class Api(Reader):
             return {"metadata": {"resourceVersion": version}, "spec": {"taints": []}}
         if path != CLUSTER_INFO:
             return {"items": []}
-        data = base64.b64encode(self.ca_pem.encode()).decode()
-        text = yaml.safe_dump({"clusters": [{"cluster": {"certificate-authority-data": data}}]})
+        text = self.info if self.info is not None else self._info()
         token = self.changes[-1]["stringData"]
         jws = detached_jws(text, token["token-id"], token["token-secret"])
         return {"data": {"kubeconfig": text, f"jws-kubeconfig-{token['token-id']}": jws}}
@@ -102,14 +108,38 @@ def test_a_token_whose_answer_was_lost_is_ours() -> None:
     assert slots["token"] == f"{token['token-id']}.{token['token-secret']}"
 
 
-def test_taints_are_set_again_when_somebody_else_was_faster() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[" * 3000,
+        "clusters: [{cluster: 7}]",
+        "clusters: [{cluster: {certificate-authority-data: 7}}]",
+        "clusters: [{cluster: {certificate-authority-data: AAAA}}]",
+    ],
+)
+def test_a_cluster_info_of_another_shape_serves_no_ca(text: str) -> None:
+    ca = pki.authority("kubernetes").cert_pem()
+    api = Api(ca=ca)
+    api.info = text
+    with pytest.raises(TrustError, match="cluster-info serves no CA") as caught:
+        KubeWriter(cast("KubeReader", api), ca).perform(MakeToken(why="x", node="w1", ttl=60), {})
+    assert caught.value.code.id == "KB501"
+
+
+@pytest.mark.parametrize("jws", ["", "x", "a..b", "=..b", "\ud800..b", "é..b"])
+def test_a_signature_of_another_shape_is_none(jws: str) -> None:
+    assert not token_signs("x", jws, "abcdef", "0" * 16)
+
+
+def test_taints_are_set_again_when_another_client_was_faster() -> None:
     api = Api(ApiError(409, "the object has been modified"))
     action = SetNodeMeta(why="x", node="w1", taints=(Taint("a", "b", "NoSchedule"),))
     KubeWriter(cast("KubeReader", api), "").perform(action, {})
     assert [change["metadata"]["resourceVersion"] for change in api.changes] == ["0", "1"]
 
 
-def test_a_taint_that_is_refused_is_told_at_once() -> None:
+def test_a_taint_that_is_refused_is_reported_at_once() -> None:
     api = Api(ApiError(403, "no"))
     action = SetNodeMeta(why="x", node="w1", taints=(Taint("a", "b", "NoSchedule"),))
     with pytest.raises(PhaseError):
@@ -120,7 +150,7 @@ def test_a_taint_that_is_refused_is_told_at_once() -> None:
 def test_uploaded_certificates_end_with_the_token_time() -> None:
     """Kubeadm's own end is two hours away; the Secret goes with this token."""
     http = Secrets()
-    writer = KubeWriter(cast("KubeReader", SimpleNamespace(http=http, paths=None)), "")
+    writer = KubeWriter(cast("KubeReader", SimpleNamespace(api=api_over(http))), "")
 
     writer.perform(ExpireCerts(why="x", ttl=900), {})
 
@@ -140,7 +170,7 @@ def test_what_joins_left_is_named_with_its_owner_and_end() -> None:
 
 
 class Secrets:
-    """A token for a join, kubeadm's for the certificates, and somebody else's."""
+    """A token for a join, kubeadm's for the certificates, and another one."""
 
     def __init__(self) -> None:
         descriptions = {"node30": JOIN_TOKEN + "node3", "proxy0": PROXY_TOKEN, "other0": "mine"}

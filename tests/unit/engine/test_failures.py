@@ -88,7 +88,7 @@ WAIT = Run(why="x", title="wait until containerd answers", body="")
         (PUT, "", "KB300"),
     ],
 )
-def test_the_words_of_a_failure_choose_its_code(action: Action, output: str, code: str) -> None:
+def test_the_message_of_a_failure_chooses_its_code(action: Action, output: str, code: str) -> None:
     error = failure(action, output, 1)
     assert error.code.id == code
     assert "\n" not in error.message
@@ -118,7 +118,7 @@ def test_no_secret_of_a_command_gets_into_its_error() -> None:
     assert error.detail == "join --token *** --certificate-key ***"
 
 
-def test_last_words_leave_out_noise_and_advice() -> None:
+def test_the_last_message_leaves_out_noise_and_advice() -> None:
     said = "W1121 02:00:00.0 1 x.go:1] noise\n\nreason\nTo see the stack trace of this error ...\n"
     assert last_words(said) == "reason"
     zap = '{"level":"warn","logger":"etcd-client","msg":"retrying of unary invoker failed"}\n'
@@ -127,7 +127,7 @@ def test_last_words_leave_out_noise_and_advice() -> None:
     assert len(last_words("line\n" * 100).splitlines()) == LAST_LINES
 
 
-def test_a_full_disk_in_the_words_of_dash() -> None:
+def test_a_full_disk_as_dash_reports_it() -> None:
     error = failure(Run(why="", title="x", body=""), "sh: 168: printf: printf: I/O error", 1)
 
     assert error.code.id == "KB303"

@@ -91,7 +91,7 @@ def test_a_failure_stops_what_depends_on_it_and_nothing_else() -> None:
     assert site.states("w1") == ["one changed", "two blocked", "three blocked"]
 
 
-def test_a_bug_is_told_and_nobody_waits_forever() -> None:
+def test_a_bug_is_reported_and_no_step_waits_forever() -> None:
     def broken(view: View[Done]) -> Iterator[Action]:
         if view.node.name == "cp1" and view.facts.done:
             raise ZeroDivisionError
@@ -158,7 +158,7 @@ def test_less_than_was_printed_is_fine() -> None:
     assert outcomes["w1", "one"].changes == 1
 
 
-def test_done_and_yet_wanted_is_told() -> None:
+def test_done_and_yet_wanted_is_reported() -> None:
     site = Site(toy("one", "a"))
     site.machines["w1"].deaf = {"a"}
 
@@ -234,7 +234,7 @@ def test_without_an_api_its_actions_are_refused() -> None:
     assert {code(outcome) for outcome in site.run().values()} == {"KB404"}
 
 
-def test_the_end_of_a_phase_is_noted_on_the_node() -> None:
+def test_the_end_of_a_phase_is_recorded_on_the_node() -> None:
     site = Site(toy("one", "a"), toy("two", "b"))
     site.machines["w1"].says["b"] = (1, "")
 
@@ -270,21 +270,69 @@ def test_stopping_lets_go_of_everything() -> None:
     assert not any(line.endswith("three c") for line in site.log)
 
 
-def test_where_another_run_worked_since_our_look_nothing_is_done() -> None:
-    """It held the lock between our look and our turn, and its record tells."""
-    site = Site(toy("one", "a"))
+def changed_by_another_run(site: Site, phase: str, *, done: list[str]) -> None:
+    """Between the probe and the first request of ``phase`` on w1, a second run worked there."""
+    machine = site.machines["w1"]
 
     def watch(event: Event) -> None:
-        if event.kind == "step" and event.node == "w1" and event.state == "running":
-            site.machines["w1"].record = '{"phases": {"one": {"run": "theirs"}}}'
+        at = (event.kind, event.node, event.phase, event.state)
+        if at == ("step", "w1", phase, "running"):
+            machine.record = '{"phases": {"one": {"run": "theirs"}}}'
+            machine.done = list(done)
 
     site.watch = watch
+
+
+def test_what_a_killed_run_did_after_the_probe_is_not_done_again() -> None:
+    """Its script may end after the next run probed the node."""
+    site = Site(toy("one", "a", "b"), toy("two", "c"))
+    changed_by_another_run(site, "one", done=["one a"])
+
+    outcomes = site.run()
+
+    assert {code(outcomes["w1", phase]) for phase in ("one", "two")} == {""}
+    assert [line for line in site.log if line.startswith("w1")] == ["w1: one b", "w1: two c"]
+
+
+def test_what_another_run_undid_is_not_done_unprinted() -> None:
+    site = Site(toy("one", "a", "b"))
+    site.machines["w1"].done = ["one a"]
+    changed_by_another_run(site, "one", done=[])
 
     outcomes = site.run()
 
     assert code(outcomes["w1", "one"]) == "KB402"
+    assert "do a" in str(outcomes["w1", "one"].error)
     assert [line for line in site.log if line.startswith("w1")] == []
     assert code(outcomes["cp2", "one"]) == ""
+
+
+def test_what_another_run_undid_in_an_earlier_phase_is_refused() -> None:
+    """The earlier phase had nothing to do, so that no request of it compared the record."""
+    site = Site(toy("one", "a"), toy("two", "b"))
+    site.machines["w1"].done = ["one a"]
+    changed_by_another_run(site, "two", done=[])
+
+    outcomes = site.run()
+
+    assert code(outcomes["w1", "one"]) == ""
+    assert code(outcomes["w1", "two"]) == "KB402"
+    assert [line for line in site.log if line.startswith("w1")] == []
+
+
+def test_a_node_that_keeps_changing_is_given_up() -> None:
+    site = Site(toy("one", "a"))
+    machine = site.machines["w1"]
+    records = iter(range(100))
+
+    def watch(event: Event) -> None:
+        if event.kind == "action" and event.node == "w1":
+            machine.record = f'{{"phases": {{"{next(records)}": {{}}}}}}'
+
+    site.watch = watch
+
+    assert code(site.run()["w1", "one"]) == "KB402"
+    assert [line for line in site.log if line.startswith("w1")] == []
 
 
 def test_what_changes_after_our_first_script_is_our_own_doing() -> None:

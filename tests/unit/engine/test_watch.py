@@ -59,7 +59,7 @@ def test_a_long_action_is_named_after_15_s_and_each_30_s(run: Running) -> None:
 
 def test_its_last_line_is_shown(run: Running) -> None:
     run.step("node1", "join", "kubeadm join")
-    run.bus.output("node1", "join", "[discovery] trying\n[discovery] Failed to request\n")
+    run.bus.output("node1", "join", ["[discovery] trying", "[discovery] Failed to request"])
     assert run.lines(FIRST) == [
         "node1: join: kubeadm join: not done after 15 s (last line: [discovery] Failed to request)"
     ]

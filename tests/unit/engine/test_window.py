@@ -1,4 +1,4 @@
-"""A phase's window: how many nodes are in it at once, the first alone, failures kept."""
+"""A phase's window: how many nodes are in it at once, the first alone, failures retained."""
 
 import threading
 from dataclasses import replace
@@ -51,7 +51,7 @@ def test_never_more_than_the_window_holds(size: int, *, canary: bool) -> None:
         assert all(inside <= {"cp1"} for inside in seen[:until])
 
 
-def test_a_failure_keeps_its_place_and_the_others_go_on() -> None:
+def test_a_failure_keeps_its_place_and_the_others_continue() -> None:
     site = Site(windowed(2))
     site.machines["cp2"].says["a"] = (1, "")
 

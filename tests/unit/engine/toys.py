@@ -1,7 +1,7 @@
-"""A world to run plans in: machines in memory whose whole language is words to be done.
+"""A world to run plans in: nodes in memory, whose whole state is a set of items.
 
-A toy phase wants some words done on its nodes and plans one action for each that its probe
-does not print. A `Machine` does words, or fails, or goes away, as the test says.
+A toy phase wants some tasks done on its nodes and plans one action for each that its probe
+does not print. A `Machine` does tasks, or fails, or goes away, as the test says.
 """
 
 import shlex
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from kbootstrap import codes
 from kbootstrap.action import Action, ApiAction, LocalAction, Run
+from kbootstrap.engine import host_probe
 from kbootstrap.engine.events import Bus, Event, Observer
 from kbootstrap.engine.phase import AnyPhase, Phase, View, Wait, everywhere
 from kbootstrap.engine.plan import Plan
@@ -29,7 +30,7 @@ HA = cluster("ha")  # cp1, cp2, cp3, w1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The words of a phase that were done."""
+    """The tasks of a phase that were done."""
 
     done: tuple[str, ...] = ()
 
@@ -38,28 +39,28 @@ Plans = Callable[[View[Done]], Iterator[Action]]
 
 
 def word(phase: str, name: str, *, always: bool = False) -> Run:
-    """An action that does one word."""
+    """An action that does one task."""
     return Run(why="not done", title=f"do {name}", body=f"{phase} {name}", always=always)
 
 
 def toy(
     phase: str,
-    *words: str,
+    *tasks: str,
     waits: tuple[tuple[str, Wait], ...] = (),
     plan: Plans | None = None,
     on: Callable[[Cluster, Node], bool] = everywhere,
 ) -> AnyPhase:
-    """A phase that wants ``words`` done; with ``plan`` it plans what that says."""
+    """A phase that wants the tasks done; with ``plan`` it plans what that says."""
 
-    def plan_words(view: View[Done]) -> Iterator[Action]:
-        yield from (word(phase, name) for name in words if name not in view.facts.done)
+    def plan_tasks(view: View[Done]) -> Iterator[Action]:
+        yield from (word(phase, name) for name in tasks if name not in view.facts.done)
 
     return Phase(
         id=phase,
         title=f"Toy {phase}",
         facts=Done,
         probe=lambda *_: phase,
-        plan=plan or plan_words,
+        plan=plan or plan_tasks,
         waits=waits,
         on=on,
         api=True,
@@ -68,15 +69,17 @@ def toy(
 
 @dataclass
 class Machine:
-    """One machine.
+    """One node.
 
     Attributes:
         says: word -> exit status and output, if not 0 and none.
         loses: word -> whether it is done before the connection is lost, once.
-        deaf: words that are never done, though they seem to be.
+        deaf: tasks that are never done, though they seem to be.
         log: what was done everywhere, in order.
         records: what was recorded of phases that ended.
         record: what it says when asked for them.
+        swap: its swap is on until task ``swapoff`` is done.
+        hosts: how often its host was probed.
 
     """
 
@@ -89,6 +92,8 @@ class Machine:
     records: list[str] = field(default_factory=list)
     record: str = ""
     files: list[bytes] = field(default_factory=list)
+    swap: bool = False
+    hosts: int = 0
 
     def perform(
         self,
@@ -115,6 +120,10 @@ class Machine:
         return Reply(tuple(results))
 
     def _probe(self, part: Part) -> str:
+        if part.id == host_probe.PART:
+            self.hosts += 1
+            on = self.swap and not any(done.endswith(" swapoff") for done in self.done)
+            return "swap=/dev/sda2\n" if on else ""
         kind, _, phase = part.id.partition(":")
         if kind == "read":
             return self.record
@@ -149,7 +158,7 @@ def _result(part: str, status: int, output: str, *, skipped: bool = False) -> Pa
 
 
 class FakeApi:
-    """An API that notes what it is asked to do and fills the slots it is told to."""
+    """An API that records what it is asked for, and fills the placeholders a test names."""
 
     def __init__(self, log: list[str], slots: Mapping[str, str]) -> None:
         self._log, self._slots = log, slots
@@ -181,11 +190,12 @@ class Context:
         """The facts, and an API that is asked if the phase reads it."""
         api = self._site.api if phase.api else None
         observed = api.observe((), since) if api else NOTHING
-        facts = self.probes[node.name].facts.get(phase.id) or phase.facts()
-        return View(cluster=HA, node=node, facts=facts, api=observed)
+        probed = self.probes[node.name]
+        facts = probed.facts.get(phase.id) or phase.facts()
+        return View(cluster=HA, node=node, facts=facts, host=probed.host, api=observed)
 
     def wire(self, name: str) -> Machine:
-        """The machine itself."""
+        """The node itself."""
         return self._site.machines[name]
 
     def api_writer(self) -> FakeApi | None:
@@ -202,7 +212,7 @@ class Context:
 
 
 class Site:
-    """Machines for every node of the cluster, and one run on them."""
+    """A `Machine` for every node of the cluster, and one run on them."""
 
     def __init__(self, *phases: AnyPhase, slots: Mapping[str, str] | None = None) -> None:
         self.phases = phases
@@ -226,7 +236,8 @@ class Site:
         seen = self.snapshots()
 
         def view(phase: AnyPhase, node: Node) -> View[object]:
-            return View(cluster=HA, node=node, facts=seen[node.name].facts[phase.id])
+            probed = seen[node.name]
+            return View(cluster=HA, node=node, facts=probed.facts[phase.id], host=probed.host)
 
         return make_plan(HA, self.phases, HA.nodes, view)
 
@@ -238,7 +249,7 @@ class Site:
         return dict(self.outcomes)
 
     def states(self, node: str) -> list[str]:
-        """How the steps of a node ended, as observers were told."""
+        """How the steps of a node ended, as observers saw it."""
         ends = {"changed", "unchanged", "failed", "blocked"}
         return [
             f"{event.phase} {event.state}"

@@ -15,7 +15,7 @@ def the_cluster() -> Cluster:
     return known("ha")
 
 
-def test_every_phase_of_every_verb_is_in_it_on_every_role() -> None:
+def test_every_phase_of_every_command_is_in_it_on_every_role() -> None:
     cluster = the_cluster()
     made = {
         (stage.verb, point.phase, role(cluster, point.node), point.moment)

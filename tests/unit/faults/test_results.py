@@ -87,13 +87,13 @@ def test_what_is_wrong_with_a_message_is_found() -> None:
     assert "told no error" in "; ".join(judge.problems([fault], scene(), 6, held()))
 
 
-def test_a_fault_that_may_be_told_has_its_codes() -> None:
+def test_a_fault_that_may_be_reported_has_its_codes() -> None:
     for fault in ALL:
         assert fault.codes or fault.stays or fault.run is not Run.GOES_ON, fault.name
         assert "KB900" not in fault.codes | fault.stays
 
 
-def test_the_page_tells_real_programs_from_the_stand_in() -> None:
+def test_the_page_distinguishes_real_binaries_from_the_stand_in() -> None:
     rows = [
         Row(kind, "up", "init", "node1", "worker", "inside", "kill9")
         for kind in ("real", "standin")

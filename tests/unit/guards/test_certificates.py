@@ -1,11 +1,13 @@
-"""Which clock tells whether a certificate is valid."""
+"""Which clock decides whether a certificate is valid."""
 
 from types import SimpleNamespace
 from typing import cast
 
+from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.guards import certificates as guard
+from kbootstrap.model.host_facts import HostFacts
 from kbootstrap.run.run import Run
-from phases import certificates, identity
+from phases import certificates
 from tests.laws.certificates import encoded
 
 NOW = 1_800_000_000
@@ -16,9 +18,10 @@ def run(*, ends: int, begins: int, node_clock: int) -> Run:
     """A run whose workstation's clock says NOW."""
     facts = {
         certificates.PHASE.id: certificates.Facts(certificate=(f"/x {encoded(ends, begins)}",)),
-        identity.PHASE.id: identity.Facts(clock=node_clock),
     }
-    return cast("Run", SimpleNamespace(probes={"node1": SimpleNamespace(facts=facts, at=NOW)}))
+    host = HostFacts(clock=node_clock)
+    probed = ProbeResult(facts=facts, kubeconfig=None, state="", at=NOW, host=host)
+    return cast("Run", SimpleNamespace(probes={"node1": probed}))
 
 
 def test_a_new_certificate_is_valid_though_the_workstations_clock_is_behind() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.cli import main
-from kbootstrap.errors import KbError, PhaseError, RefusedError
+from kbootstrap.errors import Finding, KbError, PhaseError, RefusedError
 from kbootstrap.guards import external_etcd
 from kbootstrap.model.cluster import Arg
 from kbootstrap.model.etcd import Held, prefix
@@ -65,7 +65,7 @@ def run(
     return cast("Run", fake)
 
 
-def verdict(made: Run, **over: Any) -> list[KbError]:
+def verdict(made: Run, **over: Any) -> list[Finding]:
     fields: Mapping[str, Any] = {"nodes": EXTERNAL.nodes, "phases": workflows.up(EXTERNAL)} | over
     return list(external_etcd.before_init(made, **fields))
 

@@ -1,15 +1,16 @@
 """The Lease, against an API server of memory with resourceVersions and a clock of its own."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from kbootstrap.errors import PhaseError
 from kbootstrap.lock.places import Lease
 from kbootstrap.lock.record import NO_RECORD, TTL, LockState, LockStatus, status_of
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubehttp import ApiError
 from tests.unit.lock.test_record import ME, OTHER, yes
+from tests.unit.remote.fake_api import api_over
 
 COLLECTION = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 PATH = f"{COLLECTION}/kbootstrap"
@@ -61,7 +62,7 @@ def server() -> Server:
 
 
 def lease(server: Server) -> Lease:
-    return Lease(cast("KubeHttp", server))
+    return Lease(api_over(server))
 
 
 def test_taken_renewed_and_freed(server: Server) -> None:
@@ -87,7 +88,7 @@ def test_taken_renewed_and_freed(server: Server) -> None:
     assert server.lease is None
 
 
-def test_age_is_told_by_the_servers_clock(server: Server) -> None:
+def test_age_is_measured_by_the_servers_clock(server: Server) -> None:
     lease(server).write(OTHER, NO_RECORD)
     server.clock += TTL
     assert status_of(lease(server).read(), ME, yes) is LockStatus.HELD
@@ -130,7 +131,7 @@ def test_one_that_others_annotate_stays_ours(server: Server) -> None:
     assert mine.read().age == 0
 
 
-def test_a_lease_of_others_is_held_by_somebody(server: Server) -> None:
+def test_a_lease_of_others_is_held_by_another_run(server: Server) -> None:
     lease(server).write(OTHER, NO_RECORD)
     assert server.lease is not None
     del server.lease["metadata"]["annotations"]
@@ -139,7 +140,7 @@ def test_a_lease_of_others_is_held_by_somebody(server: Server) -> None:
     assert "bob@ops2" in found.text
 
 
-def test_an_api_that_refuses_is_told(server: Server) -> None:
+def test_an_api_that_refuses_is_reported(server: Server) -> None:
     mine = lease(server)
     server.refuses = 403
     for ask in (mine.read, lambda: mine.write(ME, NO_RECORD), lambda: mine.free(ME.text)):

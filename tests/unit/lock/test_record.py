@@ -84,7 +84,7 @@ def test_every_record_is_mine_or_dead_or_expired_or_held(
 
 @MANY
 @given(claims, ages)
-def test_processes_of_other_machines_are_never_asked_after(claim: Claim, age: int) -> None:
+def test_processes_of_other_workstations_are_never_probed(claim: Claim, age: int) -> None:
     asked: list[int] = []
 
     def alive(pid: int, start: int) -> bool:
@@ -104,7 +104,7 @@ def test_no_record_is_free() -> None:
 
 @MANY
 @given(st.text(min_size=1), ages)
-def test_a_record_nobody_can_read_counts_for_its_time(text: str, age: int) -> None:
+def test_an_unreadable_record_counts_for_its_time(text: str, age: int) -> None:
     found = LockState(text=text, stamp="1", age=age)
     if found.claim is None:
         wanted = LockStatus.HELD if abs(age) <= TTL else LockStatus.EXPIRED
@@ -117,7 +117,7 @@ def test_a_small_step_of_the_clock_takes_nobodys_lock(step: int, *, held: bool) 
     assert seen(OTHER, step).held is held
 
 
-def test_people_are_told_whom_to_ask_and_how_long_to_wait() -> None:
+def test_the_message_says_whom_to_ask_and_how_long_to_wait() -> None:
     found = seen(OTHER, 3)
     assert found.who == "bob@ops2 (pid 4711, since 2026-11-21T07:16:06Z): kbootstrap up"
     assert found.freshness == "renewed 3 s ago, expires in 27 s unless renewed"

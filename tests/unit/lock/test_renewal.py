@@ -109,7 +109,7 @@ def test_a_free_place_is_taken_and_freed(*, known: bool) -> None:
     assert told.notes == []
 
 
-def test_somebody_at_work_is_told() -> None:
+def test_another_run_at_work_is_reported() -> None:
     told, place = Told(), Memory(seen=held(OTHER))
     with pytest.raises(RefusedError, match=r"bob@ops2 \(pid 4711") as caught:
         told.holder.take(place)
@@ -119,7 +119,7 @@ def test_somebody_at_work_is_told() -> None:
     assert place.seen.claim == OTHER
 
 
-def test_who_was_faster_is_told() -> None:
+def test_which_run_was_faster_is_reported() -> None:
     told, place = Told(), Memory(beaten_by=OTHER)
     with pytest.raises(RefusedError, match="bob@ops2"):
         told.holder.take(place)
@@ -157,7 +157,7 @@ def test_it_is_renewed_also_after_a_place_was_away() -> None:
     ("seen", "words"),
     [(held(OTHER), "taken by bob@ops2"), (NO_RECORD, "freed by `kbootstrap unlock`")],
 )
-def test_a_lock_that_is_lost_is_told_once(seen: LockState, words: str) -> None:
+def test_a_lock_that_is_lost_is_reported_once(seen: LockState, words: str) -> None:
     told, place = Told(), Memory()
     told.holder.take(place)
     place.seen = seen
@@ -188,14 +188,14 @@ def test_a_place_that_comes_later_is_taken() -> None:
     assert place.seen == NO_RECORD
 
 
-def test_a_later_place_that_somebody_holds_is_a_loss() -> None:
+def test_a_later_place_that_another_run_holds_is_a_loss() -> None:
     told, place = Told(), Memory(name="Lease", seen=held(OTHER))
     told.holder.take_later(lambda: place)
     assert told.lost.wait(5)
     assert told.losses[0].code.id == "KB411"
 
 
-def test_what_cannot_be_freed_is_only_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_freed_is_only_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renewal, "FREE_SECONDS", 0.2)
     told, away, here = Told(), Memory(away=True), Memory(name="cp2")
     told.holder.take(here)
@@ -221,7 +221,7 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_run_ends_before_the_record_does() -> None:
-    """Whoever takes it over finds nobody at work: see `LockState.held`."""
+    """Whoever takes it over finds no run at work: see `LockState.held`."""
     assert renewal.HOLD + FREE_SECONDS <= TTL
     assert 2 * RENEW < renewal.HOLD
 
@@ -322,7 +322,7 @@ def test_a_later_place_that_was_taken_is_fresh() -> None:
 
 
 @pytest.mark.usefixtures("_short")
-def test_a_loss_is_told_once() -> None:
+def test_a_loss_is_reported_once() -> None:
     told, place = Told(), Memory()
     told.holder.take(place)
     place.seen = held(OTHER)

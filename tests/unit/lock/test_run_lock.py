@@ -1,4 +1,4 @@
-"""While a run may go on, every other run that wants to begin meets a record of it that counts."""
+"""While a run may continue, every run that wants to begin meets a record of it that counts."""
 
 from itertools import chain, combinations
 
@@ -24,7 +24,7 @@ def test_with_an_api_every_other_run_meets_a_record_that_counts(taken: frozenset
         if exclusive(fresh, taken | {LEASE}, PLANES):
             for through in parts(PLANES)[1:]:
                 assert fresh & (through | {LEASE})
-            # The API may be down for everybody; then the records alone have to do.
+            # The API may be down for all runs; then the records alone have to do.
             assert LEASE in fresh or all(fresh & through for through in parts(PLANES)[1:])
 
 

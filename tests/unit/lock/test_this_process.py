@@ -1,4 +1,4 @@
-"""Who we are, and which processes of this machine live."""
+"""Which process this is, and which processes of this host are alive."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ def test_a_run_says_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alive(me.pid, me.start)
 
 
-def test_another_boot_is_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_boot_is_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
     before = this_run("r1").machine
     monkeypatch.setattr(Path, "read_text", lambda *_: "another boot")
     assert this_process._machine() != before  # noqa: SLF001 - a part of what a run says
 
 
-def test_without_proc_no_other_run_is_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_proc_no_other_run_is_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(path: Path) -> str:
         raise FileNotFoundError(path)
 

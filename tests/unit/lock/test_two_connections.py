@@ -26,7 +26,7 @@ class Line:
         self.open.set()
 
     def perform(self, parts: Sequence[Part], *, run_id: str) -> Reply:
-        """As told."""
+        """As the test says."""
         assert (parts, run_id) == (PARTS, "run")
         self.asked += 1
         self.open.wait(30)
@@ -88,7 +88,7 @@ def test_one_that_hangs_is_gone_round_and_not_asked_again_until_it_has_answered(
         assert time.monotonic() < end
 
 
-def test_when_neither_answers_that_is_told_in_time(ways: Ways) -> None:
+def test_when_neither_answers_that_is_reported_in_time(ways: Ways) -> None:
     ways.own.open.clear()
     ways.spare.open.clear()
     start = time.monotonic()

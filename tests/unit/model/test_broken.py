@@ -32,7 +32,7 @@ def test_names_are_unique_and_kinds_are_many() -> None:
 
 
 def test_every_error_code_has_a_case() -> None:
-    elsewhere = {"KB100", "KB101", "KB129"}  # the sum, unreadable files, patch folders
+    elsewhere = {"KB100", "KB101", "KB129"}  # the sum, unreadable files, patch directories
     errors = {code.id for code in all_codes() if "KB100" <= code.id < "KB150"}
     assert errors - {case.code.id for case in CASES} == elsewhere
 

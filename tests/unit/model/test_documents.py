@@ -104,7 +104,7 @@ def test_reference_can_be_printed() -> None:
     assert done.stdout == markdown()
 
 
-def test_three_hundred_machines_are_quick(tmp_path: Path) -> None:
+def test_three_hundred_nodes_are_quick(tmp_path: Path) -> None:
     nodes = "".join(
         f"  - {{name: n{i}, address: 172.16.{i // 250}.{i % 250 + 1}, groups: [rack],"
         f" role: {'control-plane' if i < 3 else 'worker'}, labels: {{a/b: c, d: e}},"
@@ -117,4 +117,4 @@ def test_three_hundred_machines_are_quick(tmp_path: Path) -> None:
     path.write_text(inventory(f"{sections}{groups}nodes:\n{nodes}"), encoding="utf-8")
     start = time.process_time()
     assert len(load(path).nodes) == 300
-    assert time.process_time() - start < 1.5  # 0.2 s on an idle machine
+    assert time.process_time() - start < 1.5  # 0.2 s on an idle host

@@ -35,7 +35,7 @@ def _holds_machine(network: IPv4Network) -> bool:
 @settings(max_examples=300, deadline=None)
 def test_any_two_ranges(pods: IPv4Network, services: IPv4Network) -> None:
     want = []
-    if not 8 <= pods.prefixlen <= 23:  # two machines need two ranges of /24
+    if not 8 <= pods.prefixlen <= 23:  # two nodes need two ranges of /24
         want.append(("KB120", "network.pod_cidr"))
     if not 12 <= services.prefixlen <= 28:
         want.append(("KB120", "network.service_cidr"))

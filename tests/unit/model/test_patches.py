@@ -45,7 +45,7 @@ def test_bad_names(name: str, tmp_path: Path) -> None:
     assert "strategic|merge|json" in problem.hint
 
 
-def test_no_folder_and_empty_folder(tmp_path: Path) -> None:
+def test_no_directory_and_empty_directory(tmp_path: Path) -> None:
     assert found(problems(tmp_path, TEXT)) == [("KB128", "kubeadm.patches")]
     _folder(tmp_path)
     assert found(problems(tmp_path, TEXT)) == [("KB129", "kubeadm.patches")]

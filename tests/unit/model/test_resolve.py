@@ -4,6 +4,7 @@ from pathlib import Path
 
 from kbootstrap.model import cluster as c
 from kbootstrap.model.document import Document
+from kbootstrap.model.ssh_target import NOT_IN_INVENTORY, SshTarget
 from kbootstrap.secret import SecretRef
 from tests.unit.model.writing import inventory, read
 
@@ -45,7 +46,10 @@ def test_defaults(tmp_path: Path) -> None:
     assert first == c.Node(
         name="cp1",
         address="192.0.2.11",
-        ssh=c.SshTarget(host="192.0.2.11"),
+        ssh=SshTarget(
+            host="192.0.2.11",
+            left_open=NOT_IN_INVENTORY | {"host", "port", "user", "key", "jump", "become"},
+        ),
         roles=frozenset({c.Role.CONTROL_PLANE}),
         advertise_address="192.0.2.11",
     )
@@ -62,7 +66,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert hash(cluster) == hash(read(tmp_path, inventory()).cluster)
 
 
-def test_one_machine_with_both_roles_has_no_taint(tmp_path: Path) -> None:
+def test_one_node_with_both_roles_has_no_taint(tmp_path: Path) -> None:
     text = inventory("nodes: [{name: a, address: 192.0.2.1, role: both}]\n")
     (node,) = read(tmp_path, text).cluster.nodes
     assert (node.taints, node.role_text) == ((), "control-plane+worker")
@@ -81,14 +85,23 @@ def test_endpoint_and_bind_port(tmp_path: Path) -> None:
     assert read(tmp_path, text).cluster.api.endpoint == "198.51.100.1:8443"
 
 
+def test_the_configuration_of_ssh_may_be_left_alone(tmp_path: Path) -> None:
+    text = inventory("defaults: {ssh: {config: false, jump: {host: bastion}}}\n")
+    ssh = read(tmp_path, text).cluster.nodes[0].ssh
+    assert ssh.left_open == frozenset()
+    assert ssh.jump is not None
+    assert ssh.jump.left_open == frozenset()
+
+
 def test_logins(tmp_path: Path) -> None:
     text = inventory(
         "defaults:\n  ssh:\n    user: me\n    key: keys/id\n    password: {file: secrets/p}\n"
         f"    become_password: {{prompt: sudo please}}\n    host_keys: ['{ED25519} me@host']\n"
+        f"    host_ca: ['{ED25519} ca']\n"
         "    jump: {host: bastion.example.org, port: 2222, password: {env: JUMP}}\n"
     )
     ssh = read(tmp_path, text).cluster.nodes[0].ssh
-    assert ssh == c.SshTarget(
+    assert ssh == SshTarget(
         host="192.0.2.11",
         user="me",
         key_file=str(tmp_path / "keys/id"),
@@ -96,13 +109,16 @@ def test_logins(tmp_path: Path) -> None:
         become=True,
         become_password=SecretRef("prompt", "sudo please"),
         host_keys=(ED25519,),
-        jump=c.SshTarget(
+        host_cas=(ED25519,),
+        jump=SshTarget(
             host="bastion.example.org",
             port=2222,
             user="me",
             key_file=str(tmp_path / "keys/id"),
             password=SecretRef("env", "JUMP"),
+            left_open=NOT_IN_INVENTORY,
         ),
+        left_open=NOT_IN_INVENTORY | {"host", "port", "become"},
     )
 
 

@@ -84,7 +84,7 @@ def test_a_patch_release_is_one_hop_and_never_back() -> None:
     assert skew.hops(state(34, patch=2), v(34, 2), {}) == (v(34, 2),)
 
 
-def test_every_batch_is_rounded_up_and_never_nobody() -> None:
+def test_every_batch_is_rounded_up_and_never_empty() -> None:
     for nodes in range(1, 301):
         for percent in range(1, 101):
             size = skew.batch(nodes, f"{percent}%")
@@ -126,5 +126,5 @@ def test_any_text_is_a_version_or_none(text: str) -> None:
     assert found is None or str(found) == text.partition("+")[0].strip()
 
 
-def test_a_vendors_words_do_not_count() -> None:
+def test_a_vendors_suffix_does_not_count() -> None:
     assert skew.read("v1.34.2+rke2r1") == v(34, 2)

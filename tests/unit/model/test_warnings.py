@@ -94,7 +94,31 @@ CASES = (
         "kubernetes: {version: v1.36.0}\nkubeadm: {feature_gates: {§Later: true}}\n",
         "kubeadm 1.36",
     ),
+    Case(
+        "misspelt feature gate of the kubelet",
+        codes.INV_W_SETTING,
+        "kubelet.featureGates.NodeSwaps",
+        "kubelet: {featureGates: {§NodeSwaps: true}}\n",
+        "exits with an unknown one",
+        "NodeSwap",
+    ),
+    Case(
+        "feature gate that this kube-proxy does not have yet",
+        codes.INV_W_SETTING,
+        "kube_proxy.featureGates.EnvFiles",
+        "kubernetes: {version: v1.33.4}\nkube_proxy: {featureGates: {§EnvFiles: true}}\n",
+        "from 1.34",
+    ),
 )
+
+# Known to 1.31 and removed before the source that the names were read from.
+REMOVED = (
+    "kubernetes: {version: v1.31.4}\nkubelet: {featureGates: {PodDisruptionConditions: true}}\n"
+)
+
+
+def test_a_feature_gate_that_was_removed_later_is_no_mistake(tmp_path: Path) -> None:
+    assert read(tmp_path, inventory(REMOVED)).warnings == ()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))

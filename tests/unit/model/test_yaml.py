@@ -12,7 +12,7 @@ from tests.unit.model.writing import found, inventory, place, problems, read
 SYNTAX = {
     "tab": ("cluster:\n§\tname: x\n", "not tabs"),
     "colon": ("cluster: name§: x\n", "in quotes"),
-    "bracket": ("nodes: [1, 2\n§", "expect"),  # the words differ with and without libyaml
+    "bracket": ("nodes: [1, 2\n§", "expect"),  # the message differs with and without libyaml
     "alias": ("cluster: §*hunter2\n", "starts with * or &"),
     "two documents": ("cluster: {}\n§---\ncluster: {}\n", "more than one YAML document"),
     "control character": ("cluster: §\x01\n", "control character"),
@@ -78,6 +78,12 @@ def test_many_aliases_do_not_explode(tmp_path: Path) -> None:
     lines += [f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 9)]
     problem = _only(tmp_path, (inventory() + "\n".join(lines)).encode())
     assert "too many values" in problem.message
+
+
+@pytest.mark.parametrize("depth", [60, 400, 900, 100_000])
+def test_a_deep_file_is_an_error_of_the_file(tmp_path: Path, depth: int) -> None:
+    text = f"a: {'[' * depth}{']' * depth}\n"
+    assert found(problems(tmp_path, text)) == [("KB102", "")]
 
 
 def test_merge_keys_are_refused(tmp_path: Path) -> None:

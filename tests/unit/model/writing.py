@@ -36,7 +36,7 @@ def place(text: str) -> tuple[int, int]:
 
 
 def read(folder: Path, text: str) -> Loaded:
-    """Load the text as ``inventory.yaml`` in the folder."""
+    """Load the text as ``inventory.yaml`` in the directory."""
     path = folder / "inventory.yaml"
     path.write_bytes(text.replace(MARK, "").encode())
     return load_with_warnings(path)

@@ -7,12 +7,13 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.engine.phase import View
-from kbootstrap.errors import NoticeError
+from kbootstrap.model.host_facts import UNKNOWN, HostFacts
 from phases import fitness, kubelet, runtime
-from tests.laws.clusters import cluster
+from tests.laws.clusters import FIT_HOST, cluster
 
-FIT = fitness.Facts(address=True, machine_id="m1", boot_id="b1")
+FIT = fitness.Facts(address=True)
 FLANNEL = "/etc/cni/net.d/10-flannel.conflist"
+BOTH = {"cp1": FIT, "w1": FIT}
 BRIDGED = "single"  # a cluster with cni.type bridge
 
 
@@ -71,43 +72,63 @@ def test_a_site_s_own_network_is_left_alone() -> None:
     assert not list(fitness.check(view("cri-o", bridge=("10.42.1.1/24",))))
 
 
-def compared(**facts: fitness.Facts) -> list[tuple[object, str, str]]:
-    found = fitness.compare(cluster("ha"), facts)
+def beside(facts: dict[str, fitness.Facts], **hosts: HostFacts) -> tuple[View[Any], ...]:
+    """Views of nodes of cluster ha; without a host of its own, each is another one."""
+    known = cluster("ha")
+    return tuple(
+        View(
+            cluster=known,
+            node=known.node(name),
+            facts=found,
+            host=hosts.get(name, dataclasses.replace(FIT_HOST, machine_id=name)),
+        )
+        for name, found in facts.items()
+    )
+
+
+def compared(facts: dict[str, fitness.Facts], **hosts: HostFacts) -> list[tuple[object, str, str]]:
+    found = fitness.compare(beside(facts, **hosts))
     return [(error.code, error.where.node, error.message) for error in found]
 
 
-def test_two_names_for_one_machine() -> None:
-    ((code, node, message),) = compared(cp1=FIT, w1=FIT)
+def test_two_names_for_one_node() -> None:
+    ((code, node, message),) = compared(BOTH, cp1=FIT_HOST, w1=FIT_HOST)
     assert (code, node) == (codes.SAME_MACHINE, "w1")
     assert message.startswith("cp1 and w1 are the same host")
 
 
-def test_a_cloned_machine_is_a_notice() -> None:
-    other = dataclasses.replace(FIT, boot_id="b2")
-    (found,) = fitness.compare(cluster("ha"), {"cp1": FIT, "w1": other})
-    assert isinstance(found, NoticeError)
+def test_a_cloned_node_is_a_notice() -> None:
+    other = dataclasses.replace(FIT_HOST, boot_id="7a7c")
+    (found,) = fitness.compare(beside(BOTH, cp1=FIT_HOST, w1=other))
+    assert not found.fatal
     assert found.code is codes.CLONED
 
 
-def test_unknown_identities_are_nobody_s() -> None:
-    nobody = fitness.Facts(address=True)
-    assert compared(cp1=nobody, cp2=nobody) == []
+def test_unknown_identities_match_no_node() -> None:
+    assert compared(BOTH, cp1=UNKNOWN, w1=UNKNOWN) == []
 
 
 def test_a_dropped_port_of_a_node_that_is_alive() -> None:
     blocked = dataclasses.replace(
-        FIT, machine_id="", blocked=("192.0.2.11 2380 timed out", "192.0.2.13 2380 timed out")
+        FIT, blocked=("192.0.2.11 2380 timed out", "192.0.2.13 2380 timed out")
     )
-    assert compared(cp1=FIT, cp2=blocked) == [
+    assert compared({"cp1": FIT, "cp2": blocked}) == [
         (codes.UNREACHED, "cp2", "cannot reach 192.0.2.11:2380 (timed out; firewall?)")
     ]
 
 
+def test_the_firewall_of_a_node_that_drops_a_port_is_named() -> None:
+    blocked = dataclasses.replace(FIT, blocked=("192.0.2.11 2380 timed out",))
+    walled = dataclasses.replace(FIT_HOST, units=("chronyd", "firewalld"))
+    ((_, _, message),) = compared({"cp1": FIT, "cp2": blocked}, cp1=walled, cp2=UNKNOWN)
+    assert message == "cannot reach 192.0.2.11:2380 (timed out; firewalld is active there)"
+
+
 @pytest.mark.parametrize("member", [False, True])
-def test_an_endpoint_nobody_has_yet_is_no_fault_before_init(member: bool) -> None:  # noqa: FBT001
+def test_an_endpoint_no_node_has_yet_is_no_fault_before_init(member: bool) -> None:  # noqa: FBT001
     first = dataclasses.replace(FIT, member=member)
     worker = fitness.Facts(address=True, blocked=("api.example.org 6443 No route to host",))
-    found = compared(cp1=first, w1=worker)
+    found = compared({"cp1": first, "w1": worker})
     assert bool(found) is member
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kbootstrap import kubeadm
+from kbootstrap import kubeadm, node_paths
 from kbootstrap.action import PutFile, PutTemplate
 from kbootstrap.engine.leftovers import Leftovers, combined
 from kbootstrap.engine.phase import View
@@ -97,7 +97,7 @@ def test_etcd_data_goes_only_where_kubeadm_made_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_file_that_a_fresh_node_gets_is_rendered(name: str) -> None:
-    """But for a record, what goes to another node, and patches, which the operator has."""
+    """But for records, what goes to another node, and patches, which the operator has."""
     known = cluster(name)
     for node in known.nodes:
         for phase in install.phases(known):
@@ -107,6 +107,7 @@ def test_each_file_that_a_fresh_node_gets_is_rendered(name: str) -> None:
                 cluster=known, node=node, facts=phase.facts(), **workstation(known), ca=CA
             )
             planned = {a.path for a in phase.plan(view) if isinstance(a, PutFile | PutTemplate)}
-            shown = {path for path, _ in phase.files(known, node)} | {files.RECORD, join.UPLOAD}
+            shown = {path for path, _ in phase.files(known, node)}
+            shown |= {files.RECORD, node_paths.CLUSTER_NAME, join.UPLOAD}
             patches = {path for path in planned if path.startswith(f"{kubeadm.PATCHES}/")}
             assert planned - shown - patches == set()

@@ -1,9 +1,12 @@
 """What phase ready waits for on a node: Ready, and the pods kubeadm makes."""
 
+from dataclasses import replace
+
 from kbootstrap.action import AwaitPods, AwaitReady
 from kbootstrap.components import CONTROL_PLANE
 from kbootstrap.engine.phase import NoFacts, View
-from kbootstrap.model.observed import Observed, ObservedNode, ObservedPod, PodReason
+from kbootstrap.model.cluster import Addons
+from kbootstrap.model.observed import NO_POD, Observed, ObservedNode, ObservedPod, PodReason
 from phases import ready
 from tests.laws.clusters import cluster
 
@@ -69,3 +72,29 @@ def test_an_empty_cluster_waits_for_both() -> None:
     first, second = ready.plan(view)
     assert isinstance(first, AwaitReady)
     assert second.text == "wait until the node's own pods run"
+
+
+def test_the_pods_of_a_node_keep_their_names_once_they_run() -> None:
+    """The effect of the wait for them; one that does not exist yet has no name."""
+    down = ObservedPod(node="w1", name="coredns", pod="coredns-1", reasons=NO_POD)
+    runs, other = (ObservedPod(node=n, name="kube-proxy", pod=f"proxy-{n}") for n in ("w1", "w2"))
+
+    after = Observed(own_pods=(down, runs, other)).with_pods("w1", ("kube-proxy", "etcd"))
+
+    assert after == (
+        other,
+        replace(down, reasons=()),
+        runs,
+        ObservedPod(node="w1", name="etcd"),
+    )
+
+
+def test_pods_of_addons_that_are_on_no_node_are_named() -> None:
+    why = (PodReason(reason="Unschedulable", message="0/2 nodes are available"),)
+    waiting = ObservedPod(node="", name="coredns", pod="coredns-a", reasons=why)
+    api = Observed(own_pods=(waiting, ObservedPod(node="w1", name="coredns", pod="coredns-b")))
+    known = cluster("single")
+    off = replace(known, addons=Addons(dns=False))
+
+    assert ready.unscheduled(known, api) == (waiting,)
+    assert ready.unscheduled(off, api) == ()

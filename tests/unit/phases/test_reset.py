@@ -1,5 +1,6 @@
-"""Whose machine a reset may touch, and what it says before it does."""
+"""Which nodes a reset may touch, and what it prints before it does."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from kbootstrap.errors import ExitCode
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import Observed
 from phases import identity, reset, reset_clean
+from phases.ownership import ca_hash
 from tests.laws.clusters import CA, OTHER_CA, cluster, workstation
 
 FOUND = ("etcd data, /var/lib/etcd", "static pod manifests, /etc/kubernetes/manifests")
@@ -19,7 +21,10 @@ FOUND = ("etcd data, /var/lib/etcd", "static pod manifests, /etc/kubernetes/mani
 def view(facts: Any, node: str = "cp1", *, ca: str = "", kubeconfig_ca: str = "") -> View[Any]:
     known = cluster("ha")
     local = workstation(known, kubeconfig_ca=kubeconfig_ca)
-    return View(cluster=known, node=known.node(node), facts=facts, ca=ca, **local)
+    plane = known.first.name if ca else ""
+    return View(
+        cluster=known, node=known.node(node), facts=facts, control_plane=plane, ca=ca, **local
+    )
 
 
 def lines(ca: str) -> tuple[str, ...]:
@@ -28,12 +33,47 @@ def lines(ca: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("node", ["cp1", "w1"])
 @pytest.mark.parametrize("known", [{}, {"ca": lines(OTHER_CA)}, {"marker": "other"}])
-def test_what_nobody_knows_the_origin_of_is_refused(node: str, known: dict[str, Any]) -> None:
+def test_what_has_no_known_origin_is_refused(node: str, known: dict[str, Any]) -> None:
     facts = reset.Present(found=FOUND, **known)
     (error,) = reset.check_leave(view(facts, node, ca=CA, kubeconfig_ca=CA))
     assert error.code is codes.FOREIGN_CLUSTER
     assert error.exit_code is ExitCode.REFUSED
-    assert "marker" in known or error.detail == "found: " + ", ".join(FOUND)
+    assert known or error.detail == "found: " + ", ".join(FOUND)
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "source"),
+    [
+        ({}, {"ca": CA}, "cp1"),
+        ({"marker_ca": ca_hash(CA)}, {}, node_paths.CLUSTER_NAME),
+        ({"marker_ca": ca_hash(OTHER_CA)}, {"kubeconfig_ca": CA}, "the local kubeconfig"),
+    ],
+)
+def test_a_record_of_our_name_beside_another_ca_is_refused_with_both(
+    record: dict[str, Any], fields: dict[str, str], source: str
+) -> None:
+    facts = reset.Present(found=FOUND, marker="demo", ca=lines(OTHER_CA), **record)
+    (error,) = reset.check_leave(view(facts, **fields))
+    assert error.code is codes.FOREIGN_CLUSTER
+    assert ca_hash(CA) in error.message
+    assert ca_hash(OTHER_CA) in error.message
+    assert source in error.message
+    left = reset_clean.Left(left=LEFT[3:], marker="demo", ca=facts.ca, **record)
+    assert clean(left, **fields) == []
+
+
+def test_the_hash_of_the_inventory_is_compared() -> None:
+    facts = reset.Present(found=FOUND, marker="demo", ca=lines(OTHER_CA))
+    known = view(facts)
+    known = replace(known, cluster=replace(known.cluster, ca_hash=ca_hash(CA)))
+    (error,) = reset.check_leave(known)
+    assert "cluster.ca_hash in the inventory" in error.message
+
+
+def test_a_kubeconfig_of_an_earlier_cluster_stops_no_init_that_was_cut_short() -> None:
+    """The CA is recorded when the kubeconfig has been written."""
+    facts = reset.Present(found=FOUND, marker="demo", ca=lines(CA))
+    assert list(reset.check_leave(view(facts, kubeconfig_ca=OTHER_CA))) == []
 
 
 @pytest.mark.parametrize(
@@ -41,12 +81,20 @@ def test_what_nobody_knows_the_origin_of_is_refused(node: str, known: dict[str, 
     [
         (reset.Present(found=FOUND, marker="demo"), {}),
         (reset.Present(found=FOUND, ca=lines(CA)), {"ca": CA}),
-        (reset.Present(found=FOUND, ca=lines(CA)), {"kubeconfig_ca": CA}),
+        (reset.Present(found=FOUND, marker="demo", marker_ca=ca_hash(CA), ca=lines(CA)), {}),
         (reset.Present(), {}),
     ],
 )
 def test_what_is_ours_is_not(facts: reset.Present, fields: dict[str, str]) -> None:
     assert list(reset.check_leave(view(facts, **fields))) == []
+
+
+@pytest.mark.parametrize("local", ["", CA])
+def test_a_cluster_without_a_record_is_not_ours_whatever_the_ca(local: str) -> None:
+    """As plain kubeadm leaves it."""
+    facts = reset.Present(found=FOUND, ca=lines(CA))
+    (error,) = reset.check_leave(view(facts, kubeconfig_ca=local))
+    assert error.code is codes.FOREIGN_CLUSTER
 
 
 LEFT = (
@@ -63,7 +111,7 @@ def clean(facts: reset_clean.Left, **fields: str) -> list[Run]:
     return [a for a in reset_clean.plan_clean(view(facts, **fields)) if isinstance(a, Run)]
 
 
-def test_on_an_unknown_machine_only_the_ledger_is_undone() -> None:
+def test_on_an_unknown_node_only_the_ledger_is_undone() -> None:
     (action,) = clean(reset_clean.Left(left=LEFT))
     assert "kb_undo_ledger" in action.body
     for words in ("rmp --all", "ip link delete", "iptables", "gone /", 'gone "$folder"'):
@@ -79,7 +127,7 @@ def test_on_ours_all_is_removed() -> None:
     assert clean(reset_clean.Left(left=LEFT, marker="demo"))[0].body == action.body
 
 
-def test_the_plan_names_what_is_kept_and_what_has_no_record() -> None:
+def test_the_plan_names_what_is_retained_and_what_has_no_record() -> None:
     (action,) = clean(
         reset_clean.Left(
             left=LEFT,
@@ -94,7 +142,7 @@ def test_the_plan_names_what_is_kept_and_what_has_no_record() -> None:
 
 
 def test_a_node_known_by_its_ca_is_marked_before_that_goes() -> None:
-    """Or a run that is cut short after kubeadm reset would meet a machine nobody knows."""
+    """Or a run that is cut short after kubeadm reset would meet a node that has no marker."""
     facts = reset.Present(kubernetes=True, kubeadm=True, ca=lines(CA))
     marks, leaves = reset.plan_leave(view(facts, ca=CA))
     assert isinstance(marks, PutFile)

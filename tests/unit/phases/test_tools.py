@@ -8,6 +8,7 @@ import pytest
 from kbootstrap import codes
 from kbootstrap.engine.phase import View
 from kbootstrap.model.cluster import Cluster
+from kbootstrap.model.host_facts import HostFacts
 from phases import identity, tools
 from tests.laws.clusters import cluster, from_text
 from tests.unit.remote.conftest import Machine, machine, shell  # noqa: F401 - fixtures
@@ -64,6 +65,54 @@ def errors(*lacks: str, member: bool = False) -> list[str]:
     view = View(cluster=known, node=known.first, facts=facts)
     found = identity.check(view)
     return [error.message for error in found if error.code is codes.TOOLS_MISSING]
+
+
+def next_steps(host: HostFacts, text: str = BRIDGE) -> list[str]:
+    """Of a node without runtime, iptables and runc."""
+    known = from_text(text.replace("VERSION", "v1.34.2"))
+    facts = identity.Facts(lacks=("iptables", "runc"))
+    view = View(cluster=known, node=known.first, facts=facts, host=host)
+    wanted = {codes.RUNTIME_MISSING, codes.TOOLS_MISSING}
+    return [error.hint for error in identity.check(view) if error.code in wanted]
+
+
+@pytest.mark.parametrize(
+    ("host", "runtime", "others"),
+    [
+        (
+            HostFacts(os_id="debian", tools=("apt-get",)),
+            "`apt-get install containerd`",
+            "`apt-get install iptables runc`",
+        ),
+        (
+            HostFacts(os_id="sles", os_like=("suse",), tools=("zypper",)),
+            "`zypper install containerd`",
+            "`zypper install iptables runc`",
+        ),
+        (
+            HostFacts(os_id="rocky", os_like=("rhel",), tools=("dnf", "yum")),
+            "`dnf install containerd.io`, see https://docs.docker.com/engine/install/",
+            "`dnf install containerd.io iptables`, see https://docs.docker.com/engine/install/",
+        ),
+    ],
+)
+def test_the_next_step_is_the_command_of_the_node_s_distribution(
+    host: HostFacts, runtime: str, others: str
+) -> None:
+    again = "then run the same command again. Nothing was changed on the node."
+    assert next_steps(host) == [f"On n1: {runtime}; {again}", f"On n1: {others}; {again}"]
+
+
+def test_the_next_step_for_cri_o_names_its_package() -> None:
+    text = TEXT.replace("CNI", "none") + "runtime: {type: cri-o}\n"
+    (step,) = next_steps(HostFacts(os_id="ubuntu", os_like=("debian",)), text)
+    assert "`apt-get install cri-o`, see https://github.com/cri-o/packaging" in step
+
+
+def test_an_unknown_distribution_has_the_general_next_step() -> None:
+    first, second = next_steps(HostFacts(os_id="arch"))
+    assert first == codes.RUNTIME_MISSING.hint.format(node="NODE")
+    assert second == codes.TOOLS_MISSING.hint.format(node="NODE")
 
 
 def test_all_of_them_are_named_in_one_error() -> None:

@@ -1,4 +1,4 @@
-"""A machine that is this one: the driver under each shell we promise to work with."""
+"""This host as a node: the driver under each shell we promise to work with."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ UUTILS = Path(tempfile.gettempdir()) / "kbootstrap-tests-uutils"  # unpacked onc
 
 @dataclass
 class Machine:
-    """A local shell with a state folder of its own."""
+    """A local shell with a state directory of its own."""
 
     connection: LocalConnection
     state: Path
@@ -45,7 +45,7 @@ class Machine:
 
 
 def _busybox_folder(folder: Path) -> str:
-    """A folder of links to every applet, first in PATH."""
+    """A directory of links to every applet, first in PATH."""
     folder.mkdir()
     subprocess.run(["busybox", "--install", "-s", str(folder)], check=True)
     return f"PATH={folder}:$PATH\n"

@@ -9,8 +9,10 @@ import pytest
 
 from kbootstrap.errors import LostError, UnreachableError
 from kbootstrap.remote import ssh
-from kbootstrap.remote.hosts import Connection, _Session
+from kbootstrap.remote.hosts import Connection
 from kbootstrap.remote.protocol import Part
+from kbootstrap.remote.session import Session
+from kbootstrap.remote.time_limit import TimeLimits
 
 
 class Transport:
@@ -30,7 +32,7 @@ class Transport:
 def session(transport: Transport, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A connection whose server answers again."""
     monkeypatch.setattr(ssh, "answers", lambda *_: True)
-    pool: Any = SimpleNamespace(unless_closed=lambda transient: transient)
+    pool: Any = SimpleNamespace(unless_closed=lambda transient: transient, limits=TimeLimits())
     target: Any = SimpleNamespace(host="192.0.2.1", port=22)
     connection = Connection(target, name="n1", pool=pool, meter=SimpleNamespace())  # type: ignore[arg-type]
     shared: Any = SimpleNamespace(get=lambda: SimpleNamespace(transport=transport))
@@ -44,7 +46,7 @@ def test_a_channel_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> No
     assert session(transport, monkeypatch)().channel == "channel"
 
 
-def test_a_server_that_never_gives_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_never_gives_one_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     transport = Transport(failures=9)
 
     with pytest.raises(UnreachableError, match="Timeout opening") as caught:
@@ -74,10 +76,10 @@ def test_a_connection_cut_as_the_command_starts_is_lost(monkeypatch: pytest.Monk
     """Such as by a reboot: neither the reset nor what closing then says is a bug of ours."""
     target: Any = SimpleNamespace(user="root", become=False, become_password=None)
     meter: Any = SimpleNamespace(add=lambda *_: None)
-    pool: Any = SimpleNamespace()
+    pool: Any = SimpleNamespace(limits=TimeLimits())
     connection = Connection(target, name="n1", pool=pool, meter=meter)
     away = SimpleNamespace(is_connected=True)
-    monkeypatch.setattr(connection, "_session", lambda: _Session(away, Channel()))
+    monkeypatch.setattr(connection, "_session", lambda: Session(away, Channel()))
 
     with pytest.raises(LostError, match="Connection reset by peer") as caught:
         connection.perform([Part("p", "true")], run_id="r")

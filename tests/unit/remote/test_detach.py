@@ -31,7 +31,7 @@ def runner_pid(machine: Machine) -> int:
 
 
 class Client(threading.Thread):
-    """Somebody else who performs a step."""
+    """Another run that performs a step."""
 
     def __init__(self, machine: Machine, script: str, run_id: str) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def test_a_finished_run_of_ours_is_replayed_not_repeated(machine: Machine, tmp_p
     assert (tmp_path / "count").read_text() == "once\n"
 
 
-def test_another_run_starts_anew(machine: Machine, tmp_path: Path) -> None:
+def test_another_run_starts_again(machine: Machine, tmp_path: Path) -> None:
     body = f"echo x >>{tmp_path}/count; cat {tmp_path}/count"
     assert machine.step(detach(body), run_id="run1").output == "x\n"
     assert machine.step(detach(body), run_id="run2").output == "x\nx\n"
@@ -173,7 +173,7 @@ def test_a_run_cut_off_by_a_reboot_says_so(
     assert machine.step(detach("echo never"), run_id="run1").rc == 97
 
 
-def test_the_deadline_is_kept_on_the_machine(machine: Machine) -> None:
+def test_the_deadline_is_enforced_on_the_node(machine: Machine) -> None:
     begin = time.monotonic()
     result = machine.step(detach("echo a; sleep 30", seconds=1))
     busybox = "busybox" in machine.connection.shell  # whose timeout does not say 124
@@ -189,7 +189,7 @@ def test_states(machine: Machine) -> None:
     assert machine.probe("kb_run_state job") == "failed"
 
 
-def test_a_daemon_left_behind_keeps_nobody_waiting(machine: Machine, tmp_path: Path) -> None:
+def test_a_daemon_left_behind_delays_no_request(machine: Machine, tmp_path: Path) -> None:
     body = f"sleep 60 & echo $! >{tmp_path}/pid; echo ok"
     begin = time.monotonic()
     assert machine.step(detach(body)).output == "ok\n"
@@ -199,7 +199,7 @@ def test_a_daemon_left_behind_keeps_nobody_waiting(machine: Machine, tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden", "a b"])
-def test_names_cannot_leave_the_folder(machine: Machine, name: str) -> None:
+def test_names_cannot_leave_the_directory(machine: Machine, name: str) -> None:
     assert machine.step(f"kb_detach '{name}' 5 <<'E'\necho x\nE\n").rc == 99
 
 
@@ -243,7 +243,7 @@ def test_reattaching_gives_the_end_of_any_run(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small disk")
-def test_the_status_is_kept_on_a_disk_that_is_full_by_then(machine: Machine) -> None:
+def test_the_status_is_stored_on_a_disk_that_is_full_by_then(machine: Machine) -> None:
     folder = machine.state / "run"
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder], check=True)

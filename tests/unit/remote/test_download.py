@@ -51,7 +51,7 @@ def test_one_that_changed_does_not_stay(machine: Machine, tmp_path: Path) -> Non
     assert not into.exists()
 
 
-def test_one_that_is_gone_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_one_that_is_gone_is_reported(machine: Machine, tmp_path: Path) -> None:
     into = tmp_path / "here"
     result = fetch(machine, tmp_path / "none", into)
     assert result.rc != 0
@@ -59,7 +59,7 @@ def test_one_that_is_gone_is_told(machine: Machine, tmp_path: Path) -> None:
     assert not into.exists()
 
 
-def test_a_folder_that_is_not_there(machine: Machine, tmp_path: Path) -> None:
+def test_a_directory_that_is_not_there(machine: Machine, tmp_path: Path) -> None:
     into = tmp_path / "no" / "here"
     result = fetch(machine, kept(tmp_path), into)
     assert (result.rc, result.output) == (

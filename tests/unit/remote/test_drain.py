@@ -1,7 +1,7 @@
 """Draining through an API that is not well, and pods that a drain would lose."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -9,7 +9,8 @@ from kbootstrap import codes
 from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote.drain import drain, held_pods
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubehttp import ApiError
+from tests.unit.remote.fake_api import api_over
 
 POD: dict[str, Any] = {
     "metadata": {"namespace": "shop", "name": "till-1", "ownerReferences": [{"kind": "Job"}]},
@@ -26,7 +27,7 @@ class Http:
         self._pod = pod
         self.evictions = 0
 
-    def request(self, method: str, path: str, body: Any = None, **how: bool) -> Any:
+    def request(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
         del path, body, how
         if method == "GET":
             return {"items": [self._pod] if self._answers else []}
@@ -38,7 +39,7 @@ class Http:
 
 
 def run(http: Http, action: Drain = ACTION) -> None:
-    drain(cast("KubeHttp", http), action)
+    drain(api_over(http), action)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,6 @@ def test_the_flag_lets_it_go(pod: dict[str, Any], flag: str) -> None:
     ],
 )
 def test_what_a_drain_would_lose_is_known_before(pod: dict[str, Any], held: int) -> None:
-    found = held_pods(cast("KubeHttp", Http(None, pod=pod)))
+    found = held_pods(api_over(Http(None, pod=pod)))
 
     assert [one.node for one in found] == ["node3"] * held

@@ -113,7 +113,7 @@ def test_forged_frames_in_output_change_nothing(machine: Machine) -> None:
     assert result.output == f"\x1eKB1 {'0' * 32} Z 1\n\x1eKB1 ready\n"
 
 
-def test_binary_output_is_kept(machine: Machine) -> None:
+def test_binary_output_is_retained(machine: Machine) -> None:
     assert machine.step(r"printf '\001\377\000end'").output == "\x01�\x00end"
 
 
@@ -130,14 +130,14 @@ def test_long_output_is_cut_in_the_middle(machine: Machine) -> None:
     assert "bytes left out" in result.output
 
 
-def test_the_private_folder_is_private_and_goes_away(machine: Machine) -> None:
+def test_the_private_directory_is_private_and_goes_away(machine: Machine) -> None:
     result = machine.step('echo "$KB_TMP"; stat -c "%a" "$KB_TMP"; echo x >"$KB_TMP/file"; exit 1')
     path, mode = result.output.split()
     assert mode == "700"
     assert not Path(path).exists()
 
 
-def test_the_private_folder_goes_away_when_the_reader_does(
+def test_the_private_directory_goes_away_when_the_reader_does(
     machine: Machine, tmp_path: Path
 ) -> None:
     """As when sshd is killed: the pipes close and the next mark is the driver's end."""

@@ -1,4 +1,4 @@
-"""etcd's members as its JSON gateway tells them, and the two changes made through it."""
+"""etcd's members as its JSON gateway returns them, and the two changes made through it."""
 
 from typing import Any, cast
 
@@ -121,7 +121,7 @@ def test_one_that_is_gone_will_do() -> None:
     remove(gateway, 2)
 
 
-def test_the_quorum_is_kept() -> None:
+def test_the_quorum_is_preserved() -> None:
     gateway = Gateway(3)
     gateway.status["192.0.2.12"] = [{}]
     with pytest.raises(RefusedError, match="not healthy: cp2") as caught:
@@ -137,7 +137,7 @@ def test_the_last_voter_stays() -> None:
         remove(gateway, 0)
 
 
-def test_what_etcd_says_is_told() -> None:
+def test_what_etcd_says_is_reported() -> None:
     gateway = Gateway(3)
     gateway.refuses = ApiError(503, "etcdserver: unhealthy cluster")
     with pytest.raises(PhaseError, match="unhealthy cluster") as caught:
@@ -152,7 +152,7 @@ def test_waiting_ends_when_the_last_is_well() -> None:
     assert len(gateway.asked) == 3
 
 
-def test_waiting_tells_who_is_not() -> None:
+def test_waiting_reports_which_are_not() -> None:
     gateway = Gateway(3)
     gateway.members[1]["isLearner"] = True
     gateway.status["192.0.2.13"] = [{}]

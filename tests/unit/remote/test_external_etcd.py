@@ -1,4 +1,4 @@
-"""An etcd that somebody else runs: what it holds of a cluster, and how that goes.
+"""An etcd that is not the cluster's own: what it holds of a cluster, and how that goes.
 
 Tried on a gateway that does as etcd's, and on the real etcd where the lab has it.
 """

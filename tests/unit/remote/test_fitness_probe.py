@@ -21,7 +21,7 @@ OURS = '"ipam": {\n  "ranges": [[{"subnet": "10.244.1.0/24"}]],\n}\n'
 
 
 class Node:
-    """The files the probe reads, below one folder."""
+    """The files the probe reads, below one directory."""
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine, self.folder = machine, folder
@@ -34,7 +34,7 @@ class Node:
         (folder / "links").write_text(LINKS)
 
     def look(self, *targets: tuple[str, int], address: str = "192.0.2.11") -> list[str]:
-        """The facts, without those of this very machine."""
+        """The facts, without those of this very host."""
         text = render(
             "fitness/probe.sh.j2",
             resolver=str(self.resolver),

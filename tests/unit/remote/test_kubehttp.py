@@ -1,9 +1,12 @@
-"""Requests to an API server that is not well: what is told, and what is tried again."""
+"""Requests to an API server that is not healthy: what is reported, and what is tried again."""
 
 import base64
+import contextlib
+import gzip
 import socket
 import ssl
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,8 +15,10 @@ import yaml
 
 from kbootstrap import codes
 from kbootstrap.errors import PhaseError
-from kbootstrap.remote import kubehttp
+from kbootstrap.remote import https, kubehttp
+from kbootstrap.remote.kubeapi import KubeApi
 from kbootstrap.remote.kubehttp import KubeHttp
+from kbootstrap.remote.kubekinds import NODES
 from kbootstrap.secret import Secret
 from tests.standin.common.pki import Pair, Want, authority, issue
 
@@ -113,7 +118,7 @@ def test_one_look_at_such_a_server_says_that_it_is_down(tmp_path: Path) -> None:
     assert server.taken == 1
 
 
-def test_another_ca_is_told_at_once(tmp_path: Path) -> None:
+def test_another_ca_is_reported_at_once(tmp_path: Path) -> None:
     pair = issue(
         OTHER,
         Want("kube-apiserver", usages=("server",), sans=("kubernetes",), algorithm="ECDSA-P256"),
@@ -137,7 +142,7 @@ def test_who_has_given_up_tries_nothing_again(tmp_path: Path) -> None:
     assert server.taken == 1
 
 
-def test_an_etcd_without_quorum_is_waited_for_and_then_told_as_an_api_that_is_down(
+def test_an_etcd_without_quorum_is_waited_for_and_then_reported_as_an_api_that_is_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 2)
@@ -203,7 +208,9 @@ def test_a_refusal_while_the_server_starts_is_waited_for(tmp_path: Path, status:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_refusal_by_a_server_that_is_ready_is_told_at_once(tmp_path: Path, status: int) -> None:
+def test_a_refusal_by_a_server_that_is_ready_is_reported_at_once(
+    tmp_path: Path, status: int
+) -> None:
     server = Starting(tmp_path, refusals=99, status=status, ready=True)
 
     with pytest.raises(kubehttp.ApiError) as caught:
@@ -213,7 +220,7 @@ def test_a_refusal_by_a_server_that_is_ready_is_told_at_once(tmp_path: Path, sta
     assert server.asked == ["/api/v1/nodes", "/readyz", "/api/v1/nodes"]
 
 
-def test_a_server_that_never_gets_ready_is_told_with_its_refusal(
+def test_a_server_that_never_gets_ready_is_reported_with_its_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 1)
@@ -223,3 +230,90 @@ def test_a_server_that_never_gets_ready_is_told_with_its_refusal(
         client(server.server_port).request("GET", "/api/v1/nodes")
 
     assert caught.value.code is codes.API_DOWN
+
+
+def response(body: bytes, *headers: str) -> bytes:
+    head = "\r\n".join(["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers])
+    return head.encode() + b"\r\n\r\n" + body
+
+
+def test_a_response_without_end_is_not_read_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "MAX_BYTES", 1024**2)
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n" + bytes(4 * 1024**2)
+    server = Server(SERVER, tmp_path, endless)
+
+    with pytest.raises(PhaseError, match="larger than 1 MiB") as caught:
+        client(server.port).request("GET", "/api/v1/pods")
+
+    assert caught.value.code is codes.API_DOWN
+    assert server.taken == 1
+
+
+def test_a_compressed_response_is_not_inflated(tmp_path: Path) -> None:
+    small = gzip.compress(bytes(1024**2))
+    server = Server(SERVER, tmp_path, response(small, "Content-Encoding: gzip"))
+
+    assert len(client(server.port).request("GET", "/api/v1/pods")) < 1024**2
+
+
+def test_a_response_that_trickles_is_given_up(tmp_path: Path) -> None:
+    """Every piece arrives in time, the whole of it never."""
+    server = Trickling(SERVER, tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+
+    with pytest.raises(PhaseError, match="arrives too slowly"):
+        client(server.port).request("GET", "/api/v1/pods", patient=False, seconds=1)
+
+
+class Trickling(Server):
+    """Sends a byte every 0.1 s."""
+
+    def _greet(self, connection: socket.socket) -> None:
+        assert self._context is not None
+        with (
+            contextlib.suppress(OSError),
+            self._context.wrap_socket(connection, server_side=True) as secure,
+        ):
+            secure.recv(65536)
+            secure.sendall(self._says)
+            while True:
+                secure.sendall(b" ")
+                time.sleep(0.1)
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Mon, 99 Nov 2026 05:52:11 GMT", ""])
+def test_a_date_that_is_none_leaves_the_clock(tmp_path: Path, date: str) -> None:
+    server = Server(SERVER, tmp_path, response(b"{}", f"Date: {date}"))
+    http = client(server.port)
+
+    assert http.request("GET", "/api/v1/pods") == {}
+    assert abs(http.now() - time.time()) < 1
+
+
+def test_what_is_no_object_is_an_error_of_the_server(tmp_path: Path) -> None:
+    """Such as the page of a proxy."""
+    server = Server(SERVER, tmp_path, response(b"<html>log in</html>"))
+
+    with pytest.raises(kubehttp.ApiError, match="get nodes is no API object"):
+        KubeApi(client(server.port)).items(NODES)
+
+
+def test_deeply_nested_json_is_no_object(tmp_path: Path) -> None:
+    server = Server(SERVER, tmp_path, response(b"[" * 60_000))
+
+    with pytest.raises(kubehttp.ApiError, match="no API object"):
+        KubeApi(client(server.port)).items(NODES)
+
+
+def test_after_a_change_of_the_server_its_own_readiness_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one is gone; the one in use now is ready and refuses for good."""
+    monkeypatch.setattr(kubehttp, "TRANSIENT_SECONDS", 1)
+    http = client(Server(None, tmp_path).port)
+    server = Starting(tmp_path, refusals=99, status=403, ready=True)
+    http.target = client(server.server_port).target
+
+    with pytest.raises(kubehttp.ApiError, match="nodes is forbidden"):
+        http.request("GET", "/api/v1/nodes")

@@ -10,10 +10,10 @@ from kbootstrap.render import render
 from tests.unit.remote.conftest import Machine
 from tests.unit.remote.test_put import put, snapshot, write
 
-# ---- what somebody else changed since
+# ---- what was changed by others since
 
 
-def test_a_file_changed_since_we_wrote_it_is_kept(machine: Machine, tmp_path: Path) -> None:
+def test_a_file_changed_since_we_wrote_it_is_retained(machine: Machine, tmp_path: Path) -> None:
     replaced, created, same = (tmp_path / name for name in ("replaced", "created", "same"))
     replaced.write_text("before")
     same.write_text("before")
@@ -41,7 +41,7 @@ def test_a_file_changed_since_we_wrote_it_is_kept(machine: Machine, tmp_path: Pa
     assert f"the original is {replaced}.kbootstrap-original" in result.output
 
 
-def test_below_a_folder_that_goes_nothing_is_kept(machine: Machine, tmp_path: Path) -> None:
+def test_below_a_directory_that_goes_nothing_is_retained(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "cni" / "file"
     assert machine.step(put(path, b"ours"), b"ours").rc == 0
     path.write_text("a plugin's")
@@ -75,7 +75,9 @@ def test_a_file_that_is_gone_comes_back_as_it_was(machine: Machine, tmp_path: Pa
     assert path.read_text() == "before"
 
 
-def test_where_nothing_says_what_we_wrote_a_file_is_kept(machine: Machine, tmp_path: Path) -> None:
+def test_where_nothing_says_what_we_wrote_a_file_is_retained(
+    machine: Machine, tmp_path: Path
+) -> None:
     """The ledger of an earlier release."""
     path = tmp_path / "file"
     path.write_text("before")
@@ -89,7 +91,7 @@ def test_where_nothing_says_what_we_wrote_a_file_is_kept(machine: Machine, tmp_p
 
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_file_whose_flags_we_changed(machine: Machine, tmp_path: Path, *, edited: bool) -> None:
-    """Ours again after the next change only if nobody else changed it in between."""
+    """Ours again after the next change only if it was not changed by others in between."""
     path = tmp_path / "kubelet"
     path.write_text("ARGS=--a=1 --b=2\n")
     for flag in ("a", "b"):

@@ -1,6 +1,8 @@
 """The record of the lock on a node, under each shell: one writer wins, and its own is its own."""
 
 import os
+import shlex
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from kbootstrap.lock.record import (
     parse_record,
     read_script,
     status_of,
+    swap_script,
 )
 from kbootstrap.remote.protocol import Part
 from tests.unit.lock.test_record import ME, OTHER, yes
@@ -25,7 +28,7 @@ from tests.unit.remote.conftest import Machine
 
 
 class Here:
-    """The node's shell, with the prefix that the machine of a test wants."""
+    """The node's shell, with the prefix that a test wants."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -74,7 +77,7 @@ def test_taken_renewed_and_freed(record: NodeRecord, path: Path) -> None:
 TTL_LONG = 1000
 
 
-def test_somebody_elses_is_left_alone(record: NodeRecord, path: Path) -> None:
+def test_what_others_made_is_left_alone(record: NodeRecord, path: Path) -> None:
     record.write(OTHER, LockState())
     for found in (record.write(ME, LockState()), record.renew(ME), record.free(ME.text)):
         assert found is not None
@@ -112,7 +115,7 @@ def test_after_a_reboot_it_is_written_again_but_not_on_a_node_that_leaves(
         path.unlink()
         gone = record.renew(ME)
         assert gone is not None
-        assert gone.text == ""  # somebody freed it, for it is the same boot
+        assert gone.text == ""  # another run freed it, for it is the same boot
         record._boot = "another"  # noqa: SLF001 - as after a reboot
         renewed = record.renew(ME)
         assert (renewed is None) == leaving
@@ -136,6 +139,44 @@ def test_of_many_at_once_one_gets_it(machine: Machine, path: Path) -> None:
     winners = {seen.claim for _, seen in found}
     assert len(found) == len(claims)
     assert len(winners) == 1
+
+
+def test_a_user_of_the_node_cannot_hold_it_up(record: NodeRecord, path: Path) -> None:
+    """Anyone may flock a directory that they can read, such as /run."""
+    with subprocess.Popen(["flock", path.parent, "sleep", "20"]) as user:
+        time.sleep(0.2)
+        started = time.monotonic()
+        assert record.write(ME, LockState()).claim == ME
+        assert time.monotonic() - started < 10
+        user.kill()
+
+
+def test_only_root_can_open_its_file(machine: Machine, path: Path) -> None:
+    """Seen while another process of root is in the middle of a change."""
+    guard = path.with_name("kbootstrap.lock.guard")
+    look = f'mv() {{ stat -c "mode %a" {shlex.quote(str(guard))}; command mv "$@"; }}\n'
+    slow = Part("lock", machine.prefix + look + swap_script("", None, ME.text, str(path)))
+
+    output = machine.connection.perform([slow], run_id="r").output("lock")
+
+    assert "mode 600\n" in output
+    assert not guard.exists()
+
+
+def test_who_holds_it_is_named_and_waited_for_some_seconds_only(
+    record: NodeRecord, path: Path
+) -> None:
+    guard = path.with_name("kbootstrap.lock.guard")
+    guard.write_text("process 17, run r0\n")
+    with subprocess.Popen(["flock", guard, "sleep", "20"]) as other:
+        time.sleep(0.2)
+        with pytest.raises(PhaseError) as caught:
+            record.write(ME, LockState())
+        other.kill()
+    guard.unlink()
+
+    assert f"{guard} is locked by process 17, run r0" in caught.value.detail
+    assert not path.exists()
 
 
 def test_a_gate_ends_a_request_only_where_there_is_a_record(machine: Machine, path: Path) -> None:
@@ -183,7 +224,7 @@ def test_a_record_that_comes_or_goes_while_we_look_is_seen_whole_or_not(
     path.unlink(missing_ok=True)
 
 
-def test_a_folder_that_cannot_be_written_is_told(record: NodeRecord, path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_reported(record: NodeRecord, path: Path) -> None:
     path.parent.rmdir()
     with pytest.raises(PhaseError, match="cannot be changed"):
         record.write(ME, LockState())

@@ -80,7 +80,7 @@ def test_what_runs_has_ended_well_or_is_about_to_go_has_no_reason() -> None:
         (pod(), "it has no container yet"),
     ],
 )
-def test_the_reason_in_the_pod_s_own_words(found: Pod, text: str) -> None:
+def test_the_reason_as_the_pod_reports_it(found: Pod, text: str) -> None:
     (reason,) = reasons([found])
     assert (reason.pod, reason.text) == ("kube-proxy-x", text)
 
@@ -155,7 +155,7 @@ def test_a_pod_without_a_place_waits_for_nodes_that_are_still_to_come() -> None:
         pod(containerStatuses=[{"name": "c", "state": {"running": {}}}]),
     ],
 )
-def test_what_the_kubelet_or_a_controller_goes_on_with_passes(seen: Pod) -> None:
+def test_what_the_kubelet_or_a_controller_retries_passes(seen: Pod) -> None:
     assert ends(*[seen] * 9, every=1000) is None
 
 
@@ -180,6 +180,7 @@ def test_own_pods_are_known_by_their_labels() -> None:
     seen = own_pods_of([static, foreign, going, pod(node=""), waiting("InvalidImageName")])
     assert [(p.node, p.name, p.reason) for p in seen] == [
         ("n1", "etcd", ""),
+        ("", "kube-proxy", "it has no container yet"),
         ("n1", "kube-proxy", "c: InvalidImageName"),
     ]
 
@@ -189,8 +190,7 @@ class Reader:
 
     def __init__(self, *states: tuple[ObservedPod, ...]) -> None:
         self._states: Iterator[tuple[ObservedPod, ...]] = chain(states, repeat(states[-1]))
-        self.http = self
-        self.paths = None
+        self.api = None
 
     def observe(self) -> Observed:
         return Observed(own_pods=next(self._states))
@@ -249,7 +249,7 @@ def test_at_the_deadline_what_is_missing_is_named() -> None:
     assert caught.value.detail == f"kube-proxy: {NO_POD[0].text}"
 
 
-def test_a_pod_that_nobody_makes_ends_it_before_the_deadline(
+def test_a_pod_that_no_controller_makes_ends_it_before_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(system_pods, "ABSENT_SECONDS", 0)

@@ -1,4 +1,4 @@
-"""Shared connections: opened once, errors shared, final ones kept."""
+"""Shared connections: opened once, errors shared, final ones retained."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ class Line:
 
 
 class Dialler:
-    """Counts, and fails as told."""
+    """Counts, and fails as the test says."""
 
     def __init__(self, *errors: KbError | None, seconds: float = 0) -> None:
         self.errors = list(errors)

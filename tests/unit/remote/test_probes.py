@@ -12,7 +12,7 @@ from phases.workflows import up
 from tests.laws.clusters import NAMES, cluster
 from tests.unit.remote.conftest import Machine
 
-# No test machine need have systemd; free space and the clock change meanwhile.
+# No host of the tests need have systemd; free space and the clock change meanwhile.
 SYSTEMCTL = """systemctl() {
   echo ActiveState=active UnitFileState=enabled NeedDaemonReload=no MainPID=1 FragmentPath=/lib/x
 }

@@ -94,6 +94,15 @@ def test_only_what_a_script_calls_is_sent_and_all_of_it(name: str) -> None:
     assert (name in sent) == bool(name)
 
 
+def test_no_variable_has_the_name_of_a_function() -> None:
+    """Or the function would be sent with every script that uses the variable."""
+    functions = {name for name, text in definitions().items() if text.startswith(f"{name}()")}
+    for path in data_path("templates").rglob("*.*"):
+        text = path.read_text()
+        read = " ".join(re.findall(r"\b(?:read -r|for) ([a-z_ ]+)", text)).split()
+        assert functions.isdisjoint([*read, *re.findall(r"\b(\w+)=", text)]), path
+
+
 def test_a_step_that_calls_nothing_carries_the_driver_alone() -> None:
     script = Request((Part("a", "true"),), "run").script()
     assert "kb_part()" in script

@@ -29,7 +29,7 @@ def ledger(machine: Machine) -> list[str]:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int, int, bytes | str]]:
-    """All of a tree but the times of folders, and of links, which busybox's cp forgets."""
+    """All of a tree but the times of directories, and of links, which busybox's cp forgets."""
     tree: dict[str, tuple[int, int, int, bytes | str]] = {}
     for path in sorted(folder.rglob("*")):
         stat = path.lstat()
@@ -43,7 +43,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int, int, bytes | str]]:
     return tree
 
 
-def test_a_new_file_in_new_folders(machine: Machine, tmp_path: Path) -> None:
+def test_a_new_file_in_new_directories(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
     result = machine.step(put(path, b"hello"), b"hello")
     assert result.rc == 0, result.output
@@ -123,7 +123,7 @@ def test_odd_names(machine: Machine, tmp_path: Path, name: str) -> None:
     assert not path.parent.exists()
 
 
-def test_folders_and_relative_paths_are_refused(machine: Machine, tmp_path: Path) -> None:
+def test_directories_and_relative_paths_are_refused(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     assert machine.step(put(tmp_path / "folder", b"x"), b"x").rc == 1
     assert machine.step("kb_ledger relative").rc == 1
@@ -157,7 +157,7 @@ def test_undo_restores_the_tree(machine: Machine, tmp_path: Path) -> None:
     assert machine.step("kb_undo_ledger").rc == 0
 
 
-def test_undo_keeps_folders_that_others_use(machine: Machine, tmp_path: Path) -> None:
+def test_undo_keeps_directories_that_others_use(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file"
     machine.step(put(path, b"x"), b"x")
     (tmp_path / "a" / "theirs").write_text("y")
@@ -332,7 +332,7 @@ def test_a_link_is_replaced_and_a_second_time_notes_nothing(
     assert ledger(machine) == [f"replaced {link}"]
 
 
-def test_a_full_disk_is_told_as_such(machine: Machine) -> None:
+def test_a_full_disk_is_reported_as_such(machine: Machine) -> None:
     result = machine.step("printf '%s' x >/dev/full || printf '%s' x | cat >/dev/full")
 
     assert "No space left on device" in result.output

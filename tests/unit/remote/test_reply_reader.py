@@ -1,4 +1,4 @@
-"""The codec: any chunking, any noise, any bytes, and nobody can forge a frame."""
+"""The codec: any chunking, any noise, any bytes, and no part can forge a frame."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbootstrap.remote.bounded_buffer import BoundedBuffer
+from kbootstrap.remote.output_stream import MalformedReply
 from kbootstrap.remote.protocol import Part, Request
-from kbootstrap.remote.reply_reader import PROMPT, READY, MalformedReply, ReplyReader
+from kbootstrap.remote.reply_reader import PROMPT, READY, ReplyReader
 
 NONCE = "0123456789abcdef0123456789abcdef"
 RS = b"\x1e"

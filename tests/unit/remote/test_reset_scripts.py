@@ -1,4 +1,4 @@
-"""What a reset removes from a machine, and which detached runs it ends, in real shells."""
+"""What a reset removes from a node, and which detached runs it ends, in real shells."""
 
 import os
 import subprocess
@@ -78,7 +78,7 @@ def test_what_was_there_before_us_stays(machine: Machine, data: Path) -> None:
     assert tree(data) == {"mine", "mine/file", "odd [name]*"}
 
 
-def test_an_empty_folder_from_before_us_stays(machine: Machine, data: Path) -> None:
+def test_an_empty_directory_from_before_us_stays(machine: Machine, data: Path) -> None:
     data.mkdir()
     (data.parent / "before").write_text(f"{data}\n")
     make(data, "pods/x")
@@ -118,7 +118,7 @@ def test_a_mount_point_itself_is_emptied(machine: Machine, data: Path) -> None:
         subprocess.run(["umount", str(data)], check=True)
 
 
-def test_a_folder_that_is_a_link_is_emptied(machine: Machine, data: Path) -> None:
+def test_a_directory_that_is_a_link_is_emptied(machine: Machine, data: Path) -> None:
     make(data.parent / "elsewhere", "member/db")
     data.symlink_to("elsewhere")
     gone(machine, data)

@@ -1,4 +1,4 @@
-"""The runtime's version: asked once, and again when its program is another one."""
+"""The runtime's version: asked once, and again when its binary is another one."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ echo containerd example.org/containerd v{version} 1234
 
 
 class Runtime:
-    """A program, its socket and its configuration below one folder."""
+    """A binary, its socket and its configuration below one directory."""
 
     def __init__(self, machine: Machine, folder: Path) -> None:
         self.machine = machine
@@ -92,13 +92,13 @@ def runtime(machine: Machine, tmp_path: Path) -> Iterator[Runtime]:
 GOOD = ["active=1", "enabled=1", "answers=1"]
 
 
-def test_nothing_is_noted_and_it_is_asked_each_time(runtime: Runtime) -> None:
+def test_nothing_is_recorded_and_it_is_asked_each_time(runtime: Runtime) -> None:
     runtime.install("1.7.20")
     assert runtime.look() == runtime.look() == ["version=v1.7.20", *GOOD]
     assert runtime.times_asked == 2
 
 
-def test_once_noted_only_another_program_is_asked(runtime: Runtime) -> None:
+def test_once_recorded_only_another_binary_is_asked(runtime: Runtime) -> None:
     runtime.install("1.7.20")
     runtime.wait()
     assert runtime.look() == ["version=v1.7.20", *GOOD]
@@ -109,7 +109,7 @@ def test_once_noted_only_another_program_is_asked(runtime: Runtime) -> None:
     assert runtime.times_asked == 2
 
 
-def test_a_program_that_is_gone_has_no_version(runtime: Runtime) -> None:
+def test_a_binary_that_is_gone_has_no_version(runtime: Runtime) -> None:
     runtime.install("1.7.20")
     runtime.wait()
     runtime.program.unlink()
@@ -119,7 +119,7 @@ def test_a_program_that_is_gone_has_no_version(runtime: Runtime) -> None:
 def test_the_process_that_ran_before_the_change_is_stale_until_it_is_gone(
     runtime: Runtime,
 ) -> None:
-    """Whoever restarts it: a run that was cut short, somebody else, a package, a reboot."""
+    """Whoever restarts it: a run that was cut short, an administrator, a package, a reboot."""
     runtime.install("1.7.20")
     runtime.about_to_change()
     assert runtime.look()[-2:] == ["stale=1", "answers=1"]

@@ -10,15 +10,8 @@ from paramiko import ssh_exception
 
 from kbootstrap.codes import all_codes
 from kbootstrap.errors import HostKeyError, KbError, LoginError, LostError, UnreachableError
-from kbootstrap.remote.ssh_errors import (
-    Refusal,
-    again,
-    is_final,
-    is_transient,
-    on_connect,
-    on_exchange,
-    on_refusal,
-)
+from kbootstrap.remote.connect_errors import is_transient, on_connect
+from kbootstrap.remote.ssh_errors import Refusal, again, is_final, on_exchange, on_refusal
 
 CLASSES = [
     kind
@@ -65,6 +58,13 @@ def test_codes(error: Exception, code: str, words: str) -> None:
     made = on_connect(error, "host:22")
     assert made.code.id == code
     assert words in made.message
+
+
+def test_an_exception_is_mapped_by_its_class_not_by_the_name_of_the_class() -> None:
+    stranger = type("SSHException", (Exception,), {})("Error reading SSH protocol banner")
+    assert not is_transient(stranger)
+    with pytest.raises(type(stranger)):
+        on_connect(stranger, "host:22")
 
 
 def test_our_own_errors_and_bugs_stay_what_they_are() -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -13,9 +13,11 @@ from kbootstrap.model.document import Document
 from kbootstrap.model.observed import MANIFEST_SUM, manifest_ref
 from kbootstrap.remote import rollout
 from kbootstrap.remote.kube import KubeReader
-from kbootstrap.remote.kubehttp import ApiError, KubeHttp
+from kbootstrap.remote.kubehttp import ApiError
+from kbootstrap.remote.kubekinds import Kind
 from kbootstrap.remote.rollout import await_rollout
-from kbootstrap.remote.workloads import Paths, rolled_out
+from kbootstrap.remote.workloads import rolled_out
+from tests.unit.remote.fake_api import api_over, http_over
 
 APPS = [
     {"kind": "DaemonSet", "name": "daemonsets", "namespaced": True},
@@ -35,7 +37,7 @@ class Server:
     """Answers by path; notes what was asked."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
-        self.answers, self.asked = answers, list[str]()
+        self.answers, self.asked = {"/api/v1/nodes": {"items": []}, **answers}, list[str]()
 
     def request(self, method: str, path: str, *_: Any, **__: Any) -> Any:
         assert method == "GET"
@@ -79,7 +81,7 @@ STUCK = daemon_set({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2})
 def test_an_observation_holds_the_manifests_that_are_asked_for_whatever_was_asked_before() -> None:
     """`up` looks at the lock's Lease before it has read any manifest."""
     server = cluster(**{NET_PATH: UP})
-    reader = KubeReader(cast("KubeHttp", server))
+    reader = KubeReader(http_over(server))
 
     assert reader.observe().applied == frozenset()
     seen = reader.observe((NET,))
@@ -92,7 +94,7 @@ def test_an_observation_holds_the_manifests_that_are_asked_for_whatever_was_aske
 def test_what_was_asked_before_a_change_does_not_count_after_it() -> None:
     """Another step of the run may have asked just before, or still wait for its answer."""
     server = cluster(**{NET_PATH: UP})
-    reader = KubeReader(cast("KubeHttp", server))
+    reader = KubeReader(http_over(server))
 
     reader.observe((NET,))
     reader.observe((NET,))
@@ -101,29 +103,32 @@ def test_what_was_asked_before_a_change_does_not_count_after_it() -> None:
     assert server.asked.count(NET_PATH) == 2
 
 
-def test_an_object_is_one_request_and_a_group_version_is_discovered_once() -> None:
-    server = cluster(**{NET_PATH: UP})
-    reader = KubeReader(cast("KubeHttp", server))
+def test_objects_of_a_kind_are_one_request_and_a_group_version_is_discovered_once() -> None:
+    place = NET_PATH.removesuffix("/net")
+    item = {key: value for key, value in UP.items() if key != "kind"}  # as in a list
+    server = cluster(**{place: {"items": [item]}})
+    reader = KubeReader(http_over(server))
 
     reader.observe((NET, OTHER))
     reader.forget()
-    reader.observe((NET, OTHER))
+    seen = reader.observe((NET, OTHER))
 
-    assert server.asked.count(NET_PATH) == 2
+    assert seen.applied == {manifest_ref(NET)}
+    assert seen.rolled_out == {("DaemonSet", "x", "net")}
+    assert server.asked.count(place) == 2
     assert server.asked.count("/apis/apps/v1") == 1
 
 
 def test_a_kind_that_is_served_later_is_found() -> None:
     server = cluster()
-    paths = Paths(cast("KubeHttp", server))
-    crd = Document.of({"apiVersion": "net.example/v1", "kind": "Pool", "metadata": {"name": "p"}})
+    api, pool = api_over(server), ("net.example/v1", "Pool")
 
-    assert paths.find(crd) is None
+    assert api.kinds([pool]) == {}
     resources: list[dict[str, Any]] = []
     server.answers["/apis/net.example/v1"] = {"resources": resources}
-    assert paths.find(crd) is None
+    assert api.kinds([pool]) == {}
     resources.append({"kind": "Pool", "name": "pools", "namespaced": False})
-    assert paths.find(crd) == "/apis/net.example/v1/pools/p"
+    assert api.kinds([pool]) == {pool: Kind(*pool, "pools", namespaced=False)}
 
 
 # ---- whether they run
@@ -209,7 +214,7 @@ def test_the_error_of_a_crash_has_the_last_lines_of_its_log() -> None:
     server = Server({NET_PATH: STUCK, PODS: {"items": [loop]}, log: "starting\nno such flag: -x\n"})
 
     with pytest.raises(PhaseError, match=r"DaemonSet x/net.*CrashLoopBackOff") as caught:
-        await_rollout(cast("KubeHttp", server), AWAIT)
+        await_rollout(api_over(server), AWAIT)
 
     assert caught.value.code is codes.NOT_ROLLED_OUT
     assert "net-1: agent: CrashLoopBackOff: back-off 40s" in caught.value.detail
@@ -236,7 +241,7 @@ def test_at_the_deadline_the_events_say_why_there_are_no_pods() -> None:
     action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=1, seconds=0)
 
     with pytest.raises(PhaseError, match="not rolled out after 0 s") as caught:
-        await_rollout(cast("KubeHttp", server), action)
+        await_rollout(api_over(server), action)
 
     assert "violates PodSecurity" in caught.value.detail
     assert "another" not in caught.value.detail
@@ -256,7 +261,7 @@ def test_at_the_deadline_pods_that_only_start_are_named_with_their_events() -> N
     action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=1, seconds=0)
 
     with pytest.raises(PhaseError, match="not rolled out after 0 s: ContainerCreating") as caught:
-        await_rollout(cast("KubeHttp", server), action)
+        await_rollout(api_over(server), action)
 
     assert caught.value.detail.splitlines() == [
         "net-1: agent: ContainerCreating",
@@ -264,7 +269,33 @@ def test_at_the_deadline_pods_that_only_start_are_named_with_their_events() -> N
     ]
 
 
+def node(name: str, ready: str) -> dict[str, Any]:
+    conditions = [{"type": "MemoryPressure", "status": "Unknown"}, {"type": "Ready"}]
+    conditions[1]["status"] = ready
+    return {"metadata": {"name": name}, "status": {"conditions": conditions}}
+
+
+ONE_OF_TWO = {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1}
+
+
+@pytest.mark.parametrize(("ready", "waits"), [("Unknown", False), ("False", True)])
+def test_a_pod_on_a_node_that_is_off_is_not_waited_for(ready: str, *, waits: bool) -> None:
+    """A node that reports but is not ready yet, may be so for want of this very pod."""
+    nodes = {"items": [node("node1", "True"), node("node2", ready)]}
+    server = cluster(**{NET_PATH: daemon_set(ONE_OF_TWO), "/api/v1/nodes": nodes})
+
+    assert (KubeReader(http_over(server)).observe((NET,)).rolled_out == frozenset()) is waits
+
+    server.answers |= {PODS: {"items": []}, "/api/v1/namespaces/x/events": {"items": []}}
+    action = AwaitRollout(why="x", workloads=AWAIT.workloads, nodes=2, seconds=0)
+    if waits:
+        with pytest.raises(PhaseError, match="has not rolled out"):
+            await_rollout(api_over(server), action)
+    else:
+        await_rollout(api_over(server), action)
+
+
 def test_it_ends_when_all_are_up() -> None:
     server = Server({NET_PATH: UP})
-    await_rollout(cast("KubeHttp", server), AWAIT)
+    await_rollout(api_over(server), AWAIT)
     assert server.asked == [NET_PATH]

@@ -106,7 +106,7 @@ class Tunnels:
 
     @property
     def open(self) -> list[str]:
-        """Those that nobody closed."""
+        """Those that were not closed."""
         left = list(self.opened)
         for name in self.closed:
             left.remove(name)
@@ -130,7 +130,7 @@ class World:
 
     def who(self) -> str:
         """Who answers now."""
-        return str(api_of(self.access).http.request("GET", "/whoami")["name"])
+        return str(api_of(self.access).kube.http.request("GET", "/whoami")["name"])
 
 
 def api_of(access: ApiConnection) -> ClusterApi:
@@ -156,7 +156,9 @@ def snapshot(run: str = "ok") -> ProbeResult:
         ],
     }
     facts = {
-        identity.PHASE.id: identity.Facts(control_plane=True, ca=tuple(CA_PEM.splitlines())),
+        identity.PHASE.id: identity.Facts(
+            marker=HA.name, control_plane=True, ca=tuple(CA_PEM.splitlines())
+        ),
         init.PHASE.id: init.Facts(run=run),
         join.CONTROL_PLANE.id: join.Facts(run="ok"),
     }
@@ -202,7 +204,7 @@ def test_when_the_control_plane_in_use_dies_another_one_is_used(
     assert (world.who(), world.access.in_use()) == ("cp1", ("cp1", CA_PEM))
     vars(world.servers["cp1"]).update(DEATHS[death])
 
-    http = api_of(world.access).http
+    http = api_of(world.access).kube.http
     answer = http.request("GET", "/whoami", patient=patient, seconds=1)
 
     assert answer["name"] == "cp2"
@@ -247,7 +249,7 @@ def test_one_that_leaves_or_is_half_done_is_not_gone_to(tmp_path: Path) -> None:
     access = ApiConnection(HA, cast("Hosts", tunnels), probes, without=frozenset({"cp2"}))
     probes.update({"cp1": snapshot(), "cp2": snapshot(), "cp3": snapshot("running")})
     with closing(access):
-        http = api_of(access).http
+        http = api_of(access).kube.http
         http.request("GET", "/x")
         tunnels.servers["cp1"].status = 503
         with pytest.raises(kubehttp.ApiError):
@@ -256,12 +258,12 @@ def test_one_that_leaves_or_is_half_done_is_not_gone_to(tmp_path: Path) -> None:
     assert tunnels.open == []
 
 
-def test_when_none_answers_it_stays_and_goes_on_where_the_first_comes_back(world: World) -> None:
+def test_when_none_answers_it_stays_and_continues_where_the_first_comes_back(world: World) -> None:
     world.known("cp1", "cp2")
     world.who()
     for name in ("cp1", "cp2"):
         world.servers[name].status = 503
-    http = api_of(world.access).http
+    http = api_of(world.access).kube.http
     with pytest.raises(kubehttp.ApiError):
         http.request("GET", "/x", patient=False)
     assert eventually(lambda: world.tunnels.open == ["cp1"])
@@ -301,7 +303,7 @@ def test_while_one_thread_dials_the_others_share_what_comes_of_it(world: World) 
         first = pool.submit(world.access.api)
         assert server.entered.wait(10)
         rest = [pool.submit(world.access.api) for _ in range(7)]
-        world.probes.update({"w1": snapshot()})  # nobody who learns has to wait
+        world.probes.update({"w1": snapshot()})  # no thread that learns of it has to wait
         assert not first.done()
         server.released.set()
         assert {one.result(10) for one in (first, *rest)} == {None}
@@ -340,5 +342,5 @@ def test_the_way_over_new_connections_begins_where_the_old_one_was(world: World)
     assert world.who() == "cp2"
     again = Tunnels(world.servers)
     with closing(world.access.anew(cast("Hosts", again))) as access:
-        assert api_of(access).http.request("GET", "/whoami")["name"] == "cp2"
+        assert api_of(access).kube.http.request("GET", "/whoami")["name"] == "cp2"
     assert again.opened == ["cp2"]

@@ -1,4 +1,4 @@
-"""What people and programs are shown: plans, tables, errors, events."""
+"""What people and scripts are shown: plans, tables, errors, events."""
 
 import json
 from dataclasses import replace
@@ -10,9 +10,9 @@ import pytest
 from kbootstrap import codes
 from kbootstrap.action import Risk
 from kbootstrap.console.formatting import (
-    error_lines,
-    error_record,
     event_record,
+    finding_lines,
+    finding_record,
     plan_lines,
     table_lines,
 )
@@ -36,24 +36,27 @@ BLOCKED = PhaseError(codes.BLOCKED, "not started")
 
 
 def test_an_error_for_people() -> None:
-    assert error_lines(FAILED) == [
+    assert finding_lines(FAILED.finding) == [
         "error KB300 [w1, host]: it broke",
         "    why",
         "    indeed",
         f"  next: {codes.STEP_FAILED.hint.format(node='w1')}",
     ]
-    assert "on w1," in error_lines(FAILED)[-1]
-    assert error_lines(InventoryError(codes.UNKNOWN_PHASE, "what?"))[0] == "error KB191: what?"
+    assert "on w1," in finding_lines(FAILED.finding)[-1]
+    assert (
+        finding_lines(InventoryError(codes.UNKNOWN_PHASE, "what?").finding)[0]
+        == "error KB191: what?"
+    )
 
 
-def test_an_error_for_programs() -> None:
-    record = error_record(FAILED)
+def test_an_error_for_scripts() -> None:
+    record = finding_record(FAILED.finding)
     assert (record["code"], record["node"], record["phase"]) == ("KB300", "w1", "host")
     assert (record["message"], record["detail"]) == ("it broke", "why\nindeed")
     assert "on w1" in record["hint"]
 
 
-def test_an_event_for_programs_leaves_out_what_is_empty() -> None:
+def test_an_event_for_scripts_leaves_out_what_is_empty() -> None:
     assert event_record(Event(kind="note", text="x")) == {"event": "note", "text": "x"}
     failed = event_record(
         Event(kind="step", node="w1", state="failed", seconds=1.23456, error=FAILED)
@@ -124,7 +127,7 @@ def test_the_error_that_ends_a_run_is_in_its_log(tmp_path: Path) -> None:
     report = Report(RunOptions(inventory=Path("x"), log_file=log), PlainScreen(0))
     report.end(Meter())
     report.error(FAILED)
-    report.close()
+    report.close(6)
     assert f"code={FAILED.code.id}" in log.read_text()
 
 

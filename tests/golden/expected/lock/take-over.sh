@@ -1,21 +1,32 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 # write /run/kbootstrap.lock (0600)
-# Replaces or removes the record if it is unchanged since it was read. The flock is on the
-# directory, so that no lock file is left behind.
-exec 9</run
-flock 9
+# Replaces or removes the record if it is unchanged since it was read. The flock is on a file that
+# only root can open (0600, in root's directory); its holder removes it, so that none is left behind.
+umask 077
+guard=/run/kbootstrap.lock.guard
+tries=30
+# shellcheck disable=SC3013 # -ef is in every shell that is tested; another holder removed the file
+until exec 9>>"$guard" && flock -n 9 && [ "$guard" -ef /proc/self/fd/9 ]; do
+  tries=$((tries - 1))
+  if [ "$tries" -le 0 ]; then
+    read -r holder <"$guard" || holder="a process that did not write its name"
+    kb_fail "$guard is locked by $holder"
+  fi
+  kb_nap 0.1
+done
+echo "process $$, run $KB_RUN" >"$guard"
 held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
 stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || stamp=
 if [ "$held" = '{"run": "it'"'"'s old"}' ] && [ "$stamp" = 1700000000 ]; then
-  umask 077
   printf '%s\n' '{"run": "r1"}' >/run/kbootstrap.lock.new
   mv -f /run/kbootstrap.lock.new /run/kbootstrap.lock
 fi
-exec 9<&-
+rm -f "$guard"
+exec 9>&-
 
 # prints the record and its age by the node's clock; an empty record counts as none
 IFS= read -r boot </proc/sys/kernel/random/boot_id || :

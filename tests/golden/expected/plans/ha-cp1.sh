@@ -1,39 +1,25 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 
 # cp1 of cluster ha, each part in a subshell of its own
 
-# ---- read:lock
-(
-# prints the record and its age by the node's clock; an empty record counts as none
-IFS= read -r boot </proc/sys/kernel/random/boot_id || :
-kb_fact boot "$boot"
-held=
-if [ -e /run/kbootstrap.lock ]; then
-  held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
-  stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || held=
-fi
-if [ -n "$held" ]; then
-  kb_fact stamp "$stamp"
-  kb_fact now "$(date +%s)"
-  printf '%s\n' "$held"
-fi
-)
-
 # ---- probe:identity
 (
-kb_fact arch "$(uname -m)"
 while read -r key _ value _; do
   case $key in Uid:) kb_fact uid "$value"; break ;; esac
 done </proc/self/status
-kb_fact clock "$(date +%s)"
-[ -d /run/systemd/system ] && kb_fact systemd 1
 if [ -r /var/lib/kbootstrap/cluster ]; then
-  IFS= read -r name </var/lib/kbootstrap/cluster || :
-  kb_fact marker "$name"
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
+fi
+if [ -r /etc/kubernetes/pki/ca.crt ]; then
+  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
 fi
 for folder in /etc/cni/net.d /opt/cni/bin /usr/libexec/kubernetes /var/lib/cni /var/lib/etcd /var/lib/kubelet /var/log/containers /var/log/pods /etc/cni /etc/kubernetes /opt/cni /opt/containerd; do
   [ -d "$folder" ] && kb_fact folder "$folder"
@@ -53,9 +39,6 @@ elif ! [ -e /etc/kubernetes/kubelet.conf ] && ! [ -e /etc/kubernetes/pki/ca.crt 
     [ ! -e "$path" ] || kb_fact older "link ${path##*/}"
   done
 fi
-if [ -r /etc/kubernetes/pki/ca.crt ]; then
-  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
-fi
 member=0
 if [ -e /etc/kubernetes/kubelet.conf ]; then member=1; fi
 kb_fact member "$member"
@@ -72,12 +55,9 @@ fi
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
-for tool in awk cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mountpoint mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
+for tool in awk base64 cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl ln losetup ls mkdir mount mountpoint mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
   command -v "$tool" >/dev/null 2>&1 || kb_fact lacks "$tool"
 done
-while read -r key value _; do
-  case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))"; break ;; esac
-done </proc/meminfo
 if [ "$member" = 0 ]; then
   df -Pk /var /etc | {
     read -r _
@@ -124,8 +104,6 @@ if addresses=$(ip -o addr show 2>/dev/null); then
 else
   kb_fact address 1
 fi
-if [ -r /etc/machine-id ] && read -r id </etc/machine-id; then kb_fact machine_id "$id"; fi
-if read -r id </proc/sys/kernel/random/boot_id; then kb_fact boot_id "$id"; fi
 reach() {
   reason=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
   case $?,$reason in
@@ -148,14 +126,6 @@ fi
 
 # ---- probe:host
 (
-while read -r device _; do
-  case $device in Filename) ;; *) kb_fact swap 1 ;; esac
-done </proc/swaps
-if [ -r /etc/fstab ]; then
-  while read -r device _ kind _; do
-    case $device in '#'*) ;; *) [ "$kind" != swap ] || kb_fact swap_fstab 1 ;; esac
-  done </etc/fstab
-fi
 if ! [ -d /sys/module/overlay ] && ! grep -qw overlay /proc/filesystems; then
   kb_fact missing_module overlay
 fi
@@ -240,7 +210,6 @@ if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/container
 
 # ---- probe:programs
 (
-case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
 noted=
 if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi
 set --
@@ -295,13 +264,14 @@ if [ -e /etc/kubernetes/kubelet.conf ]; then
   kb_fact joined 1
 elif [ -r /var/lib/kbootstrap/kubeadm.yaml ] && command -v kubeadm >/dev/null 2>&1 && command -v crictl >/dev/null 2>&1; then
   if wanted=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null) && have=$(crictl images -o json 2>/dev/null); then
-    missing=0
+    have=$(printf '%s' "$have" | tr -d ' \n')
+    missing=${wanted:+0}
     for image in $wanted; do
       case $image in
-        *) case $have in *"\"$image\""*) ;; *) missing=1 ;; esac ;;
+        *) case $have in *[[,]"\"$image\""[],]*) ;; *) missing=1 ;; esac ;;
       esac
     done
-    [ "$missing" = 1 ] || kb_fact present 1
+    [ "$missing" != 0 ] || kb_fact present 1
   fi
 fi
 
@@ -321,6 +291,179 @@ for run in "$KB_STATE"/run/upgrade-*; do
   [ -e "$run" ] || break
   case $(kb_run_state "${run##*/}") in running|lost) kb_fact upgrading "${run##*/upgrade-}" ;; esac
 done
+
+:
+)
+
+# ---- probe:control-plane
+(
+for state in /var/lib/kbootstrap/control-plane/*/; do
+  [ -e "$state" ] || break
+  state=${state%/}
+  case $state in *.new) ;; *) kb_fact open "${state##*/}" ;; esac
+done
+[ "$(kb_run_state control-plane-certificate)" != running ] || kb_fact busy certificate
+[ "$(kb_run_state control-plane-kube-apiserver)" != running ] || kb_fact busy kube-apiserver
+[ "$(kb_run_state control-plane-kube-controller-manager)" != running ] || kb_fact busy kube-controller-manager
+[ "$(kb_run_state control-plane-kube-scheduler)" != running ] || kb_fact busy kube-scheduler
+[ "$(kb_run_state control-plane-etcd)" != running ] || kb_fact busy etcd
+set --
+for name in kube-apiserver kube-controller-manager kube-scheduler etcd; do
+  [ ! -r "/etc/kubernetes/manifests/$name.yaml" ] || set -- "$@" "/etc/kubernetes/manifests/$name.yaml"
+done
+if [ $# -gt 0 ]; then
+# running WHAT MANIFEST...: with which arguments each component runs, or, if WHAT is pid, its process
+# if that has the manifest's arguments. Of several processes of its name in the network of the host,
+# the one that fits the manifest best; without a process, the manifest has the arguments.
+running() {
+  what=$1
+  shift
+  net=$(readlink /proc/self/ns/net)
+  for dir in /proc/[0-9]*; do
+    read -r comm 2>/dev/null <"$dir/comm" || continue
+    case $comm in
+    kube-apiserver | kube-controller | kube-scheduler | etcd) ;;
+    *) continue ;;
+    esac
+    [ "$(readlink "$dir/ns/net")" = "$net" ] || continue
+    printf '\n@%s\n' "${dir#/proc/}"
+    tr '\0' '\n' 2>/dev/null <"$dir/cmdline" || :
+  done | awk -v what="$what" '
+    FILENAME != "-" {
+      if (FNR == 1) {
+        name = FILENAME
+        sub(/.*\//, "", name)
+        sub(/\.yaml$/, "", name)
+        names[++total] = name
+        known[name] = 1
+        inside = 0
+      }
+      if ($1 == "image:" && !(name in image)) {
+        image[name] = $2
+        gsub(/["\047]/, "", image[name])
+      }
+      if (/^(  - |    )(command|args):$/) inside = 1
+      else if (inside && /^ *- --[^ ]*$/) {
+        item[name, ++items[name]] = $2
+        has[name, $2] = 1
+      } else if (inside && /^( *- |      )/) {
+        if ($2 != name) odd[name] = 1 # quoted, or on several lines
+      } else inside = 0
+      next
+    }
+    /^@[0-9]+$/ { pid = substr($0, 2); who = ""; next }
+    who == "" {
+      sub(/.*\//, "")
+      if ($0 in known) { who = $0; pids[who, ++found[who]] = pid }
+      next
+    }
+    $0 != "" { arg[pid, ++args[pid]] = $0; given[pid, $0] = 1 }
+    END {
+      for (n = 1; n <= total; n++) {
+        name = names[n]
+        best = ""
+        for (i = 1; i <= found[name]; i++) {
+          pid = pids[name, i]
+          wrong = 0
+          for (j = 1; j <= items[name]; j++) if (!((pid, item[name, j]) in given)) wrong++
+          for (j = 1; j <= args[pid]; j++) if (!(name in odd) && !((name, arg[pid, j]) in has)) wrong++
+          if (best == "" || wrong < least) { best = pid; least = wrong }
+        }
+        if (what == "pid") { if (best != "" && least == 0) print best; continue }
+        print "image=" name " " image[name]
+        if (best == "") for (j = 1; j <= items[name]; j++) print "arg=" name " " item[name, j]
+        else for (j = 1; j <= args[best]; j++) print "arg=" name " " arg[best, j]
+        if (best != "" && 0 < least) print "stale=" name
+      }
+    }' "$@" -
+}
+  running arguments "$@"
+# The names in the certificate: its DER is read as hexadecimal digits from its base64.
+certificate=/etc/kubernetes/pki/apiserver.crt
+if [ -r "$certificate" ]; then
+  awk '
+    function number(text, i, n) {
+      n = 0
+      for (i = 1; i <= length(text); i++) n = 16 * n + index("0123456789abcdef", substr(text, i, 1)) - 1
+      return n
+    }
+    function take(digits, text) { text = substr(hex, at, digits); at += digits; return text }
+    function size(n) {
+      n = number(take(2))
+      return n < 128 ? n : number(take(2 * (n - 128)))
+    }
+    /-----END/ { exit }
+    /-----BEGIN/ { next }
+    { sub(/\r$/, ""); body = body $0 }
+    END {
+      letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+      gsub(/=/, "A", body)
+      for (i = 1; i < length(body); i += 2)
+        hex = hex sprintf("%03x", 64 * (index(letters, substr(body, i, 1)) - 1) + index(letters, substr(body, i + 1, 1)) - 1)
+      at = index(hex, "0603551d11") # OID 2.5.29.17, subjectAltName
+      if (!at) exit
+      at += 10
+      if (substr(hex, at, 6) == "0101ff") at += 6 # critical
+      take(2); size(); take(2)
+      end = 2 * size()
+      end += at
+      while (at < end && at < length(hex)) {
+        tag = take(2)
+        item = take(2 * size())
+        name = ""
+        if (tag == "82") for (i = 1; i < length(item); i += 2) name = name sprintf("%c", number(substr(item, i, 2)))
+        else if (tag == "87" && length(item) == 8)
+          for (i = 1; i < 8; i += 2) name = name (i > 1 ? "." : "") number(substr(item, i, 2))
+        else if (tag == "87") for (i = 1; i < length(item); i += 4) name = name (i > 1 ? ":" : "") substr(item, i, 4)
+        if (name != "") print "san=" name
+      }
+    }' "$certificate"
+fi
+fi
+file=/var/lib/kbootstrap/snapshots/before-settings.db
+if [ -r "$file.facts" ] && [ -f "$file" ]; then
+  read -r identity _ _ taken <"$file.facts" || :
+  [ "$identity" != "$(stat -c '%s:%.9Y:%i' "$file")" ] || kb_fact taken "$taken"
+fi
+
+:
+)
+
+# ---- probe:endpoint
+(
+admin=/etc/kubernetes/admin.conf
+if [ -r "$admin" ] && ! grep -qsxF '    server: https://api.example.org:6443' "$admin"; then
+  said=$(kubectl get --raw /readyz --kubeconfig "$admin" --server https://api.example.org:6443 --request-timeout=5s 2>/dev/null) || said=
+  [ "$said" != ok ] || kb_fact named 1
+fi
+
+:
+)
+
+# ---- probe:endpoint-files
+(
+if [ -e /etc/kubernetes/kubelet.conf ]; then
+  kb_fact run "$(kb_run_state kubelet-endpoint)"
+  [ ! -e /var/lib/kbootstrap/endpoint ] || kb_fact unfinished 1
+  file='' other=''
+  for word in $(grep -sH '^ *server: ' /etc/kubernetes/admin.conf /etc/kubernetes/super-admin.conf /etc/kubernetes/kubelet.conf | tr -d '"'); do
+    case $word in
+    /*.conf:)
+      file=${word##*/}
+      file=${file%:}
+      ;;
+    server:) ;;
+    *)
+      kb_fact server "$file $word"
+      case $file,$word in *,https://api.example.org:6443 | kubelet.conf,https://192.0.2.11:6443) ;; *) other=1 ;; esac
+      ;;
+    esac
+  done
+  if [ "$other" ]; then
+    said=$(kubectl get --raw /readyz --kubeconfig /etc/kubernetes/kubelet.conf --server https://api.example.org:6443 --tls-server-name kubernetes --request-timeout=5s 2>&1 | tr '\n\r' '  ') || :
+    [ "$said" = ok ] || kb_fact silent "${said:-no answer}"
+  fi
+fi
 
 :
 )
@@ -351,6 +494,19 @@ done
 :
 )
 
+# ---- probe:record
+(
+if [ -r /var/lib/kbootstrap/cluster ]; then
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
+fi
+
+:
+)
+
 # ---- probe:cni-bridge
 (
 kb_sha conflist /etc/cni/net.d/10-kbootstrap.conflist script /var/lib/kbootstrap/pod-network.sh unit /etc/systemd/system/kbootstrap-pod-network.service
@@ -367,6 +523,44 @@ case "$route " in
     [ "$proxy" = 1 ] && kb_fact up 1
     ;;
 esac
+
+:
+)
+
+# ---- probe:kubelet-config
+(
+if [ -e /var/lib/kubelet/config.yaml ]; then
+  kb_fact run "$(kb_run_state kubelet-settings)"
+  [ ! -e /var/lib/kbootstrap/kubelet-settings ] || kb_fact unfinished 1
+  while IFS= read -r line; do kb_fact config "$line"; done </var/lib/kubelet/config.yaml
+  if [ -r /var/lib/kubelet/kubeadm-flags.env ]; then
+    IFS= read -r line </var/lib/kubelet/kubeadm-flags.env || :
+    kb_fact flags "$line"
+  fi
+  for path in /var/lib/kbootstrap/patches/kubeletconfiguration*; do
+    [ -r "$path" ] || continue
+    kb_fact patch ---
+    while IFS= read -r line; do kb_fact patch "$line"; done <"$path"
+  done
+  pid=0 day='' clock=''
+  for word in $(TZ=UTC systemctl show kubelet.service -p MainPID -p ExecMainStartTimestamp); do
+    case $word in
+    MainPID=*) pid=${word#*=} ;;
+    [0-9]*-*) day=$word ;;
+    [0-9]*:*) clock=$word ;;
+    esac
+  done
+  if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/cmdline" ]; then
+    tr '\0' '\n' <"/proc/$pid/cmdline" | while IFS= read -r line; do kb_fact arg "$line"; done
+    began=$(TZ=UTC date -d "${day} ${clock}Z" +%s 2>/dev/null) || began=
+    stat -c %Y /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env 2>/dev/null | while read -r changed; do
+      if [ "$changed" -gt "${began:-$changed}" ]; then
+        kb_fact older 1
+        break
+      fi
+    done
+  fi
+fi
 
 :
 )
@@ -415,18 +609,6 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /var/lib/kubelet/config.yaml ]; t
     if [ -f "$path" ]; then set -- "$@" "$path"; else kb_fact damaged "$path"; fi
   done
   [ $# -eq 0 ] || grep -L -e 'kind: Pod' "$@" | while read -r path; do kb_fact damaged "$path"; done
-  if [ -r /var/lib/kubelet/config.yaml ]; then
-    while IFS= read -r line; do kb_fact config "$line"; done </var/lib/kubelet/config.yaml
-  fi
-  if [ -r /var/lib/kubelet/kubeadm-flags.env ]; then
-    IFS= read -r line </var/lib/kubelet/kubeadm-flags.env || :
-    kb_fact flags "$line"
-  fi
-  pid=$(systemctl show kubelet.service -p MainPID)
-  pid=${pid#*=}
-  if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/cmdline" ]; then
-    tr '\0' '\n' <"/proc/$pid/cmdline" | while IFS= read -r line; do kb_fact arg "$line"; done
-  fi
   [ ! -e /etc/cni/net.d/10-kbootstrap.conflist ] || kb_fact bridge 1
 fi
 
@@ -596,11 +778,17 @@ fi
 (
 url=https://dl.k8s.io/release/v1.34.2/bin/linux/amd64/kubelet
 target=/usr/local/bin/kubelet
+kb_secure "${target%/*}"
 part=${target%/*}/.kb.${target##*/} # in the target's directory, since a tmpfs may be too small
 (umask 022 && mkdir -p "${target%/*}")
 trap 'rm -f "$part"' EXIT
 if command -v curl >/dev/null 2>&1; then
-  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$part" "$url"
+  (
+    ulimit -f 524288
+    curl --disable --proto =https \
+      --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 32768 \
+      --speed-time 60 --max-time 1800 --output "$part" "$url"
+  )
 elif command -v wget >/dev/null 2>&1; then
   wget --quiet --tries=3 --timeout=20 --output-document="$part" "$url"
 else
@@ -616,6 +804,7 @@ fi
 kb_ledger "$target"
 kb_wrote "$target" "$want"
 chmod 0755 "$part"
+kb_still "${target%/*}"
 mv -f "$part" "$target"
 
 record=/var/lib/kbootstrap/programs
@@ -772,18 +961,31 @@ printf '%s\n' 'cb11615618f3f61a3a7755d05b60fb35e6ddd354690b613d59110d1defd64524 
 # ---- images: pull all images from registry.k8s.io
 (
 kb_detach images 1800 <<'KB_DETACHED'
-set -eu
-images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null)
+set -euf
+images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml)
+if [ -z "$images" ]; then
+  echo "KB-PULL kubeadm lists no images"
+  exit 1
+fi
+for image in $images; do
+  case $image in
+    -* | *[!A-Za-z0-9._:/@-]*)
+      printf 'KB-PULL kubeadm lists %s, which is no image\n' "$image"
+      exit 1
+      ;;
+  esac
+done
 have=$(crictl images -o json)
+have=$(printf '%s' "$have" | tr -d ' \n')
 for image in $images; do
   case $image in
     *) ;;
     *) continue ;;
   esac
-  case $have in *"\"$image\""*) continue ;; esac
+  case $have in *[[,]"\"$image\""[],]*) continue ;; esac # a tag; an annotation has a name
   echo "pulling $image"
   if ! crictl pull "$image"; then
-    echo "KB-PULL cannot pull $image"
+    printf '\nKB-PULL cannot pull %s\n' "$image" # a registry's text may lack its newline
     exit 1
   fi
 done
@@ -814,7 +1016,16 @@ exit "$rc"
 KB_DETACHED
 )
 
+# ---- cluster-config: record which fields of kubelet-config the inventory sets [not on this machine]
+
 # ---- kubeconfig: write the local file /home/operator/demo.kubeconfig (kubeconfig, 0600) [not on this machine]
+
+# ---- record: read the cluster's CA hash [not on this machine]
+
+# ---- record: write /var/lib/kbootstrap/cluster (15 bytes, 0600)
+(
+kb_put /var/lib/kbootstrap/cluster 0600 root:root 15 337d875b136fe35e9959fe85e100b4cf410e506ecc4250da45a6622c5c4e998d
+)
 
 # ---- cni-bridge: write /var/lib/kbootstrap/pod-network.sh (1257 bytes, 0755)
 (

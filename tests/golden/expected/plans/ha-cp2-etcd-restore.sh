@@ -1,27 +1,10 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 
 # cp2 of cluster ha, each part in a subshell of its own
-
-# ---- read:lock
-(
-# prints the record and its age by the node's clock; an empty record counts as none
-IFS= read -r boot </proc/sys/kernel/random/boot_id || :
-kb_fact boot "$boot"
-held=
-if [ -e /run/kbootstrap.lock ]; then
-  held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
-  stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || held=
-fi
-if [ -n "$held" ]; then
-  kb_fact stamp "$stamp"
-  kb_fact now "$(date +%s)"
-  printf '%s\n' "$held"
-fi
-)
 
 # ---- probe:etcd-stop
 (
@@ -40,8 +23,14 @@ for file in /etc/kubernetes/manifests/etcd.yaml /var/lib/kbootstrap/etcd-restore
   break
 done
 if [ -r /var/lib/kbootstrap/cluster ]; then
-  IFS= read -r name </var/lib/kbootstrap/cluster || :
-  kb_fact marker "$name"
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
+fi
+if [ -r /etc/kubernetes/pki/ca.crt ]; then
+  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
 fi
 for name in etcd kube-apiserver kube-controller-manager kube-scheduler; do
   if [ -e "/etc/kubernetes/manifests/$name.yaml" ]; then

@@ -1,27 +1,10 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 
 # cp2 of cluster ha, each part in a subshell of its own
-
-# ---- read:lock
-(
-# prints the record and its age by the node's clock; an empty record counts as none
-IFS= read -r boot </proc/sys/kernel/random/boot_id || :
-kb_fact boot "$boot"
-held=
-if [ -e /run/kbootstrap.lock ]; then
-  held=$(cat /run/kbootstrap.lock 2>/dev/null) || held=
-  stamp=$(stat -c %Y /run/kbootstrap.lock 2>/dev/null) || held=
-fi
-if [ -n "$held" ]; then
-  kb_fact stamp "$stamp"
-  kb_fact now "$(date +%s)"
-  printf '%s\n' "$held"
-fi
-)
 
 # ---- probe:etcd-snapshot
 (

@@ -1,7 +1,7 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 
 # w1 of cluster ha, each part in a subshell of its own
@@ -41,8 +41,11 @@ done
 [ -z "$(find -H /var/lib/kubelet/config.yaml ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'kubelet data, /var/lib/kubelet/config.yaml'
 [ -z "$(find -H /var/lib/etcd ! -type d ! -path '*/lost+found/*' 2>/dev/null | head -n 1)" ] || kb_fact found 'etcd data, /var/lib/etcd'
 if [ -r /var/lib/kbootstrap/cluster ]; then
-  IFS= read -r name </var/lib/kbootstrap/cluster || :
-  kb_fact marker "$name"
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
 fi
 if [ -r /etc/kubernetes/pki/ca.crt ]; then
   while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
@@ -95,8 +98,11 @@ below() ( # DIRECTORY ARGUMENTS...: find what is to be removed below it, on its 
   find "$folder" -xdev -depth ! -path "$folder" "$@"
 )
 if [ -r /var/lib/kbootstrap/cluster ]; then
-  IFS= read -r name </var/lib/kbootstrap/cluster || :
-  kb_fact marker "$name"
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
 fi
 if [ -r /etc/kubernetes/pki/ca.crt ]; then
   while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt

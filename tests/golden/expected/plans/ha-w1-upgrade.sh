@@ -1,14 +1,13 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 
 # w1 of cluster ha, each part in a subshell of its own
 
 # ---- probe:upgrade-prepare
 (
-case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
 noted=
 if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi
 set --
@@ -54,13 +53,14 @@ if [ "$(kubelet --version 2>/dev/null)" = 'Kubernetes v1.35.1' ]; then
   kb_fact joined 1
 elif [ -r /var/lib/kbootstrap/kubeadm.yaml ] && grep -qx 'kubernetesVersion: v1.35.1' /var/lib/kbootstrap/kubeadm.yaml && command -v kubeadm >/dev/null 2>&1 && command -v crictl >/dev/null 2>&1; then
   if wanted=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null) && have=$(crictl images -o json 2>/dev/null); then
-    missing=0
+    have=$(printf '%s' "$have" | tr -d ' \n')
+    missing=${wanted:+0}
     for image in $wanted; do
       case $image in
-        */kube-proxy:*|*/pause:*|*/coredns:*) case $have in *"\"$image\""*) ;; *) missing=1 ;; esac ;;
+        */kube-proxy:*|*/pause:*|*/coredns:*) case $have in *[[,]"\"$image\""[],]*) ;; *) missing=1 ;; esac ;;
       esac
     done
-    [ "$missing" = 1 ] || kb_fact present 1
+    [ "$missing" != 0 ] || kb_fact present 1
   fi
 fi
 
@@ -100,7 +100,6 @@ if [ -n "$outdated" ] && [ "$pid" != 0 ]; then
   if [ "$outdated" = "$kb_booted $pid $kb_born" ]; then kb_fact stale 1; fi
 fi
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
-[ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ] || kb_fact cgroup_v1 1
 kb_fact run "$(kb_run_state upgrade-v1.35.1)"
 if command -v kubelet >/dev/null 2>&1; then
   have=$(kubelet --version 2>/dev/null) || have=
@@ -140,11 +139,17 @@ mv "$target/kubernetes.new" "$target/kubernetes"
 (
 url=https://dl.k8s.io/release/v1.35.1/bin/linux/amd64/kubelet
 target=/var/lib/kbootstrap/upgrade/kubelet
+kb_secure "${target%/*}"
 part=${target%/*}/.kb.${target##*/} # in the target's directory, since a tmpfs may be too small
 (umask 022 && mkdir -p "${target%/*}")
 trap 'rm -f "$part"' EXIT
 if command -v curl >/dev/null 2>&1; then
-  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$part" "$url"
+  (
+    ulimit -f 524288
+    curl --disable --proto =https \
+      --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 32768 \
+      --speed-time 60 --max-time 1800 --output "$part" "$url"
+  )
 elif command -v wget >/dev/null 2>&1; then
   wget --quiet --tries=3 --timeout=20 --output-document="$part" "$url"
 else
@@ -160,6 +165,7 @@ fi
 kb_ledger "$target"
 kb_wrote "$target" "$want"
 chmod 0755 "$part"
+kb_still "${target%/*}"
 mv -f "$part" "$target"
 
 record=/var/lib/kbootstrap/programs
@@ -292,18 +298,31 @@ printf '%s\n' 'dadefd5d4a6dd442529be2140f6363fc467533ed07f363eb396ccade70d0858f 
 # ---- upgrade-images: pull kube-proxy, pause and coredns from registry.k8s.io
 (
 kb_detach images 1800 <<'KB_DETACHED'
-set -eu
-images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null)
+set -euf
+images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml)
+if [ -z "$images" ]; then
+  echo "KB-PULL kubeadm lists no images"
+  exit 1
+fi
+for image in $images; do
+  case $image in
+    -* | *[!A-Za-z0-9._:/@-]*)
+      printf 'KB-PULL kubeadm lists %s, which is no image\n' "$image"
+      exit 1
+      ;;
+  esac
+done
 have=$(crictl images -o json)
+have=$(printf '%s' "$have" | tr -d ' \n')
 for image in $images; do
   case $image in
     */kube-proxy:*|*/pause:*|*/coredns:*) ;;
     *) continue ;;
   esac
-  case $have in *"\"$image\""*) continue ;; esac
+  case $have in *[[,]"\"$image\""[],]*) continue ;; esac # a tag; an annotation has a name
   echo "pulling $image"
   if ! crictl pull "$image"; then
-    echo "KB-PULL cannot pull $image"
+    printf '\nKB-PULL cannot pull %s\n' "$image" # a registry's text may lack its newline
     exit 1
   fi
 done

@@ -1,22 +1,25 @@
 #!/bin/sh
 # shellcheck disable=SC2154 # KB_TMP and the like come from templates/remote/driver.sh
 # shellcheck disable=SC2043 # a list from a template may have one element
-# shellcheck disable=SC2016 # a file that is written stands there as it is
+# shellcheck disable=SC2016 # the text of a file is not expanded
 # shellcheck disable=SC2221,SC2222 # a pattern from a template may be *
 
 # w1 of cluster ha, each part in a subshell of its own
 
 # ---- probe:identity
 (
-kb_fact arch "$(uname -m)"
 while read -r key _ value _; do
   case $key in Uid:) kb_fact uid "$value"; break ;; esac
 done </proc/self/status
-kb_fact clock "$(date +%s)"
-[ -d /run/systemd/system ] && kb_fact systemd 1
 if [ -r /var/lib/kbootstrap/cluster ]; then
-  IFS= read -r name </var/lib/kbootstrap/cluster || :
-  kb_fact marker "$name"
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
+fi
+if [ -r /etc/kubernetes/pki/ca.crt ]; then
+  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
 fi
 for folder in /etc/cni/net.d /opt/cni/bin /usr/libexec/kubernetes /var/lib/cni /var/lib/kubelet /var/log/containers /var/log/pods /etc/cni /etc/kubernetes /opt/cni /opt/containerd /var/lib/etcd; do
   [ -d "$folder" ] && kb_fact folder "$folder"
@@ -36,9 +39,6 @@ elif ! [ -e /etc/kubernetes/kubelet.conf ] && ! [ -e /etc/kubernetes/pki/ca.crt 
     [ ! -e "$path" ] || kb_fact older "link ${path##*/}"
   done
 fi
-if [ -r /etc/kubernetes/pki/ca.crt ]; then
-  while IFS= read -r line; do kb_fact ca "$line"; done </etc/kubernetes/pki/ca.crt
-fi
 member=0
 if [ -e /etc/kubernetes/kubelet.conf ]; then member=1; fi
 kb_fact member "$member"
@@ -55,12 +55,9 @@ fi
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
-for tool in awk cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl losetup ls mkdir mount mountpoint mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
+for tool in awk base64 cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl ln losetup ls mkdir mount mountpoint mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do
   command -v "$tool" >/dev/null 2>&1 || kb_fact lacks "$tool"
 done
-while read -r key value _; do
-  case $key in MemTotal:) kb_fact mem_mib "$((value / 1024))"; break ;; esac
-done </proc/meminfo
 if [ "$member" = 0 ]; then
   df -Pk /var /etc | {
     read -r _
@@ -107,8 +104,6 @@ if addresses=$(ip -o addr show 2>/dev/null); then
 else
   kb_fact address 1
 fi
-if [ -r /etc/machine-id ] && read -r id </etc/machine-id; then kb_fact machine_id "$id"; fi
-if read -r id </proc/sys/kernel/random/boot_id; then kb_fact boot_id "$id"; fi
 reach() {
   reason=$(timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1) && return
   case $?,$reason in
@@ -127,14 +122,6 @@ fi
 
 # ---- probe:host
 (
-while read -r device _; do
-  case $device in Filename) ;; *) kb_fact swap 1 ;; esac
-done </proc/swaps
-if [ -r /etc/fstab ]; then
-  while read -r device _ kind _; do
-    case $device in '#'*) ;; *) [ "$kind" != swap ] || kb_fact swap_fstab 1 ;; esac
-  done </etc/fstab
-fi
 if ! [ -d /sys/module/overlay ] && ! grep -qw overlay /proc/filesystems; then
   kb_fact missing_module overlay
 fi
@@ -219,7 +206,6 @@ if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/container
 
 # ---- probe:programs
 (
-case $(uname -m) in x86_64) kb_fact arch amd64 ;; aarch64) kb_fact arch arm64 ;; esac
 noted=
 if [ -r /var/lib/kbootstrap/programs ]; then noted=$KB_NL$(cat /var/lib/kbootstrap/programs)$KB_NL; fi
 set --
@@ -274,13 +260,42 @@ if [ -e /etc/kubernetes/kubelet.conf ]; then
   kb_fact joined 1
 elif [ -r /var/lib/kbootstrap/kubeadm.yaml ] && command -v kubeadm >/dev/null 2>&1 && command -v crictl >/dev/null 2>&1; then
   if wanted=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null) && have=$(crictl images -o json 2>/dev/null); then
-    missing=0
+    have=$(printf '%s' "$have" | tr -d ' \n')
+    missing=${wanted:+0}
     for image in $wanted; do
       case $image in
-        */kube-proxy:*|*/pause:*|*/coredns:*) case $have in *"\"$image\""*) ;; *) missing=1 ;; esac ;;
+        */kube-proxy:*|*/pause:*|*/coredns:*) case $have in *[[,]"\"$image\""[],]*) ;; *) missing=1 ;; esac ;;
       esac
     done
-    [ "$missing" = 1 ] || kb_fact present 1
+    [ "$missing" != 0 ] || kb_fact present 1
+  fi
+fi
+
+:
+)
+
+# ---- probe:endpoint-files
+(
+if [ -e /etc/kubernetes/kubelet.conf ]; then
+  kb_fact run "$(kb_run_state kubelet-endpoint)"
+  [ ! -e /var/lib/kbootstrap/endpoint ] || kb_fact unfinished 1
+  file='' other=''
+  for word in $(grep -sH '^ *server: ' /etc/kubernetes/kubelet.conf | tr -d '"'); do
+    case $word in
+    /*.conf:)
+      file=${word##*/}
+      file=${file%:}
+      ;;
+    server:) ;;
+    *)
+      kb_fact server "$file $word"
+      case $file,$word in *,https://api.example.org:6443 | kubelet.conf,'') ;; *) other=1 ;; esac
+      ;;
+    esac
+  done
+  if [ "$other" ]; then
+    said=$(kubectl get --raw /readyz --kubeconfig /etc/kubernetes/kubelet.conf --server https://api.example.org:6443 --tls-server-name kubernetes --request-timeout=5s 2>&1 | tr '\n\r' '  ') || :
+    [ "$said" = ok ] || kb_fact silent "${said:-no answer}"
   fi
 fi
 
@@ -311,6 +326,19 @@ done
 :
 )
 
+# ---- probe:record
+(
+if [ -r /var/lib/kbootstrap/cluster ]; then
+  {
+    IFS= read -r name || :
+    kb_fact marker "$name"
+    if IFS= read -r name; then kb_fact marker_ca "$name"; fi
+  } </var/lib/kbootstrap/cluster
+fi
+
+:
+)
+
 # ---- probe:cni-bridge
 (
 kb_sha conflist /etc/cni/net.d/10-kbootstrap.conflist script /var/lib/kbootstrap/pod-network.sh unit /etc/systemd/system/kbootstrap-pod-network.service
@@ -327,6 +355,44 @@ case "$route " in
     [ "$proxy" = 1 ] && kb_fact up 1
     ;;
 esac
+
+:
+)
+
+# ---- probe:kubelet-config
+(
+if [ -e /var/lib/kubelet/config.yaml ]; then
+  kb_fact run "$(kb_run_state kubelet-settings)"
+  [ ! -e /var/lib/kbootstrap/kubelet-settings ] || kb_fact unfinished 1
+  while IFS= read -r line; do kb_fact config "$line"; done </var/lib/kubelet/config.yaml
+  if [ -r /var/lib/kubelet/kubeadm-flags.env ]; then
+    IFS= read -r line </var/lib/kubelet/kubeadm-flags.env || :
+    kb_fact flags "$line"
+  fi
+  for path in /var/lib/kbootstrap/patches/kubeletconfiguration*; do
+    [ -r "$path" ] || continue
+    kb_fact patch ---
+    while IFS= read -r line; do kb_fact patch "$line"; done <"$path"
+  done
+  pid=0 day='' clock=''
+  for word in $(TZ=UTC systemctl show kubelet.service -p MainPID -p ExecMainStartTimestamp); do
+    case $word in
+    MainPID=*) pid=${word#*=} ;;
+    [0-9]*-*) day=$word ;;
+    [0-9]*:*) clock=$word ;;
+    esac
+  done
+  if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/cmdline" ]; then
+    tr '\0' '\n' <"/proc/$pid/cmdline" | while IFS= read -r line; do kb_fact arg "$line"; done
+    began=$(TZ=UTC date -d "${day} ${clock}Z" +%s 2>/dev/null) || began=
+    stat -c %Y /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env 2>/dev/null | while read -r changed; do
+      if [ "$changed" -gt "${began:-$changed}" ]; then
+        kb_fact older 1
+        break
+      fi
+    done
+  fi
+fi
 
 :
 )
@@ -364,18 +430,6 @@ if [ -e /etc/kubernetes/kubelet.conf ] || [ -e /var/lib/kubelet/config.yaml ]; t
     if [ -f "$path" ]; then set -- "$@" "$path"; else kb_fact damaged "$path"; fi
   done
   [ $# -eq 0 ] || grep -L -e KUBELET_KUBEADM_ARGS "$@" | while read -r path; do kb_fact damaged "$path"; done
-  if [ -r /var/lib/kubelet/config.yaml ]; then
-    while IFS= read -r line; do kb_fact config "$line"; done </var/lib/kubelet/config.yaml
-  fi
-  if [ -r /var/lib/kubelet/kubeadm-flags.env ]; then
-    IFS= read -r line </var/lib/kubelet/kubeadm-flags.env || :
-    kb_fact flags "$line"
-  fi
-  pid=$(systemctl show kubelet.service -p MainPID)
-  pid=${pid#*=}
-  if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/cmdline" ]; then
-    tr '\0' '\n' <"/proc/$pid/cmdline" | while IFS= read -r line; do kb_fact arg "$line"; done
-  fi
   [ ! -e /etc/cni/net.d/10-kbootstrap.conflist ] || kb_fact bridge 1
 fi
 
@@ -530,11 +584,17 @@ fi
 (
 url=https://dl.k8s.io/release/v1.34.2/bin/linux/amd64/kubelet
 target=/usr/local/bin/kubelet
+kb_secure "${target%/*}"
 part=${target%/*}/.kb.${target##*/} # in the target's directory, since a tmpfs may be too small
 (umask 022 && mkdir -p "${target%/*}")
 trap 'rm -f "$part"' EXIT
 if command -v curl >/dev/null 2>&1; then
-  curl --fail --silent --show-error --location --retry 3 --connect-timeout 20 --output "$part" "$url"
+  (
+    ulimit -f 524288
+    curl --disable --proto =https \
+      --fail --silent --show-error --location --retry 3 --connect-timeout 20 --speed-limit 32768 \
+      --speed-time 60 --max-time 1800 --output "$part" "$url"
+  )
 elif command -v wget >/dev/null 2>&1; then
   wget --quiet --tries=3 --timeout=20 --output-document="$part" "$url"
 else
@@ -550,6 +610,7 @@ fi
 kb_ledger "$target"
 kb_wrote "$target" "$want"
 chmod 0755 "$part"
+kb_still "${target%/*}"
 mv -f "$part" "$target"
 
 record=/var/lib/kbootstrap/programs
@@ -706,18 +767,31 @@ printf '%s\n' '721a9ae3ee2dd57ad48e2f17342d7cfe82c336a6b8ae8585b4ba2805fca87b1d 
 # ---- images: pull kube-proxy, pause and coredns from registry.k8s.io
 (
 kb_detach images 1800 <<'KB_DETACHED'
-set -eu
-images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml 2>/dev/null)
+set -euf
+images=$(kubeadm config images list --config /var/lib/kbootstrap/kubeadm.yaml)
+if [ -z "$images" ]; then
+  echo "KB-PULL kubeadm lists no images"
+  exit 1
+fi
+for image in $images; do
+  case $image in
+    -* | *[!A-Za-z0-9._:/@-]*)
+      printf 'KB-PULL kubeadm lists %s, which is no image\n' "$image"
+      exit 1
+      ;;
+  esac
+done
 have=$(crictl images -o json)
+have=$(printf '%s' "$have" | tr -d ' \n')
 for image in $images; do
   case $image in
     */kube-proxy:*|*/pause:*|*/coredns:*) ;;
     *) continue ;;
   esac
-  case $have in *"\"$image\""*) continue ;; esac
+  case $have in *[[,]"\"$image\""[],]*) continue ;; esac # a tag; an annotation has a name
   echo "pulling $image"
   if ! crictl pull "$image"; then
-    echo "KB-PULL cannot pull $image"
+    printf '\nKB-PULL cannot pull %s\n' "$image" # a registry's text may lack its newline
     exit 1
   fi
 done
@@ -749,6 +823,13 @@ rm -rf -- /run/kbootstrap/join.yaml
 )
 
 # ---- join-worker: delete the bootstrap token of this join [not on this machine]
+
+# ---- record: read the cluster's CA hash [not on this machine]
+
+# ---- record: write /var/lib/kbootstrap/cluster (15 bytes, 0600)
+(
+kb_put /var/lib/kbootstrap/cluster 0600 root:root 15 337d875b136fe35e9959fe85e100b4cf410e506ecc4250da45a6622c5c4e998d
+)
 
 # ---- cni-bridge: write /var/lib/kbootstrap/pod-network.sh (1257 bytes, 0755)
 (

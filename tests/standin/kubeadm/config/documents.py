@@ -83,7 +83,7 @@ def _load(text: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def _syntax(text: str) -> str:
-    """The complaint of libyaml, whose words Go's library has too, with Go's idea of the line."""
+    """The message of libyaml, which Go's library has too, with the line that Go counts."""
     try:
         for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             pass

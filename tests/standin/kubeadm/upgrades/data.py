@@ -58,7 +58,7 @@ class Data:
 
 
 def load_data(flags: Flags, section: str) -> Data:
-    """Read everything; failures have the words of the command."""
+    """Read everything; failures have the message of the command."""
     given: Config = {}
     if flags.get("config"):
         given = load.upgrade_from(load.read(flags.get("config")))

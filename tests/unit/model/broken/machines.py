@@ -1,4 +1,4 @@
-"""Machines and ranges that do not fit each other."""
+"""Nodes and ranges that do not fit each other."""
 
 from kbootstrap import codes
 from tests.unit.model.broken.case import Case

@@ -1,4 +1,4 @@
-"""What is passed to kubeadm, the kubelet and the machines."""
+"""What is passed to kubeadm, the kubelet and the nodes."""
 
 from kbootstrap import codes
 from tests.unit.model.broken.case import Case
@@ -194,6 +194,69 @@ PASSED = (
         "programs.base_url",
         "programs: {source: preinstalled, base_url: §https://example.org}\n",
         "programs.source: release",
+    ),
+    Case(
+        "crictl_url of no use",
+        codes.INV_CONTRADICTION,
+        "programs.crictl_url",
+        "programs: {source: preinstalled, crictl_url: §https://example.org/crictl.tgz}\n",
+        "programs.source: release",
+    ),
+    Case(
+        "CNI plugins of no use",
+        codes.INV_CONTRADICTION,
+        "programs.cni_plugins_url",
+        "programs: {source: preinstalled, cni_plugins_url: §https://example.org/cni.tgz}\n",
+        "programs.source: release or folder",
+    ),
+    Case(
+        "format string in a URL",
+        codes.INV_URL,
+        "programs.crictl_url",
+        "programs: {crictl_url: §'https://x.org/{version.parse.__globals__[re]}'}\n",
+        "the placeholders {arch}, {version}, {minor}",
+    ),
+    Case(
+        "misspelt placeholder",
+        codes.INV_URL,
+        "programs.cni_plugins_url",
+        "programs: {cni_plugins_url: §'https://x.org/{version}/{architecture}.tgz'}\n",
+        "{architecture} is no placeholder",
+    ),
+    Case(
+        "lone brace",
+        codes.INV_URL,
+        "programs.crictl_url",
+        "programs: {crictl_url: §'https://x.org/{{version'}\n",
+        "{ is no placeholder",
+    ),
+    Case(
+        "placeholder where there is none",
+        codes.INV_URL,
+        "programs.base_url",
+        "programs: {base_url: §'https://x.org/{version}'}\n",
+        "no braces",
+    ),
+    Case(
+        "placeholder in a manifest",
+        codes.INV_URL,
+        "cni.manifests[0]",
+        "cni: {type: manifest, manifests: [§'https://x.org/{version}/net.yaml']}\n",
+        "no braces",
+    ),
+    Case(
+        "other placeholder in a directory",
+        codes.INV_PATH,
+        "programs.folder",
+        "programs: {source: folder, folder: §'/srv/{arch}/{version}'}\n",
+        "{arch} is no placeholder",
+    ),
+    Case(
+        "escape sequence in a URL",
+        codes.INV_URL,
+        "programs.base_url",
+        'programs: {base_url: §"https://x.org/\\e]0;x"}\n',
+        "is not a usable URL",
     ),
     Case(
         "content and source",
