@@ -278,9 +278,13 @@ class Run:
         return self.connections.released
 
     def give_up(self, error: KbError) -> None:
-        """Release the nodes, as a signal does: the lock was lost."""
-        self.lost = error
-        self._release()
+        """Release the nodes, as a signal does: the lock was lost.
+
+        A run that a signal has stopped no longer renews its lock, and loses nothing by that.
+        """
+        if not self.stopping():
+            self.lost = error
+            self._release()
 
     def interrupt(self, signal: str) -> None:
         """Release the nodes at a signal."""

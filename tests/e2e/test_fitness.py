@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.site import Result, Site
 from tests.lab.snapshot import ORDINARY
+from tests.load import within
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 
@@ -41,7 +42,7 @@ def refused(result: Result, code: str, *words: str) -> None:
         "node2",
         errors[0]["phase"],
     )
-    assert result.seconds < 30
+    assert result.seconds < within(30)
     for word in words:
         assert word in errors[0]["message"]
 

@@ -23,6 +23,7 @@ from tests.e2e.site import Result, Site
 from tests.lab import rootfs
 from tests.lab.images import Files
 from tests.lab.snapshot import Snapshot
+from tests.load import within
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 
@@ -220,7 +221,7 @@ def test_an_image_no_registry_has_is_an_error_within_seconds(odd: Odd) -> None:
     assert error["code"] == "KB334", result.out
     assert "nobody-has-this" in json.dumps(error)
     assert "ImagePull" in json.dumps(error)
-    assert result.seconds < WITHIN
+    assert result.seconds < within(WITHIN)
     odd.network(mtu=1200)
     site.ok("up")
     assert mtus(site) == ["1200"] * 3

@@ -17,6 +17,7 @@ from kbootstrap.remote.meter import Meter
 from kbootstrap.remote.protocol import Blob, Part
 from kbootstrap.remote.session import Session
 from tests.lab.shell import wait_until
+from tests.load import within
 from tests.sshd.conftest import MakeHosts
 from tests.sshd.server import Server, running
 
@@ -217,7 +218,7 @@ def test_closing_ends_a_request_at_once(
     begin = time.monotonic()
     hosts.close()
     thread.join()
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < within(1)
     assert isinstance(errors[0], LostError)
 
 
@@ -294,7 +295,7 @@ def test_a_frozen_node_is_noticed(
         script = "echo first; sleep 1.2; echo second; sleep 5"  # silence alone is no death
         with pytest.raises(LostError):
             connection.perform([Part("a", script)], run_id="r", on_output=freeze)
-        assert 0.9 < time.monotonic() - begin < 5
+        assert 0.9 < time.monotonic() - begin < within(5)
         server.kill_sessions()
         assert connection.perform(HELLO, run_id="r").ok
 
