@@ -3,25 +3,32 @@
 Before a file is written, the process with the old configuration is recorded; `stale` is true
 while it still runs. A connection lost between write and restart is thus repaired by the next run,
 and a daemon that was restarted by others is not restarted again.
+
+On a node whose kubelet runs, the first node goes alone, then some at once. The old files are copied
+first, and put back if the runtime does not work with the new ones; the copies exist until it does.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kbootstrap.action import Action, PutFile, Remove, Risk, Run, Unit
+from kbootstrap.action import Action, Detached, PutFile, Remove, Risk, Run, Unit
 from kbootstrap.codes import UMASK
 from kbootstrap.engine import file_diff
 from kbootstrap.engine.leftovers import Leftovers
-from kbootstrap.engine.phase import Phase, View
+from kbootstrap.engine.phase import Phase, View, Window, forward
 from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node, RuntimeType
 from kbootstrap.node_paths import STATE_DIR
 from kbootstrap.render import render, sha256
-from kbootstrap.runtime import config_files, config_paths, containerd, crio
+from kbootstrap.runtime import ConfigFile, config_files, config_paths, containerd, crio
 from phases import fitness
 
 RECORD = f"{STATE_DIR}/runtime"
 OUTDATED = f"{STATE_DIR}/runtime-outdated"
+RUN = "runtime-settings"
+KEPT = f"{STATE_DIR}/runtime-settings"  # the files before an unfinished change
+TRIAL_SECONDS = 900  # two restarts and the pull of an image
+AT_ONCE = 10  # nodes whose runtimes restart at the same time, after the first node
 MAJORS = frozenset(str(number) for number in range(100))
 
 
@@ -41,6 +48,9 @@ class Facts:
     answers: bool = False  # its CRI socket accepts connections
     umask: str = ""  # of the unit, with all drop-ins
     stale: bool = False  # the process recorded in OUTDATED still runs
+    used: bool = False  # the kubelet runs
+    trial: str = "none"  # state of the detached restart
+    unfinished: bool = False  # a change was interrupted before the runtime was checked
 
     @property
     def major(self) -> int:
@@ -62,6 +72,9 @@ def probe(cluster: Cluster, node: Node) -> str:
         binary=binary(cluster),
         record=RECORD,
         outdated=OUTDATED,
+        run=RUN,
+        kept=KEPT,
+        kubelet=fitness.KUBELET_CONFIG,
         unit=cluster.runtime.unit,
         socket=cluster.runtime.socket.removeprefix("unix://"),
         paths=config_paths(cluster),
@@ -72,11 +85,16 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs; restart if the running process has an older configuration."""
+    if view.facts.trial == "running":
+        action = _await_trial() if _differs(view) else _trial(view)
+        yield action
+        view = forward(view, (action,))
     facts, unit = view.facts, view.cluster.runtime.unit
-    wanted = config_files(view.cluster, facts.major)
-    sums = ((sha256(file.body), file.path, file) for file in wanted)
-    missing = tuple(file_diff.missing(facts.file, sums))
+    missing = _missing(view)
     outdated = any(file.restart for file, _ in missing)
+    tried = facts.unfinished or (outdated and facts.used and facts.answers)
+    if tried and not facts.unfinished:
+        yield _keep(view)
     if outdated and not facts.stale:
         yield Run(
             why="it has to be restarted, even if this run is interrupted",
@@ -89,11 +107,79 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield PutFile(
             why="configuration differs", path=file.path, body=file.body, effect={"file": have}
         )
-    for path, left in file_diff.unwanted(have, {file.path for file in wanted}):
+    for path, left in _unwanted(view, have):
         yield Remove(why="this registry is no longer mirrored", path=path, effect={"file": left})
     if not facts.enabled:
         yield Unit(why="not started at boot", command="enable", name=unit, effect={"enabled": True})
-    yield from _running(view, restart=outdated or facts.stale or not facts.active)
+    if tried:
+        yield _trial(view)
+    else:
+        yield from _running(view, restart=outdated or facts.stale or not facts.active)
+
+
+def _wanted(view: View[Facts]) -> tuple[ConfigFile, ...]:
+    return config_files(view.cluster, view.facts.major)
+
+
+def _missing(view: View[Facts]) -> tuple[tuple[ConfigFile, tuple[str, ...]], ...]:
+    """Each file to write, and fact `file` afterwards."""
+    sums = ((sha256(file.body), file.path, file) for file in _wanted(view))
+    return tuple(file_diff.missing(view.facts.file, sums))
+
+
+def _unwanted(view: View[Facts], have: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    return file_diff.unwanted(have, {file.path for file in _wanted(view)})
+
+
+def _differs(view: View[Facts]) -> bool:
+    return bool(_missing(view) or [*_unwanted(view, view.facts.file)])
+
+
+def _keep(view: View[Facts]) -> Action:
+    paths = tuple(file.path for file in _wanted(view) if file.restart)
+    return Run(
+        why="they are put back if the runtime does not work with the new ones",
+        title=f"copy {', '.join(paths)} to {KEPT}",
+        body=render("runtime/keep.sh.j2", kept=KEPT, paths=paths),
+        effect={"unfinished": True},
+    )
+
+
+def _await_trial() -> Action:
+    """Its files are not those of the inventory any more, so its result does not count."""
+    return Run(
+        why="an earlier change is still tried on the node",
+        title="wait until the runtime has its old configuration again, or works with the new one",
+        body=render("runtime/await.sh.j2", run=RUN, seconds=TRIAL_SECONDS),
+        effect={"trial": "ok", "unfinished": False},
+    )
+
+
+def _trial(view: View[Facts]) -> Action:
+    """Restart it where pods depend on it, and undo the change if it does not work."""
+    running, runtime = view.facts.trial == "running", view.cluster.runtime
+    return Detached(
+        why="it is still running on the node" if running else "not tried with this configuration",
+        name=RUN,
+        title=f"restart {runtime.unit}; if it does not work, put its old configuration back",
+        body=render(
+            "runtime/settings.sh.j2",
+            kept=KEPT,
+            unit=runtime.unit,
+            socket=runtime.socket,
+            pause=view.cluster.images.pause,
+        ),
+        seconds=TRIAL_SECONDS,
+        attach=running,
+        risk=Risk.RESTART,
+        effect={
+            "trial": "ok",
+            "unfinished": False,
+            "stale": False,
+            "active": True,
+            "answers": True,
+        },
+    )
 
 
 def _running(view: View[Facts], *, restart: bool) -> Iterator[Action]:
@@ -144,6 +230,11 @@ def leaves(cluster: Cluster, node: Node) -> Leftovers:
     )
 
 
+def _is_tried(actions: tuple[Action, ...]) -> bool:
+    """Whether pods depend on the runtime."""
+    return any(isinstance(action, Detached) for action in actions)
+
+
 PHASE = Phase(
     id="runtime",
     title="Container runtime",
@@ -153,4 +244,5 @@ PHASE = Phase(
     check=check,
     files=files,
     leaves=leaves,
+    window=Window(size=AT_ONCE, limits=_is_tried),
 )

@@ -1,11 +1,11 @@
-"""Time limits for an idle machine, made longer on one that does other work."""
+"""Time limits for an idle host, made longer on one that does other work."""
 
 import os
 from pathlib import Path
 
 
 def within(seconds: float) -> float:
-    """The limit as long as this machine's processors are shared now: proc_loadavg(5)."""
+    """The limit as long as the processors here are shared now: proc_loadavg(5)."""
     average, _, _, tasks, _ = Path("/proc/loadavg").read_text().split()
     wanting = max(float(average), float(tasks.split("/")[0]))
     return seconds * max(1.0, wanting / (os.cpu_count() or 1))

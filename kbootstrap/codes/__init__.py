@@ -4,6 +4,7 @@ One file per range of numbers; a new code is written there and nowhere else. A c
 its meaning. Titles and next steps are written for readers who do not know the source.
 """
 
+from kbootstrap.codes.cluster import *  # noqa: F403
 from kbootstrap.codes.command_line import *  # noqa: F403
 from kbootstrap.codes.connection import *  # noqa: F403
 from kbootstrap.codes.failed import *  # noqa: F403

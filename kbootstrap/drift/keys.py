@@ -162,7 +162,8 @@ ROWS: tuple[Row, ...] = (
         keys=("registry.pause", "runtime.settings"),
         kind=Kind.NODE_BY_NODE,
         truth=_RUNTIME_FILES,
-        how="files written, the runtime restarted if its process has older ones",
+        how="files written, the runtime restarted if its process has older ones: the first node"
+        " alone, then at most 10 at once; put back if the runtime does not work",
         disturbs="the runtime restarts; containers keep running",
     ),
     Row(

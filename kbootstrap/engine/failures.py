@@ -44,6 +44,7 @@ _BY_RUN = {
     "join": codes.JOIN_FAILED,
     "images": codes.IMAGE_PULL,
     "kubelet": codes.KUBELET_REVERTED,
+    "runtime": codes.RUNTIME_REVERTED,
     "control": codes.SETTINGS_UNDONE,  # control-plane-COMPONENT
     "upgrade": UPGRADE_FAILED,  # the names of its runs end with the version
 }

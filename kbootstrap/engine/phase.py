@@ -101,7 +101,7 @@ def no_difference(view: View[F]) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How many nodes may be in a phase at once, counting those with changes.
+    """How many nodes may be in a phase at once, counting those with changes that it limits.
 
     A node whose step fails keeps its place, because it may be unfit for work; when failed nodes
     hold every place, the other nodes are not started.
@@ -109,11 +109,13 @@ class Window:
     Attributes:
         size: how many.
         canary: the first node goes alone; no other one starts unless its step succeeds.
+        limits: whether it limits a step with these actions.
 
     """
 
     size: int
     canary: bool = True
+    limits: Callable[[tuple[Action, ...]], bool] = bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,7 +169,8 @@ class Runner:
             self._bus(Event(kind="step", node=name, phase=phase.id, state="waiting"))
         if not self._board.await_steps(needed, self._context.stopping):
             return self._stopped(step) if self._context.stopping() else _not_started(step)
-        why = self._enter(step, phase.window) if phase.window and step.actions else ""
+        window = phase.window if phase.window and phase.window.limits(step.actions) else None
+        why = self._enter(step, window) if window else ""
         if why and not self._context.stopping():
             return _not_started(step, f"not started: {why}")
         if self._context.stopping():
@@ -179,7 +180,8 @@ class Runner:
 
     def _enter(self, step: Step, window: Window) -> str:
         at = (step.node, step.phase.id)
-        first = next(s for s in self._plan.changes if s.phase.id == step.phase.id)
+        same = (s for s in self._plan.changes if s.phase.id == step.phase.id)
+        first = next(s for s in same if window.limits(s.actions))
         return self._board.enter(at, window, (first.node, first.phase.id), self._context.stopping)
 
     def _timed(self, runner: StepRunner, step: Step) -> Outcome:

@@ -15,7 +15,7 @@ import pytest
 from kbootstrap.model.document import merged
 from tests.e2e.site import Result, Site
 from tests.inventory_keys import keys
-from tests.lab.registry import ETCD_DEFAULT
+from tests.lab.registry import ETCD_DEFAULT, PAUSE
 from tests.standin.kubelet.proxy import LOADED as KUBE_PROXY
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
@@ -44,6 +44,7 @@ MIRROR = {"endpoints": ["http://a.example.test"], "insecure": True}
 CERTS = "/etc/containerd/certs.d"
 REPOSITORY = "mirror.example.test/k8s"
 FREE = "FREE"  # stands for an address of the lab's network that no node has
+PAUSE_IMAGE = "PAUSE"  # stands for the pause image of that repository
 OTHER = "OTHER"  # stands for another repository of the lab's registry, with the same images
 
 
@@ -133,9 +134,7 @@ CHANGES: dict[str, Change] = {
     "registry.etcd": plane(OTHER, "cat /etc/kubernetes/manifests/etcd.yaml", "/other/etcd:"),
     "registry.dns": Change(REPOSITORY),
     "registry.dns_tag": Change("v9"),
-    "registry.pause": Change(
-        f"{REPOSITORY}/pause:3.9", seen=("containerd config dump", f"{REPOSITORY}/pause:3.9")
-    ),
+    "registry.pause": Change(PAUSE_IMAGE, seen=("containerd config dump", "/other/pause:")),
     "registry.mirrors.host": mirror("host"),
     "registry.mirrors.endpoints": mirror("endpoints", endpoints=["http://b.example.test"]),
     "registry.mirrors.insecure": mirror("insecure", endpoints=["https://b.example.test"]),
@@ -204,7 +203,8 @@ def site(pair: Site) -> Site:
 def write(site: Site, key: str, change: Change) -> None:
     """The inventory with this one key changed."""
     data = site.inventory_data()
-    made = {FREE: free_address, OTHER: other_repository}.get(str(change.value))
+    places = {FREE: free_address, OTHER: other_repository, PAUSE_IMAGE: pause_image}
+    made = places.get(str(change.value))
     value = made(site) if made else change.value
     head, _, rest = key.partition(".")
     if head == "nodes":
@@ -230,6 +230,10 @@ def nested(key: str, value: Any) -> dict[str, Any]:
 
 def other_repository(site: Site) -> str:
     return site.lab.registry.repository("other")
+
+
+def pause_image(site: Site) -> str:
+    return f"{other_repository(site)}/pause:{PAUSE}"
 
 
 def free_address(site: Site) -> str:

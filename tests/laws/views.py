@@ -242,7 +242,7 @@ def values(phase: AnyPhase, field: str, place: Place) -> Strategy:
         return FLAGS
     if kind is int:
         return st.sampled_from(NUMBERS)
-    if field == "run":
+    if field in {"run", "trial"}:
         return st.sampled_from(RUNS)
     if (phase.facts, field) in _WORDS:
         return _WORDS[phase.facts, field]

@@ -50,6 +50,7 @@ ADDON = "tests/e2e/test_trials.py::test_c_a_missing_addon_is_its_own_phase"
 WIPE = "tests/e2e/test_trials.py::test_j_an_external_etcd_that_holds_a_cluster_is_not_taken_over"
 ROLLOUT = "tests/e2e/test_kube_proxy.py::test_a_bad_address_stops_at_the_first_pod_and_is_put_back"
 SETTINGS = "tests/e2e/test_settings.py::test_changed_settings_are_what_runs"
+RUNTIME = "tests/e2e/test_runtime_settings.py::test_a_changed_setting_is_what_runs"
 OUTPUT = f"{REAL}test_the_stand_in_prints_what_the_real_binary_prints"
 CLIENT = f"{REAL}test_the_real_kubectl_and_ours_see_the_same"
 VALIDATE = "tests/standin_test/test_kubeadm.py::test_config_validate_says_what_the_real_one_says"
@@ -91,6 +92,7 @@ CHECKED: dict[str, str] = {
     "kubectl uncordon": CLIENT,
     # crictl
     "crictl images": LIFE,
+    "crictl info": RUNTIME,
     "crictl inspecti": LIFE,
     "crictl pull": LIFE,
     "crictl pods": RESTORE,

@@ -78,6 +78,7 @@ def _run(flags: Flags) -> int:
 _ACTIONS = {
     "pull": "pulling image",
     "images": "list images",
+    "info": "getting status of runtime",
     "inspecti": "unable to inspect image",
 }
 
@@ -133,6 +134,13 @@ def _inspect_image(client: Client, flags: Flags) -> None:
         _print({"status": _image(image), "info": {}})
 
 
+def _info(client: Client, flags: Flags) -> None:
+    del flags
+    found = client.status()
+    conditions = [dict(sorted(one.items())) for one in found["conditions"]]
+    _print({"config": found["info"].get("config"), "status": {"conditions": conditions}})
+
+
 # -- single containers -----------------------------------------------------------------------------
 
 
@@ -155,6 +163,7 @@ def _inspect(_client: Client, flags: Flags) -> None:
 
 COMMANDS: dict[str, Callable[[Client, Flags], None]] = {
     "images": _images,
+    "info": _info,
     "inspecti": _inspect_image,
     "pull": _pull,
     "pods": pods,

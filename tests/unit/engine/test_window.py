@@ -170,3 +170,22 @@ def test_a_run_that_is_stopped_lets_the_waiting_go() -> None:
 
     assert {code(outcome) for outcome in outcomes.values()} <= {"", "KB601"}
     assert "KB601" in {code(outcome) for outcome in outcomes.values()}
+
+
+def test_steps_that_the_window_does_not_limit_wait_for_nothing() -> None:
+    """The canary is the first node that it limits."""
+    only_b = Window(1, limits=lambda actions: "do b" in {action.text for action in actions})
+    site = Site(replace(toy("one", "a", "b"), window=only_b))
+    for name in ("cp1", "cp3"):
+        site.machines[name].done.append("one b")
+    site.machines["cp2"].says["b"] = (1, "")
+
+    outcomes = site.run()
+
+    assert {name: code(outcomes[name, "one"]) for name in NODES} == {
+        "cp1": "",
+        "cp2": "KB300",
+        "cp3": "",
+        "w1": "KB341",
+    }
+    assert reason(site, "w1") == "not started: cp2, the first node, did not succeed"

@@ -54,9 +54,9 @@ class Runtime:
         assert result.rc == 0, result.output
 
     def look(self) -> list[str]:
-        """The probe's facts, without those of files."""
+        """The probe's facts, without those of files and of a change that is tried."""
         facts = self.machine.probe(self._systemctl + self._render("probe"))
-        return [line for line in facts.splitlines() if not line.startswith("file=")]
+        return [line for line in facts.splitlines() if not line.startswith(("file=", "trial="))]
 
     @property
     def _systemctl(self) -> str:
@@ -77,6 +77,9 @@ class Runtime:
             mirrors="",
             ours="",
             outdated=str(self.outdated),
+            run="runtime-settings",
+            kept=str(self.record.with_name("runtime-settings")),
+            kubelet=str(self.record.with_name("config.yaml")),
         )
 
 

@@ -113,8 +113,10 @@ def test_without_a_signal_nothing_happens_and_the_handlers_are_put_back() -> Non
 
 
 def test_a_stopped_run_does_not_report_its_lock_as_lost() -> None:
-    """It no longer renews the lock, so on a slow machine its time passes while the steps end."""
-    run = Run(RunOptions(inventory=Path("x"), verb="up"), cluster("ha"), (), Bus([].append))
+    """It no longer renews the lock, so on a slow host its time passes while the steps end."""
+    run = Run(
+        RunOptions(inventory=Path("x"), verb="up"), cluster("ha"), (), Bus(list[object]().append)
+    )
     run.interrupt("SIGINT")
     run.give_up(RefusedError(codes.NOT_RENEWED, "not renewed for 25 s: node1"))
     assert run.lost is None

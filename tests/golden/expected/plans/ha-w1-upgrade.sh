@@ -100,6 +100,9 @@ if [ -n "$outdated" ] && [ "$pid" != 0 ]; then
   if [ "$outdated" = "$kb_booted $pid $kb_born" ]; then kb_fact stale 1; fi
 fi
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
+kb_fact trial "$(kb_run_state runtime-settings)"
+[ ! -e /var/lib/kbootstrap/runtime-settings ] || kb_fact unfinished 1
+if [ -e /var/lib/kubelet/config.yaml ] && [ "$(systemctl show kubelet.service -p ActiveState)" = ActiveState=active ]; then kb_fact used 1; fi
 kb_fact run "$(kb_run_state upgrade-v1.35.1)"
 if command -v kubelet >/dev/null 2>&1; then
   have=$(kubelet --version 2>/dev/null) || have=
