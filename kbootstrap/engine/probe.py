@@ -28,6 +28,8 @@ PKI = "/etc/kubernetes/pki"
 LOCK = "read:lock"
 # What systemctl prints while systemd stops, or has stopped.
 _GOING_DOWN = ("Failed to get properties:", "Failed to connect to bus:")
+_GONE = "No such file"
+_TRIES = 3  # probes of a node on which files vanish
 
 
 class Wire(Protocol):
@@ -190,6 +192,11 @@ def _failed(phase: str, result: PartResult) -> KbError:
     return PhaseError(codes.PROBE_FAILED, message, detail=result.stderr).at("", phase)
 
 
+def _vanished(result: PartResult) -> bool:
+    """A file was there when it was listed and gone when it was read: a reset is under way."""
+    return result.id.startswith("probe:") and result.rc != 0 and _GONE in result.stderr
+
+
 def _said(answers: Mapping[str, PartResult], name: str) -> str:
     result = answers.get(f"read:{name}")
     return result.output if result and result.output.strip() else ""
@@ -205,10 +212,17 @@ class Prober:
         self._wire, self._run_id = wire, run_id
 
     def probe(self, at_lock: Callable[[LockState], None] | None = None) -> ProbeResult:
-        """One round trip; one more if there is a lock and ``at_lock`` does not raise."""
+        """One round trip; one more if there is a lock and ``at_lock`` does not raise.
+
+        A few more while files vanish that a probe reads.
+        """
         reply = self._ask(gate=at_lock is not None)
         if at_lock is not None and (state := _lock(reply)).text:
             at_lock(state)
+            reply = self._ask(gate=False)
+        for _ in range(_TRIES - 1):
+            if not any(_vanished(result) for result in reply.results):
+                break
             reply = self._ask(gate=False)
         return replace(read_reply(self._phases, reply), lock=_lock(reply))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.prefork import Forked
 from tests.e2e.site import Site
 from tests.e2e.upgrades import SECONDS
 from tests.lab.node import Node
@@ -70,9 +71,7 @@ def _say(site: Site, words: list[str], run: Run, dice: random.Random, faults: in
     out = site.folder / "run.jsonl"
     start = time.monotonic()
     with out.open("w") as file:
-        process = subprocess.Popen(
-            site.command(*words), stdout=file, stderr=subprocess.STDOUT, env=site.environment()
-        )
+        process = Forked(site.command(*words), site.environment(), stdout=file)
         while process.poll() is None:
             after = dice.uniform(*WAIT) if len(run.faults) < faults else SECONDS
             with suppress(subprocess.TimeoutExpired):
@@ -89,7 +88,7 @@ def _say(site: Site, words: list[str], run: Run, dice: random.Random, faults: in
                 run.faults.append(f"reboot of {node.name} {at}")
                 node.reboot()
                 run.booted = time.time()
-    run.status, run.seconds = process.returncode, time.monotonic() - start
+    run.status, run.seconds = process.wait(), time.monotonic() - start
     run.events = list(_events(out))
 
 

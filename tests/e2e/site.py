@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import yaml
@@ -16,6 +16,7 @@ import yaml
 from kbootstrap.model.document import merged
 from tests.e2e.checked import RECORD
 from tests.e2e.effects import wrong_effects
+from tests.e2e.prefork import Forked
 from tests.lab import Lab
 from tests.lab.node import Node
 from tests.lab.registry import COMPONENTS, ETCD, KUBERNETES
@@ -90,6 +91,20 @@ class Result:
     def errors(self) -> list[dict[str, Any]]:
         """The error events."""
         return [event for event in self.events if event["event"] == "error"]
+
+
+def run_forked(argv: Sequence[str], env: Mapping[str, str], seconds: float) -> Result:
+    """One run to its end."""
+    start = time.monotonic()
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        run = Forked(argv, env, stdout=out, stderr=err)
+        try:
+            status = run.wait(seconds)
+        finally:
+            run.kill()
+        out.seek(0)
+        err.seek(0)
+        return Result(status, out.read(), err.read(), time.monotonic() - start)
 
 
 @dataclass
@@ -229,27 +244,14 @@ class Site:
 
     def run(self, *words: str, seconds: float = 600, known_hosts: Path | None = None) -> Result:
         """Run kbootstrap to its end."""
-        start = time.monotonic()
-        done = subprocess.run(
-            self.command(*words, known_hosts=known_hosts),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            env=self.environment(),
-        )
+        argv = self.command(*words, known_hosts=known_hosts)
+        result = run_forked(argv, self.environment(), seconds)
         assert self.wrong_effects() == []
-        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+        return result
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str) -> Forked:
         """Start kbootstrap, to be killed on the way."""
-        return subprocess.Popen(
-            self.command(*words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=self.environment(),
-        )
+        return Forked(self.command(*words), self.environment())
 
     def ok(self, *words: str) -> Result:
         """Run kbootstrap and expect it to do well."""

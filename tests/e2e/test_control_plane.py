@@ -175,6 +175,7 @@ def test_a_node_that_reboots_during_a_bad_change(site: Site) -> None:
     nothing_left(site)
 
 
+@pytest.mark.all_cases  # test_every_key.py takes each argument and name out again
 def test_what_is_taken_out_of_the_file_is_removed(site: Site) -> None:
     site.write_inventory()
 

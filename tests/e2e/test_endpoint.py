@@ -176,6 +176,7 @@ def test_killed_on_the_way_and_continued(site: Site) -> None:
     nothing_left(site)
 
 
+@pytest.mark.all_cases  # the same steps with the names exchanged
 def test_moved_back_the_same_way(site: Site) -> None:
     write(site, old(site), planes=3, cert_sans=SANS)
 

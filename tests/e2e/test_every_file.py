@@ -86,7 +86,7 @@ def damage(path: str, number: int) -> str:
     return f"echo damaged >{quoted}" if number % 2 else f"rm {quoted}"
 
 
-@pytest.mark.parametrize("name", ["node1", "node2"])
+@pytest.mark.parametrize("name", ["node1", pytest.param("node2", marks=pytest.mark.all_cases)])
 def test_a_damaged_file_is_repaired_or_named(
     site: Site, name: str, request: pytest.FixtureRequest
 ) -> None:

@@ -1,10 +1,10 @@
 """kill -9 of kbootstrap in the middle of init and joins; the same command finishes the work."""
 
-import subprocess
 from collections.abc import Callable
 
 import pytest
 
+from tests.e2e.prefork import Forked
 from tests.e2e.site import Site
 from tests.lab.shell import wait_until
 
@@ -81,7 +81,7 @@ def test_sigint_lets_go_and_says_how_to_resume(site: Site) -> None:
     assert site.ready_nodes()["node3"]
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: Forked) -> str:
     """The output of a process that should end by itself soon."""
     out, _ = process.communicate(timeout=60)
     return out

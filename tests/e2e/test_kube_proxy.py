@@ -132,7 +132,9 @@ def test_a_bad_address_stops_at_the_first_pod_and_is_put_back(site: Site) -> Non
     nothing_left(site)
 
 
-@pytest.mark.parametrize("at", ["the ConfigMap", "the first pod"])
+@pytest.mark.parametrize(
+    "at", [pytest.param("the ConfigMap", marks=pytest.mark.all_cases), "the first pod"]
+)
 def test_killed_and_the_same_command_finishes(site: Site, at: str) -> None:
     value = at == "the ConfigMap"
     write(site, iptables={"localhostNodePorts": not value, "masqueradeAll": value})

@@ -1,10 +1,10 @@
 """What the scenarios of an upgrade share: binaries of several releases, a workload, counts."""
 
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 
+from tests.e2e.prefork import Forked
 from tests.e2e.site import Site
 from tests.lab.node import Node
 from tests.lab.registry import KUBERNETES
@@ -77,7 +77,7 @@ def kill_when(site: Site, words: list[str], happens: Callable[[], bool]) -> None
         process.communicate()
 
 
-def ended(process: subprocess.Popen[str]) -> bool:
+def ended(process: Forked) -> bool:
     """Whether it is over."""
     return process.poll() is not None
 

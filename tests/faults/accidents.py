@@ -1,11 +1,11 @@
 """How each accident is made and unmade: on a node, on the wire, at the operator's."""
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.e2e.prefork import Forked
 from tests.faults.bench import Bench
 from tests.faults.gate import Held
 from tests.lab.node import Node
@@ -31,7 +31,7 @@ class Scene:
     node: Node
     held: Held
     arguments: tuple[str, ...]
-    second: "subprocess.Popen[str] | None" = None
+    second: Forked | None = None
     job: threading.Thread | None = None
     trouble: list[str] = field(default_factory=list)
 
@@ -122,13 +122,7 @@ def right_desk_clock(scene: Scene) -> None:
 
 def second_operator(scene: Scene) -> None:
     bench = scene.bench
-    scene.second = subprocess.Popen(
-        bench.command(scene.arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=bench.environment(),
-    )
+    scene.second = Forked(bench.command(scene.arguments), bench.environment())
 
 
 def kill_node(scene: Scene) -> None:

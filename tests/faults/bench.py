@@ -3,9 +3,7 @@
 import dataclasses
 import os
 import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from pathlib import Path
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.load import load
 from tests.e2e.conftest import new_site
-from tests.e2e.site import VERSION, Result, Site
+from tests.e2e.site import VERSION, Result, Site, run_forked
 from tests.e2e.upgrades import offer
 from tests.faults.gate import Held
 from tests.faults.operator import CLOCK, RECOVER
@@ -93,16 +91,7 @@ class Bench:
 
     def run(self, words: Sequence[str], seconds: float = 600) -> Result:
         """Say a command that nothing holds."""
-        start = time.monotonic()
-        done = subprocess.run(
-            self.command(words),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-            env=self.environment(),
-        )
-        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
+        return run_forked(self.command(words), self.environment(), seconds)
 
     # --- the desk's disk
 

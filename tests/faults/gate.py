@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from tests.e2e.prefork import Forked
 from tests.faults.operator import GATE
 
 Event = dict[str, Any]
@@ -22,12 +23,10 @@ class Held:
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str]) -> None:
         reading, self._gate = os.pipe()
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
-        self.process = subprocess.Popen(
+        self.process = Forked(
             argv,
-            stdout=subprocess.PIPE,
+            {**environment, GATE: str(reading)},
             stderr=self._said,
-            text=True,
-            env={**environment, GATE: str(reading)},
             pass_fds=(reading,),
         )
         os.close(reading)

@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Sequence
 
+from tests.e2e.prefork import Forked
 from tests.e2e.site import Result
 from tests.faults.accidents import Scene
 from tests.faults.faults import Fault, Run
@@ -132,7 +133,7 @@ def refusal(fault: Fault, scene: Scene, again: Result) -> list[str]:
     return found
 
 
-def second(process: "subprocess.Popen[str]", seconds: float, *, early: bool) -> list[str]:
+def second(process: Forked, seconds: float, *, early: bool) -> list[str]:
     """What the other operator's run reported: one works, the other is refused and does nothing.
 
     ``early`` says that the first had not begun to work, so the second may have been first.

@@ -311,3 +311,49 @@ def test_a_probe_on_a_node_that_goes_down_is_a_lost_connection() -> None:
 def test_phases_without_facts_have_no_probe() -> None:
     for phase in workflows.up(HA):
         assert (phase.facts is NoFacts) == (phase.probe is None)
+
+
+class Changing:
+    """A node on which files vanish while a probe reads them, so many times."""
+
+    def __init__(self, times: int, stderr: str) -> None:
+        self.times, self.stderr, self.trips = times, stderr, 0
+
+    def perform(self, parts: Sequence[Part], *, run_id: str) -> Reply:
+        del run_id
+        self.trips += 1
+        found = self.trips <= self.times
+        return Reply(
+            tuple(
+                PartResult(
+                    id=part.id,
+                    rc=2 if found and part.id == "probe:one" else 0,
+                    output="",
+                    stderr=self.stderr if found else "",
+                    millis=1,
+                    skipped=False,
+                    truncated=False,
+                )
+                for part in parts
+            )
+        )
+
+
+GONE = "awk: cannot open /etc/kubernetes/admin.conf (No such file or directory)"
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_not_looked_for_again() -> None:
+    """A `kubeadm reset` that still runs there removes one after the other."""
+    node = Changing(2, GONE)
+    assert Prober(HA, HA.node("w1"), (toy("one"),), node, "run").probe().facts
+    assert node.trips == 3
+
+
+@pytest.mark.parametrize(("times", "stderr", "trips"), [(9, GONE, 3), (1, "Permission denied", 1)])
+def test_a_probe_that_fails_otherwise_or_for_ever_is_an_error(
+    times: int, stderr: str, trips: int
+) -> None:
+    node = Changing(times, stderr)
+    with pytest.raises(PhaseError) as raised:
+        Prober(HA, HA.node("w1"), (toy("one"),), node, "run").probe()
+    assert (raised.value.code, node.trips) == (codes.PROBE_FAILED, trips)
