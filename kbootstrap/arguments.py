@@ -41,8 +41,11 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     words = "also show how each file changes, as a unified diff"
     plan.add_argument("--diff", action="store_true", help=words)
     plan.add_argument("--save", type=Path, metavar="FILE", help="write it to this file, 0600")
+    words = "manage the cluster with the CA `cluster.ca_hash`, which kbootstrap did not make"
     for command in (up, plan):
         _all_or_nothing(command)
+        command.add_argument("--adopt", action="store_true", help=words)
+    _import(verbs)
     join = verbs.add_parser("join", parents=[flags, run], help="join nodes; change no others")
     join.add_argument("nodes", nargs="+", metavar="NODE")
     join.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
@@ -57,6 +60,16 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     verbs.add_parser("unlock", parents=[flags], help="show who holds the lock, and free it")
     config = verbs.add_parser("kubeconfig", parents=[flags], help="print the admin kubeconfig")
     config.add_argument("--write", type=Path, metavar="FILE", help="write it to this file, 0600")
+
+
+def _import(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+    words = "print the inventory of a cluster that exists; changes nothing"
+    command = verbs.add_parser("import", parents=[_common_flags()], help=words)
+    add = command.add_argument
+    words = "a control plane that kubeadm made"
+    add("--from", dest="source", required=True, metavar="[USER@]HOST[:PORT]", help=words)
+    add("--key", type=Path, metavar="FILE", help="the private key to log in with")
+    add("--become", action="store_true", help="become root with sudo, which must ask nothing")
 
 
 def _all_or_nothing(command: argparse.ArgumentParser) -> None:

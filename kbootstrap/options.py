@@ -18,6 +18,10 @@ class RunOptions:
     output: Literal["text", "json"] = "text"
     verbose: int = 0
     log_file: Path | None = None
+    adopt: bool = False  # up, plan: manage a cluster that has no record of kbootstrap yet
+    source: str = ""  # import: [USER@]HOST[:PORT] of a control plane
+    key: Path | None = None  # import: the private key to log in with
+    become: bool = False  # import: through sudo
     exit_code: bool = False  # report "nothing to do" and "changes pending" as exit status
     dry_run: bool = False
     diff: bool = False  # plan: the changes of files as text

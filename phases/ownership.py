@@ -47,18 +47,25 @@ def ca_hash(pem: str) -> str:
 def carries_record(cluster: Cluster, facts: Record) -> bool:
     """Whether the node has the record of this cluster, and no CA that contradicts it.
 
-    Only a control plane of which this is true is asked about the cluster.
+    Only a control plane of which this is true is asked about the cluster. One that is adopted has
+    no record yet.
     """
     wanted = {facts.marker_ca, cluster.ca_hash} - {""}
-    return facts.marker == cluster.name and (not facts.ca_hash or wanted <= {facts.ca_hash})
+    named = facts.marker == cluster.name or (cluster.adopt and not facts.marker)
+    return named and (not facts.ca_hash or wanted <= {facts.ca_hash})
 
 
 def is_ours(view: View[Any]) -> bool:
-    """Whether the node's record, or else the CA of the control plane in use, says so."""
+    """Whether the node's record says so, or else the CA of the control plane in use.
+
+    In an adoption, the CA that the inventory names does, too.
+    """
     facts: Record = view.facts
     if any(foreign(view)):
         return False
-    return bool(facts.marker) or (bool(facts.ca_hash) and facts.ca_hash == ca_hash(view.ca))
+    adopted = view.cluster.ca_hash if view.cluster.adopt else ""
+    known = {ca_hash(view.ca), adopted} - {""}
+    return bool(facts.marker) or facts.ca_hash in known
 
 
 def foreign(view: View[Any]) -> Iterator[Finding]:

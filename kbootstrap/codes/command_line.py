@@ -41,3 +41,9 @@ NOT_A_PLAN = Code(
     "the file does not hold a plan",
     "Name a file that `kbootstrap plan --save FILE` of this version wrote.",
 )
+ADOPTS_WHICH = Code(
+    "KB199",
+    "it is not clear which cluster is meant",
+    "Name a control plane with `--from USER@HOST`, and `cluster.ca_hash` in the inventory; "
+    "`kbootstrap import` prints both. See docs/adopt.md.",
+)

@@ -1,6 +1,7 @@
 """``up``, ``plan`` and ``join``: make the cluster, or what is missing of it."""
 
 from kbootstrap.errors import ExitCode
+from kbootstrap.guards.adoption import adopting
 from kbootstrap.guards.certificates import ended
 from kbootstrap.guards.differences import refusals, unapplied, with_differences
 from kbootstrap.guards.external_etcd import before_init
@@ -21,7 +22,7 @@ from phases import workflows
 
 def up(options: RunOptions, report: Report) -> ExitCode:
     """From the inventory to a cluster; ``--dry-run`` returns with the plan."""
-    cluster = load(options.inventory)
+    cluster = adopting(load(options.inventory), options)
     return _bring_up(options, report, cluster, limited(cluster, options.limit))
 
 

@@ -65,6 +65,17 @@ def confirm_up(options: RunOptions, cluster: Cluster, plan: Plan, observe: Obser
         ask(f"this {_DISTURBS[live.risk]} of the running cluster: {where}", "yes")
 
 
+def confirm_adoption(options: RunOptions, cluster: Cluster, plan: Plan) -> None:
+    """Ask before kbootstrap manages a cluster that it did not make.
+
+    Raises:
+        RefusedError: KB405, the answer was no, or there is no terminal.
+
+    """
+    if options.adopt and plan.changes and not options.dry_run and not options.yes:
+        ask(f"kbootstrap will manage cluster {cluster.name} with the CA {cluster.ca_hash}", "yes")
+
+
 def _where(plan: Plan, least: Risk) -> str:
     """The nodes with an action of at least this risk."""
     nodes = (s.node for s in plan.changes if any(a.risk >= least for a in s.actions))

@@ -1,6 +1,6 @@
 """What happens to a plan of `up` between its print and its first action."""
 
-from kbootstrap.console.confirm import confirm_up
+from kbootstrap.console.confirm import confirm_adoption, confirm_up
 from kbootstrap.engine.plan import Plan
 from kbootstrap.run.file_diffs import file_diffs
 from kbootstrap.run.report import Report
@@ -26,4 +26,5 @@ def settle(run: Run, report: Report, plan: Plan) -> None:
         saved, now = SavedPlan.read(options.plan), SavedPlan.of(run, plan)
         report.stop_on(changed(saved, now))
         report.note(f"{options.plan}: {len(now.actions)} of {len(saved.actions)} actions are left")
+    confirm_adoption(options, run.cluster, plan)
     confirm_up(options, run.cluster, plan, run.observe)

@@ -272,6 +272,7 @@ class Cluster:
     sha256: tuple[tuple[str, str], ...] = ()  # URL and checksum, pinned in the inventory
     pins: tuple[Pin, ...] | None = None  # of the pins file; None: there is no such file
     ca_hash: str = ""  # kubeadm's hash of the CA of a cluster that exists
+    adopt: bool = False  # accept that cluster although no node has kbootstrap's record yet
     control_planes: tuple[Node, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -55,9 +55,22 @@ def load_with_warnings(path: Path, version: Version | None = None) -> Loaded:
     Raises:
         InventoryErrors: the file cannot be read, or something in it is wrong.
     """
-    name = str(path)
+    found = _loaded(str(path), _read(path), path.absolute().parent, version)
+    return replace(found, cluster=replace(found.cluster, pins=pins.read(pins.pins_path(path))))
+
+
+def load_text(text: str, name: str) -> Cluster:
+    """The cluster that a text describes, such as one that `import` made; ``name`` is for errors.
+
+    Raises:
+        InventoryErrors: something in it is wrong.
+    """
+    return _loaded(name, text, Path.cwd(), None).cluster
+
+
+def _loaded(name: str, text: str, directory: Path, version: Version | None) -> Loaded:
     try:
-        source = YamlSource(name, _read(path))
+        source = YamlSource(name, text)
     except SyntaxProblem as problem:
         broken = Problem(
             code=codes.INV_YAML,
@@ -69,7 +82,6 @@ def load_with_warnings(path: Path, version: Version | None = None) -> Loaded:
         )
         raise InventoryErrors([broken]) from problem
     state = validate(source)
-    directory = path.absolute().parent
     context = _context(state, directory)
     findings = [*state.findings, *_checked(state, context)]
     problems = _placed(source, [f for f in findings if not f.warning])
@@ -84,7 +96,7 @@ def load_with_warnings(path: Path, version: Version | None = None) -> Loaded:
         cluster = resolve(inventory, context.members, directory)
     except (OSError, UnicodeError) as error:
         raise InventoryErrors([_unreadable(name, error)]) from error
-    return Loaded(replace(cluster, pins=pins.read(pins.pins_path(path))), warnings)
+    return Loaded(cluster, warnings)
 
 
 def _read(path: Path) -> str:

@@ -19,7 +19,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from subprocess import PIPE
 from types import TracebackType
@@ -110,7 +110,10 @@ class Forked:
         guard = threading.Timer(timeout, self.kill) if timeout else None
         if guard:
             guard.start()
-        out = self.stdout.read() if self.stdout and not self.stdout.closed else ""
+        out = ""
+        if self.stdout and not self.stdout.closed:
+            with self.stdout:
+                out = self.stdout.read()
         status = self.wait()
         if guard:
             guard.cancel()
@@ -120,8 +123,9 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         """As `os.kill` does; nothing once it has ended."""
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """As ``kill -9`` does."""

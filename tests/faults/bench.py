@@ -7,11 +7,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from kbootstrap.model.cluster import Cluster
+from kbootstrap.model.document import merged
 from kbootstrap.model.load import load
 from tests.e2e.conftest import new_site
+from tests.e2e.expired import age_control_plane
 from tests.e2e.site import VERSION, Result, Site, run_forked
 from tests.e2e.upgrades import offer
 from tests.faults.gate import Held
@@ -24,6 +28,18 @@ from tests.lab.shell import LabError, run
 DISKS = {
     "standin": {"/var": "1300m", "/etc": "24m"},
     "real": {"/var": "2000m", "/etc": "600m"},
+}
+SOON = timedelta(days=10)
+# A change of each component; its phases are `points.CHANGES`.
+CHANGED: dict[str, Any] = {
+    "api": {"cert_sans": ["api.example.test", "faults.example.test"]},
+    "kubeadm": {"extra_args": {"api_server": {"v": ["3"]}}},
+    "kubelet": {"maxPods": 99},
+    "kube_proxy": {"iptables": {"masqueradeAll": True}},
+    "runtime": {
+        "settings": {"plugins": {"io.containerd.grpc.v1.cri": {"stream_idle_timeout": "3h0m0s"}}}
+    },
+    "defaults": {"labels": {"faults.example.test/changed": "yes"}},
 }
 DESK = "16m"  # the operator's disk: inventory, kubeconfig, journals, cache
 
@@ -117,6 +133,15 @@ class Bench:
         data = self.site.inventory_data()
         data["nodes"][-1]["labels"] = {"faults.example.test/shelf": "three"}
         self.site.save(data)
+
+    def prepare(self, stage: str) -> None:
+        """See to it that a stage has something to do."""
+        if stage == "change":
+            data = self.site.inventory_data()
+            self.site.save(merged(data, CHANGED))
+        elif stage == "renew":
+            for node in self.cluster.control_planes:
+                age_control_plane(self.site.node(node.name), SOON)
 
     def forget_images(self) -> None:
         """Have the next life pull them again."""

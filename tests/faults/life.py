@@ -103,6 +103,9 @@ class Life:
 
     def stage(self, stage: Stage, chosen: Mapping[Point, Fault]) -> int:
         """One command with its faults; then everything is looked at."""
+        if stage.optional and not chosen:
+            return 0
+        self.bench.prepare(stage.name)
         self._clock({fault.name for fault in chosen.values()})
         starts = invariants.Starts(self.bench)
         chain = Chain(self.bench, stage, chosen, seed=self.seed)

@@ -15,6 +15,11 @@ from phases import workflows
 
 LOOK = "connect"  # the look at all nodes before the plan; no phase, but broken like one
 NEXT = "v1.35.1"  # where the upgrade of a life goes
+# The phases of `up` that change a running cluster; the others have nothing to do there.
+CHANGES = (
+    *("runtime", "control-plane", "control-plane-config", "cluster-config", "kube-proxy"),
+    *("kubelet-config", "labels"),
+)
 
 
 class Moment(IntEnum):
@@ -47,6 +52,7 @@ class Stage:
         nodes: the names of those it is about.
         members: the nodes in the cluster once it is done.
         whole: it does all there is to do; not when others of its name follow.
+        optional: without faults it can be left out; the next stages need nothing of it.
 
     """
 
@@ -57,6 +63,7 @@ class Stage:
     nodes: tuple[str, ...]
     members: tuple[str, ...]
     whole: bool = True
+    optional: bool = False
 
     @property
     def order(self) -> dict[str, int]:
@@ -77,6 +84,7 @@ def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
             Stage(f"reset-{kind}", "reset", leave, lists.reset(cluster), (name,), left),
             Stage(f"join-{kind}", "join", enter, lists.up(cluster), (name,), everybody),
         ]
+    stages += _day_two(cluster, lists, everybody)
     first = lists.etcd_snapshot(cluster)
     newer = ("upgrade", "--to", NEXT, "--yes")
     upgrade = (*first, *lists.upgrade(cluster))
@@ -85,6 +93,15 @@ def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
     phases = (*first, *lists.reset_all(cluster))
     stages.append(Stage("reset-all", "reset", whole, phases, everybody, ()))
     return tuple(stages)
+
+
+def _day_two(cluster: Cluster, lists: ModuleType, everybody: tuple[str, ...]) -> Iterator[Stage]:
+    """Settings that change, and certificates that expire soon; `Bench.prepare` sees to both."""
+    changes = tuple(phase for phase in lists.up(cluster) if phase.id in CHANGES)
+    up, renew = ("up", "--yes"), ("certs", "renew", "--yes")
+    yield Stage("change", "change", up, changes, everybody, everybody, optional=True)
+    phases = lists.renew_certs(cluster)
+    yield Stage("renew", "renew", renew, phases, everybody, everybody, optional=True)
 
 
 def apart(stage: Stage) -> tuple[Stage, ...]:

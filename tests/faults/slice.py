@@ -26,6 +26,8 @@ CORE: Slice = {
     "join-worker": (("node-reboot", "join-worker", "node3", INSIDE),),
     "reset-control-plane": (("kill9", "etcd-member", "node2", AFTER),),
     "join-control-plane": (("sigint", "join-control-plane", "node2", INSIDE),),
+    "change": (),
+    "renew": (),
     "upgrade": (
         ("kill9", "upgrade-control-plane", "node1", INSIDE),
         ("sshd-restart", "upgrade-control-plane", "node2", INSIDE),
@@ -65,6 +67,13 @@ REST: Slice = {
         ("node-killed", "images", "node2", BEFORE),
         ("api-gone", "cni-bridge", "node2", BEFORE),
     ),
+    "change": (
+        ("kill9", "runtime", "node1", INSIDE),
+        ("node-reboot", "control-plane", "node2", INSIDE),
+        ("kill9", "kube-proxy", "node1", INSIDE),
+        ("link-down", "kubelet-config", "node3", INSIDE),
+    ),
+    "renew": (("kill9", "certs-control-plane", "node1", INSIDE),),
     "upgrade": (
         ("kill9", "etcd-snapshot", "node1", INSIDE),
         ("ssh-reset", "upgrade-prepare", "node2", INSIDE),
