@@ -10,7 +10,16 @@ from typing import Any
 
 from kbootstrap.drift import stored
 from kbootstrap.drift.configuration import PATHS, at
-from kbootstrap.model.cluster import Addons, Api, Cluster, Etcd, Images, Network, Programs
+from kbootstrap.model.cluster import (
+    Addons,
+    Api,
+    Cluster,
+    Etcd,
+    Images,
+    Network,
+    Programs,
+    bracketed,
+)
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
 
@@ -90,7 +99,8 @@ def _keys(api: Observed, origin: Origin) -> Iterator[tuple[str, object]]:
     for path, key in PATHS.items():
         yield key, _value(key, at(path, api.kubeadm_config.data))
     if not at("controlPlaneEndpoint", api.kubeadm_config.data):
-        yield "api.endpoint", api.cluster_info
+        own = f"{bracketed(origin.advertised)}:{origin.port}"  # what the inventory means anyway
+        yield "api.endpoint", "" if api.cluster_info == own else api.cluster_info
     yield "api.bind_port", origin.port or None
     folder, _, name = origin.kubelet.rpartition("/")
     yield "programs.bin_dir", folder if name == "kubelet" else None

@@ -246,12 +246,7 @@ class ExtraFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Everything a plan may depend on.
-
-    Attributes:
-        control_planes: in inventory order; the first one runs ``kubeadm init``.
-
-    """
+    """Everything a plan may depend on; the first of ``control_planes`` runs ``kubeadm init``."""
 
     name: str
     version: Version

@@ -110,6 +110,8 @@ def fetch(api: Kube, seconds: float = 0.35) -> InitConfig:
             found = _data(api, name, key)
         except KubeError:
             found = None
+        except http.Unreachable as err:  # the API server has ended meanwhile
+            raise FatalError(f"failed to get component config {name}: {err}") from err
         if found is not None:
             components[group] = found
     node = {"nodeRegistration": {"criSocket": "unix:///placeholder", "name": "placeholder"}}

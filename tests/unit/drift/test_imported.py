@@ -114,9 +114,17 @@ def test_what_only_the_node_knows() -> None:
     assert found["programs"] == {"source": "preinstalled", "bin_dir": "/usr/bin"}
 
 
-def test_a_cluster_without_an_endpoint_of_its_own_has_that_of_cluster_info() -> None:
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [("192.0.2.11:6443", None), ("api.example.org:6443", "api.example.org:6443")],
+)
+def test_without_a_stored_endpoint_that_of_cluster_info_counts_unless_it_is_the_node(
+    named: str, found: str | None
+) -> None:
     known = cluster("single")
     stored = kubeadm.cluster_configuration(known)
     del stored["controlPlaneEndpoint"]
-    api = replace(seen(known), kubeadm_config=Document.of(stored), cluster_info="192.0.2.11:6443")
-    assert imported.inventory(api, origin(known)).data["api"]["endpoint"] == "192.0.2.11:6443"
+    api = replace(seen(known), kubeadm_config=Document.of(stored), cluster_info=named)
+    made = imported.inventory(api, origin(known)).data
+    assert made.get("api", {}).get("endpoint") == found
+    assert "registry" not in made  # kubeadm's default
