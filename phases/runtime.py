@@ -151,7 +151,7 @@ def _await_trial() -> Action:
         why="an earlier change is still tried on the node",
         title="wait until the runtime has its old configuration again, or works with the new one",
         body=render("runtime/await.sh.j2", run=RUN, seconds=TRIAL_SECONDS),
-        effect={"trial": "ok", "unfinished": False},
+        effect={"trial": "none", "unfinished": False},
     )
 
 
