@@ -38,7 +38,7 @@ def _images(view: View[NoFacts]) -> Iterator[Action]:
         ("coredns", f"{dns}/coredns", addons.dns and not images.dns_repository),
     )
     for addon, image, on in wanted:
-        if on and addon in view.api.workloads:
+        if on:  # also one that phase `addons` is yet to install
             yield SetAddonImage(why="registry.image_repository differs", addon=addon, image=image)
 
 

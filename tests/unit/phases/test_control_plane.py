@@ -10,7 +10,7 @@ import pytest
 from kbootstrap import kubeadm
 from kbootstrap.action import Detached, Risk, SetClusterConfiguration
 from kbootstrap.engine.failures import failure
-from kbootstrap.engine.phase import View, forward
+from kbootstrap.engine.phase import NoFacts, View, forward
 from kbootstrap.model.cluster import Arg, Cluster
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, ObservedNode
@@ -225,3 +225,17 @@ def test_the_certificate_keeps_the_name_that_clients_still_use() -> None:
     (storing,) = control_plane_config.plan(view(changed, None, api=api))
     assert isinstance(storing, SetClusterConfiguration)
     assert "old.example" not in storing.document.text
+
+
+def test_an_addon_that_is_enabled_at_the_same_time_takes_its_image_from_there_too() -> None:
+    """The plan is what runs: phase `addons` has installed CoreDNS by then."""
+    images = dataclasses.replace(KNOWN.images, repository="mirror.example/k8s")
+    known = view(dataclasses.replace(KNOWN, images=images), NoFacts())
+    assert known.api.workloads == frozenset()
+
+    texts = [action.text for action in control_plane_config.plan(known)]
+
+    assert texts[:2] == [
+        "take the image of kube-proxy from mirror.example/k8s/kube-proxy",
+        "take the image of coredns from mirror.example/k8s/coredns",
+    ]
