@@ -115,20 +115,21 @@ def _value(key: str, value: Any) -> object:
     if key in {"network.pod_cidr", "network.service_cidr"}:
         return str(value).split(",") if value else None
     if key == "etcd.external":
-        return {_ETCD[name]: held for name, held in value.items()} if value else None
+        known = value.items() if isinstance(value, Mapping) else ()
+        return {_ETCD[name]: held for name, held in known if name in _ETCD}
     if key.startswith("kubeadm.extra_args"):
-        return _arguments(value or [])
+        return _arguments(value)
     return value
 
 
 def _arguments(value: Any) -> dict[str, list[str]]:
     """The values of each argument, from either API version's form."""
-    pairs = (
-        value.items() if isinstance(value, Mapping) else ((a["name"], a["value"]) for a in value)
-    )
+    if isinstance(value, Mapping):
+        value = [{"name": name, "value": held} for name, held in value.items()]
     found: dict[str, list[str]] = {}
-    for name, held in pairs:
-        found.setdefault(str(name), []).append(str(held))
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, Mapping) and "name" in one:
+            found.setdefault(str(one["name"]), []).append(str(one.get("value", "")))
     return found
 
 
