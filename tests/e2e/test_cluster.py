@@ -195,7 +195,7 @@ def test_reset_leaves_a_node_as_it_was(life: Life) -> None:
     assert site.ready_nodes() == {"node1": True, "node2": True}
     left = left_by_reset(node, life.fresh["node3"])
     assert left == [], "\n".join(left)
-    assert site.node("node2").sshd_log(after=start) == []
+    assert site.node("node2").contacts(after=start) == []
     print(f"\nreset node3 ({site.kind}): {result.seconds:.1f} s")
 
 
@@ -206,8 +206,8 @@ def test_join_touches_only_the_named_node(life: Life) -> None:
 
     assert site.ready_nodes() == {"node1": True, "node2": True, "node3": True}
     assert site.leftovers() == []
-    assert site.node("node2").sshd_log(after=start) == []
-    assert site.node("node1").sshd_log(after=start) != []
+    assert site.node("node2").contacts(after=start) == []
+    assert site.node("node1").contacts(after=start) != []
     print(f"\njoin node3 ({site.kind}): {result.seconds:.1f} s")
 
 

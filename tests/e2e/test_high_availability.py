@@ -49,7 +49,7 @@ def test_a_control_plane_leaves_with_its_etcd_member(site: Site) -> None:
     assert site.etcd_members() == {"node1", "node2"}
     assert set(site.ready_nodes()) == {"node1", "node2", "node4"}
     for name in ("node2", "node4"):
-        assert site.node(name).sshd_log(after=start) == []
+        assert site.node(name).contacts(after=start) == []
     print(f"\nreset of a control plane ({site.kind}): {result.seconds:.1f} s")
 
 
@@ -79,7 +79,7 @@ def test_it_joins_again_and_no_other_node_is_contacted(
     assert site.ready_nodes() == dict.fromkeys(ALL, True)
     assert site.leftovers() == []
     for name in ("node2", "node4"):
-        assert site.node(name).sshd_log(after=start) == []
+        assert site.node(name).contacts(after=start) == []
     print(f"\njoin of a control plane ({site.kind}): {result.seconds:.1f} s")
 
 

@@ -185,3 +185,15 @@ def test_a_node_is_added_and_the_cluster_upgraded(site: Site, inventory: dict[st
     assert result.status == 0, result.out[-4000:] + result.err
     assert versions(site) == dict.fromkeys(("node1", "node2", "node3"), NEW)
     print(f"\nupgraded ({site.kind}): {result.seconds:.1f} s")
+
+
+def test_an_adopted_worker_is_reset(site: Site) -> None:
+    """What kubeadm made is gone; the network that others placed there stays."""
+    node = site.node("node2")
+
+    site.ok("reset", "node2", "--yes")
+
+    assert "node2" not in site.ready_nodes()
+    assert node.exec("ls /etc/kubernetes/*.conf /var/lib/kubelet/pki", check=False).stdout == ""
+    assert node.exec(f"ls {STATE_DIR}", check=False).returncode != 0
+    assert node.exec(["cat", CONFLIST]).stdout

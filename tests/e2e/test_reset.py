@@ -141,7 +141,7 @@ def test_a_control_plane_that_is_gone(site: Site) -> None:
     assert site.etcd_members() == {"node1", "node2"}
     assert "node3" not in site.ready_nodes()
     for name in ("node2", "node5"):
-        assert site.node(name).sshd_log(after=start) == []
+        assert site.node(name).contacts(after=start) == []
     print(f"\nreset of a dead control plane ({site.kind}): {result.seconds:.1f} s")
 
 

@@ -139,6 +139,10 @@ class Node:
 
     # --- waiting for it
 
+    def contacts(self, *, after: float) -> list[SshEvent]:
+        """What sshd logged since, without the ends of earlier connections, which it logs late."""
+        return [event for event in self.sshd_log(after=after) if event.kind != "closed"]
+
     def wait_booted(self) -> None:
         """Wait until systemd has finished starting and sshd answers."""
         wait_until(f"{self.name} boots", self._is_booted, timeout=BOOT_SECONDS, every=0.1)
