@@ -207,6 +207,10 @@ def _own_log(container: str) -> str | None:
 
 
 def logs(_client: Client, flags: Flags) -> None:
-    said = single.log(flags.args[-1]) or _own_log(flags.args[-1])
-    lines = [f"{flags.args[-1]} has nothing to say"] if said is None else said.splitlines()
+    name = flags.args[-1]
+    said = single.log(name) or _own_log(name)
+    if said is None:
+        text = f'an error occurred when try to find container "{name}": not found'
+        raise FatalError(f"rpc error: code = NotFound desc = {text}")
+    lines = said.splitlines()
     print("\n".join(lines[-int(flags.get("tail") or len(lines)) :]))

@@ -386,6 +386,7 @@ tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
   tries=$((tries - 1))
   if [ "$tries" = 0 ]; then
+    journalctl --sync 2>/dev/null || :
     journalctl --no-pager -q -n 15 -u containerd.service
     echo "containerd.service does not answer at /run/containerd/containerd.sock after 30 s"
     exit 1
