@@ -64,12 +64,13 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
 
 def _import(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     words = "print the inventory of a cluster that exists; changes nothing"
-    command = verbs.add_parser("import", parents=[_common_flags()], help=words)
+    command = verbs.add_parser("import", help=words)
     add = command.add_argument
     words = "a control plane that kubeadm made"
     add("--from", dest="source", required=True, metavar="[USER@]HOST[:PORT]", help=words)
     add("--key", type=Path, metavar="FILE", help="the private key to log in with")
     add("--become", action="store_true", help="become root with sudo, which must ask nothing")
+    _report_flags(command)
 
 
 def _all_or_nothing(command: argparse.ArgumentParser) -> None:
@@ -219,6 +220,13 @@ def _common_flags() -> argparse.ArgumentParser:
     add("--limit", action="append", default=[], metavar="NODE|ROLE", help="only these nodes")
     add("--forks", type=_count, default=64, metavar="N", help="nodes in parallel (64)")
     add("--yes", action="store_true", help="do not ask for confirmations")
+    _report_flags(flags)
+    return flags
+
+
+def _report_flags(command: argparse.ArgumentParser) -> None:
+    """What every command that contacts nodes has."""
+    add = command.add_argument
     add("--output", choices=("text", "json"), default="text", help="json: one event per line")
     add("-v", "--verbose", action="count", default=0, help="reasons and figures; -vv: output too")
     add("--log-file", type=Path, metavar="FILE", help="write everything to this file, with details")
@@ -229,7 +237,6 @@ def _common_flags() -> argparse.ArgumentParser:
         action="store_true",
         help="record the keys of unknown hosts; a changed key is still refused",
     )
-    return flags
 
 
 def _run_flags() -> argparse.ArgumentParser:

@@ -27,7 +27,8 @@ RECORD = f"{STATE_DIR}/runtime"
 OUTDATED = f"{STATE_DIR}/runtime-outdated"
 RUN = "runtime-settings"
 KEPT = f"{STATE_DIR}/runtime-settings"  # the files before an unfinished change
-TRIAL_SECONDS = 900  # two restarts and the pull of an image
+PULL_SECONDS = 300  # for the pause image, which is small
+TRIAL_SECONDS = 900  # that, and two restarts
 AT_ONCE = 10  # nodes whose runtimes restart at the same time, after the first node
 MAJORS = frozenset(str(number) for number in range(100))
 
@@ -49,8 +50,8 @@ class Facts:
     umask: str = ""  # of the unit, with all drop-ins
     stale: bool = False  # the process recorded in OUTDATED still runs
     used: bool = False  # the kubelet runs
-    trial: str = "none"  # state of the detached restart
-    unfinished: bool = False  # a change was interrupted before the runtime was checked
+    unfinished: bool = False  # a change has begun, and the runtime was not found to work with it
+    trial: str = "none"  # state of the detached restart of an unfinished change
 
     @property
     def major(self) -> int:
@@ -85,16 +86,19 @@ def probe(cluster: Cluster, node: Node) -> str:
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Write what differs; restart if the running process has an older configuration."""
+    wanted = config_files(view.cluster, view.facts.major)
+    missing = _missing(view, wanted)
+    paths = {file.path for file in wanted}
     if view.facts.trial == "running":
-        action = _await_trial() if _differs(view) else _trial(view)
+        differs = missing or [*file_diff.unwanted(view.facts.file, paths)]
+        action = _await_trial() if differs else _trial(view)
         yield action
         view = forward(view, (action,))
     facts, unit = view.facts, view.cluster.runtime.unit
-    missing = _missing(view)
     outdated = any(file.restart for file, _ in missing)
     tried = facts.unfinished or (outdated and facts.used and facts.answers)
     if tried and not facts.unfinished:
-        yield _keep(view)
+        yield _keep(wanted)
     if outdated and not facts.stale:
         yield Run(
             why="it has to be restarted, even if this run is interrupted",
@@ -107,7 +111,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield PutFile(
             why="configuration differs", path=file.path, body=file.body, effect={"file": have}
         )
-    for path, left in _unwanted(view, have):
+    for path, left in file_diff.unwanted(have, paths):
         yield Remove(why="this registry is no longer mirrored", path=path, effect={"file": left})
     if not facts.enabled:
         yield Unit(why="not started at boot", command="enable", name=unit, effect={"enabled": True})
@@ -117,26 +121,16 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         yield from _running(view, restart=outdated or facts.stale or not facts.active)
 
 
-def _wanted(view: View[Facts]) -> tuple[ConfigFile, ...]:
-    return config_files(view.cluster, view.facts.major)
-
-
-def _missing(view: View[Facts]) -> tuple[tuple[ConfigFile, tuple[str, ...]], ...]:
+def _missing(
+    view: View[Facts], wanted: tuple[ConfigFile, ...]
+) -> tuple[tuple[ConfigFile, tuple[str, ...]], ...]:
     """Each file to write, and fact `file` afterwards."""
-    sums = ((sha256(file.body), file.path, file) for file in _wanted(view))
+    sums = ((sha256(file.body), file.path, file) for file in wanted)
     return tuple(file_diff.missing(view.facts.file, sums))
 
 
-def _unwanted(view: View[Facts], have: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    return file_diff.unwanted(have, {file.path for file in _wanted(view)})
-
-
-def _differs(view: View[Facts]) -> bool:
-    return bool(_missing(view) or [*_unwanted(view, view.facts.file)])
-
-
-def _keep(view: View[Facts]) -> Action:
-    paths = tuple(file.path for file in _wanted(view) if file.restart)
+def _keep(wanted: tuple[ConfigFile, ...]) -> Action:
+    paths = tuple(file.path for file in wanted if file.restart)
     return Run(
         why="they are put back if the runtime does not work with the new ones",
         title=f"copy {', '.join(paths)} to {KEPT}",
@@ -168,12 +162,13 @@ def _trial(view: View[Facts]) -> Action:
             unit=runtime.unit,
             socket=runtime.socket,
             pause=view.cluster.images.pause,
+            pull_seconds=PULL_SECONDS,
         ),
         seconds=TRIAL_SECONDS,
         attach=running,
         risk=Risk.RESTART,
         effect={
-            "trial": "ok",
+            "trial": "none",
             "unfinished": False,
             "stale": False,
             "active": True,

@@ -44,6 +44,6 @@ NOT_A_PLAN = Code(
 ADOPTS_WHICH = Code(
     "KB199",
     "it is not clear which cluster is meant",
-    "Name a control plane with `--from USER@HOST`, and `cluster.ca_hash` in the inventory; "
-    "`kbootstrap import` prints both. See docs/adopt.md.",
+    "`import` needs a control plane, `--from USER@HOST`; `--adopt` needs `cluster.ca_hash` in the "
+    "inventory, which `import` prints. See docs/adopt.md.",
 )

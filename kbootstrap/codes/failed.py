@@ -1,4 +1,4 @@
-"""KB3xx: a node is not fit, or a step failed on it."""
+"""KB300 to KB329: a node is not fit, or a step failed on it."""
 
 from kbootstrap.errors import Code
 

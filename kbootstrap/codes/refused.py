@@ -5,8 +5,9 @@ from kbootstrap.errors import Code
 FOREIGN_CLUSTER = Code(
     "KB401",
     "the node belongs to another cluster",
-    "Check the address of {node} in the inventory. If the node may be wiped, run `kubeadm reset` "
-    "on it yourself; kbootstrap never wipes a cluster that it does not know. See docs/reset.md.",
+    "Check the address of {node} in the inventory. To manage a cluster that kubeadm made, see "
+    "docs/adopt.md. If the node may be wiped, run `kubeadm reset` on it yourself; kbootstrap never "
+    "wipes a cluster that it does not know. See docs/reset.md.",
 )
 PLAN_DRIFTED = Code(
     "KB402",

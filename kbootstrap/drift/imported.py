@@ -5,7 +5,7 @@ It is the inverse of the comparison: the same paths of the stored ClusterConfigu
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from kbootstrap.drift import stored
@@ -20,7 +20,7 @@ from kbootstrap.model.cluster import (
     Programs,
     bracketed,
 )
-from kbootstrap.model.document import Document
+from kbootstrap.model.document import EMPTY, Document
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
 
 Doc = dict[str, Any]
@@ -77,9 +77,10 @@ def inventory(api: Observed, origin: Origin) -> Document:
 def with_settings(found: Document, cluster: Cluster, api: Observed) -> Document:
     """The same with the fields of kubelet and kube-proxy that kubeadm does not set.
 
-    ``cluster`` is what the inventory says so far.
+    ``cluster`` is what the inventory says so far. What an earlier inventory has set counts as well:
+    a field that is on record and not named would be reset.
     """
-    result = found.data
+    result, api = found.data, replace(api, last_applied=EMPTY)
     for part in (stored.KUBELET, stored.KUBE_PROXY):
         for one in stored.of_others(part, cluster, api):
             names = one.key.removeprefix(f"{part.key}.").split(".")
@@ -90,8 +91,10 @@ def with_settings(found: Document, cluster: Cluster, api: Observed) -> Document:
 
 def _default(key: str) -> object:
     """The value of a key that the inventory need not have."""
-    kind, name = _DEFAULT_OF.get(key, (Images, ""))
-    return next((one.default for one in fields(kind) if one.name == name), None)
+    if key not in _DEFAULT_OF:
+        return None
+    kind, name = _DEFAULT_OF[key]
+    return next(one.default for one in fields(kind) if one.name == name)
 
 
 def _keys(api: Observed, origin: Origin) -> Iterator[tuple[str, object]]:

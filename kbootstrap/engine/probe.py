@@ -214,16 +214,15 @@ class Prober:
     def probe(self, at_lock: Callable[[LockState], None] | None = None) -> ProbeResult:
         """One round trip; one more if there is a lock and ``at_lock`` does not raise.
 
-        A few more while files vanish that a probe reads.
+        The same again while files vanish that a probe reads, at most `_TRIES` times.
         """
-        reply = self._ask(gate=at_lock is not None)
-        if at_lock is not None and (state := _lock(reply)).text:
-            at_lock(state)
-            reply = self._ask(gate=False)
-        for _ in range(_TRIES - 1):
+        for _ in range(_TRIES):
+            reply = self._ask(gate=at_lock is not None)
+            if at_lock is not None and (state := _lock(reply)).text:
+                at_lock(state)
+                reply = self._ask(gate=False)
             if not any(_vanished(result) for result in reply.results):
                 break
-            reply = self._ask(gate=False)
         return replace(read_reply(self._phases, reply), lock=_lock(reply))
 
     def _ask(self, *, gate: bool) -> Reply:

@@ -9,16 +9,18 @@ import yaml
 from kbootstrap import codes
 from kbootstrap.drift import imported
 from kbootstrap.engine.probe import ProbeResult
-from kbootstrap.errors import InventoryError, RefusedError
+from kbootstrap.errors import InventoryError
 from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import Document
 from kbootstrap.model.load import load_text
+from kbootstrap.model.observed import Observed
 from kbootstrap.options import RunOptions
 from kbootstrap.remote.kube import Asks
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
 from phases import certificates, identity, kubelet_config
 
+FOREIGN = "import"  # the name of a cluster whose name is not known yet
 PHASES = (identity.PHASE, certificates.PHASE, kubelet_config.PHASE)
 _TARGET = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<host>\[[^]]+\]|[^@:]+)(?::(?P<port>\d{1,5}))?")
 FIRST = ("cluster", "kubernetes", "defaults", "nodes", "api", "network")  # sections
@@ -45,7 +47,7 @@ def adopting(cluster: Cluster, options: RunOptions) -> Cluster:
     return replace(cluster, adopt=True)
 
 
-def look(options: RunOptions, report: Report, name: str = "import") -> Document:
+def look(options: RunOptions, report: Report) -> Document:
     """The inventory of the cluster of ``options.source``.
 
     Raises:
@@ -53,21 +55,26 @@ def look(options: RunOptions, report: Report, name: str = "import") -> Document:
 
     """
     ssh, host = _login(options)
-    cluster = replace(load_text(_one_node(name, host, ssh), "import"), adopt=True)
-    run = Run(options, cluster, PHASES, report.bus, asks=Asks(endpoint=True))
-    with run:
+    probed, observed = _read(options, report, _one_node(FOREIGN, host, ssh))
+    marker = probed.facts[identity.PHASE.id].marker
+    if observed is None and marker:  # kbootstrap's own, which is asked by its name
+        probed, observed = _read(options, report, _one_node(marker, host, ssh))
+    if observed is None:
+        message = f"{host} is not a control plane that kubeadm made"
+        raise InventoryError(codes.ADOPTS_WHICH, message)
+    plain = imported.inventory(observed, _origin(probed, host, ssh))
+    return imported.with_settings(plain, load_text(text(plain), FOREIGN), observed)
+
+
+def _read(
+    options: RunOptions, report: Report, inventory: str
+) -> tuple[ProbeResult, Observed | None]:
+    """The control plane and its cluster; None if it has none, or one of another name."""
+    cluster = replace(load_text(inventory, FOREIGN), adopt=True)
+    with Run(options, cluster, PHASES, report.bus, asks=Asks(endpoint=True)) as run:
         run.probe((cluster.first,))
         report.stop_on(error.finding for error in run.errors)
-        probed = run.probes[cluster.first.name]
-        marker = probed.facts[identity.PHASE.id].marker
-        if marker and marker != name:  # kbootstrap's own
-            return look(options, report, marker)
-        if not run.has_api():
-            message = f"{host} is not a control plane that kubeadm made, or its API is down"
-            raise RefusedError(codes.NO_CONTROL_PLANE, message)
-        observed = run.observe()
-    plain = imported.inventory(observed, _origin(probed, host, ssh))
-    return imported.with_settings(plain, load_text(text(plain), "import"), observed)
+        return run.probes[cluster.first.name], run.observe() if run.has_api() else None
 
 
 def _origin(probed: ProbeResult, host: str, ssh: Document) -> imported.Origin:
@@ -110,7 +117,7 @@ def _one_node(name: str, host: str, ssh: Document) -> str:
             "cluster": {"name": name},
             "kubernetes": {"version": "v1.34.0"},
             "defaults": {"ssh": ssh.data},
-            "nodes": [{"name": "asked", "address": host, "role": "control-plane"}],
+            "nodes": [{"name": "control-plane", "address": host, "role": "control-plane"}],
             "network": {"pod_cidr": "10.244.0.0/16"},
             "cni": {"type": "none"},
             "programs": {"source": "preinstalled"},

@@ -241,7 +241,7 @@ kb_replace() { # PATH TEXT: a file of lines of kbootstrap's own; either replaced
 kb_unit() { # COMMAND UNIT
   systemctl --quiet "$@" && return 0
   kb_rc=$?
-  journalctl --sync 2>/dev/null || : # what a process that has just ended said
+  journalctl --sync >/dev/null 2>&1 || : # what a process that has just ended said
   journalctl --no-pager -q -o cat -n 15 -u "$2" || :
   return "$kb_rc"
 }

@@ -17,7 +17,7 @@ from kbootstrap.engine.phase import AnyPhase, View, forward
 from kbootstrap.engine.step import Interruption, StepRunner
 
 TIMES = {"taken"}  # said when it was planned, seconds since 1970
-HOUR = 3600  # in which a plan is carried out
+MINUTE, HOUR = 60, 3600  # between the clocks of two hosts; in which a plan is carried out
 NAMED = ("name", "node", "component", "id")  # the fields that identify an item of the API's state
 # After a clean-up, files of others are there that no record names any more; what the text of a
 # new certificate is, is known on the node only.
@@ -90,7 +90,7 @@ def _differs(name: str, said: View[Any], after: View[Any]) -> bool:
         return _documents_differ(want, got)
     if isinstance(want, tuple):  # collected lines have no order of their own
         return sorted(want) != sorted(got)
-    return bool(want != got) and not (name in TIMES and abs(want - got) < HOUR)
+    return bool(want != got) and not (name in TIMES and -MINUTE < got - want < HOUR)
 
 
 def _documents_differ(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

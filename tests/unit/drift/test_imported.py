@@ -128,3 +128,15 @@ def test_without_a_stored_endpoint_that_of_cluster_info_counts_unless_it_is_the_
     made = imported.inventory(api, origin(known)).data
     assert made.get("api", {}).get("endpoint") == found
     assert "registry" not in made  # kubeadm's default
+
+
+def test_what_an_inventory_of_ours_has_set_is_named_too() -> None:
+    """Of a cluster whose inventory was lost; without it `up` would reset the field."""
+    known = cluster("single")
+    record = Document.of({"kubelet": {"failSwapOn": False}})
+    api = replace(seen(known, failSwapOn=False), last_applied=record)
+    plain = imported.inventory(api, origin(known))
+
+    found = imported.with_settings(plain, load_text(text(plain), "import"), api)
+
+    assert found.data["kubelet"] == {"failSwapOn": False}

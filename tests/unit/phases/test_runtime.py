@@ -68,6 +68,8 @@ def test_a_trial_of_other_files_ends_before_these_are_written() -> None:
     assert not actions[-1].attach
 
 
-@pytest.mark.parametrize("facts", [replace(LIVE, file=GOOD), replace(LIVE, file=GOOD, trial="ok")])
+@pytest.mark.parametrize(
+    "facts", [replace(LIVE, file=GOOD), replace(LIVE, file=GOOD, trial="failed")]
+)
 def test_nothing_to_do(facts: Facts) -> None:
     assert keys(facts) == []

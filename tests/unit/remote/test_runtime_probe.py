@@ -54,9 +54,9 @@ class Runtime:
         assert result.rc == 0, result.output
 
     def look(self) -> list[str]:
-        """The probe's facts, without those of files and of a change that is tried."""
+        """The probe's facts, without those of files."""
         facts = self.machine.probe(self._systemctl + self._render("probe"))
-        return [line for line in facts.splitlines() if not line.startswith(("file=", "trial="))]
+        return [line for line in facts.splitlines() if not line.startswith("file=")]
 
     @property
     def _systemctl(self) -> str:

@@ -135,8 +135,10 @@ if [ -n "$outdated" ] && [ "$pid" != 0 ]; then
   if [ "$outdated" = "$kb_booted $pid $kb_born" ]; then kb_fact stale 1; fi
 fi
 if [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; then kb_fact answers 1; fi
-kb_fact trial "$(kb_run_state runtime-settings)"
-[ ! -e /var/lib/kbootstrap/runtime-settings ] || kb_fact unfinished 1
+if [ -e /var/lib/kbootstrap/runtime-settings ]; then
+  kb_fact unfinished 1
+  kb_fact trial "$(kb_run_state runtime-settings)"
+fi
 if [ -e /var/lib/kubelet/config.yaml ] && [ "$(systemctl show kubelet.service -p ActiveState)" = ActiveState=active ]; then kb_fact used 1; fi
 kb_fact run "$(kb_run_state upgrade-v1.35.1)"
 if command -v kubelet >/dev/null 2>&1; then
@@ -481,7 +483,7 @@ tries=150
 until [ -S /run/containerd/containerd.sock ] && kb_socket /run/containerd/containerd.sock; do
   tries=$((tries - 1))
   if [ "$tries" = 0 ]; then
-    journalctl --sync 2>/dev/null || :
+    journalctl --sync >/dev/null 2>&1 || :
     journalctl --no-pager -q -n 15 -u containerd.service
     echo "containerd.service does not answer at /run/containerd/containerd.sock after 30 s"
     exit 1

@@ -60,7 +60,7 @@ look() { # pid of the kubelet, 0 if it does not run; count of its restarts by sy
 }
 
 last_lines() { # of the kubelet itself since the change; its errors, if it has logged any
-  journalctl --sync 2>/dev/null || :
+  journalctl --sync >/dev/null 2>&1 || :
   said=$(journalctl --quiet --no-pager -o cat --since "@$began" -n 200 _SYSTEMD_UNIT=kubelet.service 2>/dev/null) || said=
   errors=$(printf '%s\n' "$said" | grep -e '^[EF][0-9][0-9][0-9][0-9] ' -e '^Error' | tail -n 5) || :
   printf '%s\n' "${errors:-$said}" | tail -n 15 | sed 's/^/kubelet: /'
