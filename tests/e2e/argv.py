@@ -1,5 +1,6 @@
-"""Samples the argv of every process, on this host and so in all lab nodes, every 10 ms."""
+"""Samples the argv of the processes of a lab and of this test, every 10 ms."""
 
+import os
 import re
 import threading
 import time
@@ -9,18 +10,22 @@ from types import TracebackType
 from typing import Self
 
 from tests.e2e.secrets import KEY, PEM, TOKEN
+from tests.lab import Lab
 
 EVERY = 0.01  # seconds
-# The digest and hash arguments our own fragments pass are public, and so are ids of containers,
-# also those of other labs that run meanwhile.
+# The digest and hash arguments our own fragments pass are public, and so are ids of containers.
 PUBLIC = re.compile(r"kb_put|stat -c|sha256:|containerd-shim|runc |--id |crictl .*exec ")
 
 
 class ArgvSampler:
-    """As a context manager; `lines` are the distinct command lines seen."""
+    """As a context manager; `lines` are the distinct command lines seen.
 
-    def __init__(self) -> None:
+    The processes of other labs, and of the tests that run beside this one, are not looked at.
+    """
+
+    def __init__(self, lab: Lab) -> None:
         self.lines: set[str] = set()
+        self._roots = {os.getpid(), *(node.pid for node in lab.nodes)}
         self.samples = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -55,10 +60,21 @@ class ArgvSampler:
             if known.get(path.name) == identity:
                 return
             words = (path / "cmdline").read_bytes()
-        except OSError:
+            ours = self._ours(int(path.name))
+        except OSError:  # it has ended
             return
         known[path.name] = identity
-        self.lines.add(words.replace(b"\0", b" ").decode(errors="replace"))
+        if ours:
+            self.lines.add(words.replace(b"\0", b" ").decode(errors="replace"))
+
+    def _ours(self, pid: int) -> bool:
+        """Whether this test or a node of its lab is the process or started it."""
+        while pid > 1:
+            if pid in self._roots:
+                return True
+            stat = Path(f"/proc/{pid}/stat").read_text()
+            pid = int(stat.rpartition(")")[2].split()[1])
+        return False
 
     def secrets(self, values: Collection[str] = ()) -> list[str]:
         """Command lines with a token, a certificate key, a private key or one of ``values``."""

@@ -63,7 +63,7 @@ def test_it_joins_again_and_no_other_node_is_contacted(
 
     with (
         site.with_node("node3", ssh={"user": "opspw", "become_password": {"env": "LAB_SUDO"}}),
-        ArgvSampler() as sampler,
+        ArgvSampler(site.lab) as sampler,
         CaughtSecrets(site.node("node3")) as caught,
     ):
         result = site.ok("join", "node3")

@@ -51,29 +51,33 @@ def _own_pods() -> list[Object]:
 
 
 def _own_containers() -> list[Object]:
+    """The newest of each static pod, and the one before it, which has ended."""
     out = []
     for name, state in static.running().items():
-        running = static.active(name)
-        out.append(
-            {
-                "id": _id(f"{name}/{state['started']}", "container"),
-                "podSandboxId": _id(name, "pod"),
-                "metadata": {"name": state["container"], "attempt": 0},
-                "image": {"image": state["image"]},
-                "imageRef": state["image"],
-                "state": "CONTAINER_RUNNING" if running else "CONTAINER_EXITED",
-                "createdAt": _nanoseconds(state["started"]),
-                "labels": {
-                    "io.kubernetes.container.name": state["container"],
-                    "io.kubernetes.pod.name": name,
-                    "io.kubernetes.pod.namespace": state["manifest"]["metadata"].get(
-                        "namespace", "default"
-                    ),
-                },
-                "annotations": {},
-            }
-        )
+        alive = "CONTAINER_RUNNING" if static.active(name) else "CONTAINER_EXITED"
+        out.append(_own_container(name, state, state["started"], alive))
+        if state["ended"]:
+            out.append(_own_container(name, state, state["ended"], "CONTAINER_EXITED"))
     return out
+
+
+def _own_container(name: str, state: Object, started: float, word: str) -> Object:
+    meta = state["manifest"]["metadata"]
+    return {
+        "id": _id(f"{name}/{started}", "container"),
+        "podSandboxId": _id(name, "pod"),
+        "metadata": {"name": state["container"], "attempt": 0},
+        "image": {"image": state["image"]},
+        "imageRef": state["image"],
+        "state": word,
+        "createdAt": _nanoseconds(started),
+        "labels": {
+            "io.kubernetes.container.name": state["container"],
+            "io.kubernetes.pod.name": name,
+            "io.kubernetes.pod.namespace": meta.get("namespace", "default"),
+        },
+        "annotations": {},
+    }
 
 
 def pods(client: Client, flags: Flags) -> None:

@@ -117,6 +117,8 @@ def _start(pod: dict[str, Any]) -> None:
         subprocess.run(command, check=False, capture_output=True)
     state = {k: v for k, v in pod.items() if k != "command"}
     state["started"] = time.time()
+    # As the kubelet does, which keeps one dead container of each (MaxPerPodContainer).
+    state["ended"] = running().get(name, {}).get("started")
     (RUN / f"{name}.json").write_text(json.dumps(state))
 
 
