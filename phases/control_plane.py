@@ -102,7 +102,7 @@ def _certificate(view: View[Facts], name: str) -> Iterator[Action]:
     if not facts.san or not (found.texts or _unfinished(facts, name)):
         return
     document = _configuration(view)
-    document["certificatesDir"] = f"{RUNTIME_DIR}/control-plane/{CERTIFICATE}"
+    document["certificatesDir"] = f"{RUNTIME_DIR}/control-plane-{CERTIFICATE}"
     server = document.setdefault("apiServer", {})
     extra = (*server.get("certSANs", []), *left_name(view.cluster, stored))
     server["certSANs"] = [*dict.fromkeys(extra)]

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from tests.lab.node import Node
 from tests.standin.common.pki import Pair, load
 
-KUBERNETES, KUBELET = "etc/kubernetes", "/var/lib/kubelet/pki/kubelet-client-current.pem"
+KUBERNETES, KUBELET = "kubernetes", "/var/lib/kubelet/pki/kubelet-client-current.pem"
 LEAVES = {
     "apiserver": "ca",
     "apiserver-kubelet-client": "ca",
@@ -32,12 +32,12 @@ def age_control_plane(node: Node, left: timedelta = EXPIRED) -> set[str]:
     """Everything that kubeadm renews, and the kubelet's client certificate; returns the files."""
     for name in LEAVES:
         age_leaf(node, name, left)
-    names = [name for name in CONFS if (node.root / KUBERNETES / f"{name}.conf").exists()]
+    names = [name for name in CONFS if (node.etc / KUBERNETES / f"{name}.conf").exists()]
     for name in names:
-        age_config(node.root / KUBERNETES / f"{name}.conf", signer(node, "ca"), left)
+        age_config(node.etc / KUBERNETES / f"{name}.conf", signer(node, "ca"), left)
     age_kubelet(node, signer(node, "ca"), left)
-    leaves = {f"/{KUBERNETES}/pki/{name}.crt" for name in LEAVES}
-    return leaves | {f"/{KUBERNETES}/{name}.conf" for name in names} | {KUBELET}
+    leaves = {f"/etc/{KUBERNETES}/pki/{name}.crt" for name in LEAVES}
+    return leaves | {f"/etc/{KUBERNETES}/{name}.conf" for name in names} | {KUBELET}
 
 
 def age_config(path: Path, ca: Pair, left: timedelta = EXPIRED) -> None:
@@ -52,7 +52,7 @@ def age_config(path: Path, ca: Pair, left: timedelta = EXPIRED) -> None:
 
 def age_leaf(node: Node, name: str, left: timedelta = EXPIRED) -> None:
     """One certificate in a file of its own; its key stays."""
-    path = node.root / KUBERNETES / "pki" / f"{name}.crt"
+    path = node.etc / KUBERNETES / "pki" / f"{name}.crt"
     path.write_text(ending(path.read_text(), signer(node, LEAVES[name]), left))
 
 
@@ -66,7 +66,7 @@ def age_kubelet(node: Node, ca: Pair, left: timedelta = EXPIRED) -> None:
 
 def signer(node: Node, authority: str) -> Pair:
     """A CA of the cluster, from a control plane."""
-    pki = node.root / KUBERNETES / "pki"
+    pki = node.etc / KUBERNETES / "pki"
     return load(pki / f"{authority}.crt", pki / f"{authority}.key")
 
 

@@ -45,6 +45,12 @@ class Node:
         """The node's root file system as the host sees it (without those of `FOLDERS`)."""
         return self.folder / "root"
 
+    @property
+    def etc(self) -> Path:
+        """The node's /etc as the host sees it, also when it is a small disk."""
+        small = "/etc" in self.disks.sizes
+        return self.disks.disk("/etc") / "upper" if small else self.root / "etc"
+
     # --- making and removing
 
     def create(self, rootfs: Path, files: Mapping[str, str]) -> None:
@@ -120,8 +126,7 @@ class Node:
 
     def host_keys(self) -> list[str]:
         """The public host keys, "TYPE BASE64" each, as known_hosts wants them."""
-        etc = self.disks.disk("/etc") / "upper" if "/etc" in self.disks.sizes else self.root / "etc"
-        files = sorted((etc / "ssh").glob("ssh_host_*_key.pub"))
+        files = sorted((self.etc / "ssh").glob("ssh_host_*_key.pub"))
         return [" ".join(file.read_text().split()[:2]) for file in files]
 
     def packages(self) -> dict[str, str]:

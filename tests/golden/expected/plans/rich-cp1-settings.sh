@@ -263,7 +263,7 @@ kb_detach control-plane-certificate 2400 <<'KB_DETACHED'
 server=https://192.0.2.11:6443
 pki=/etc/kubernetes/pki
 saved=/var/lib/kbootstrap/control-plane/certificate
-work=/run/kbootstrap/control-plane/certificate
+work=/run/kbootstrap/control-plane-certificate
 # The functions of a change of the control plane. What it changes is copied to $saved first, so that
 # a change that was interrupted, also by a reboot, is finished or undone when it is run again.
 umask 077
@@ -405,7 +405,7 @@ scheduler:
   extraArgs:
   - name: v
     value: '"'"'4'"'"'
-certificatesDir: /run/kbootstrap/control-plane/certificate
+certificatesDir: /run/kbootstrap/control-plane-certificate
 ' >"$work/kubeadm.yaml" # its certificatesDir is this directory
 ln -s "$pki/ca.crt" "$pki/ca.key" "$work"
 if ! kubeadm init phase certs apiserver --config "$work/kubeadm.yaml" >"$work/output" 2>&1; then
@@ -434,7 +434,7 @@ server=https://192.0.2.11:6443
 health=''
 manifest=/etc/kubernetes/manifests/$name.yaml
 saved=/var/lib/kbootstrap/control-plane/$name
-work=/run/kbootstrap/control-plane/$name
+work=/run/kbootstrap/control-plane-$name
 # The functions of a change of the control plane. What it changes is copied to $saved first, so that
 # a change that was interrupted, also by a reboot, is finished or undone when it is run again.
 umask 077
@@ -743,7 +743,7 @@ server=https://192.0.2.11:6443
 health=https://127.0.0.1:10259
 manifest=/etc/kubernetes/manifests/$name.yaml
 saved=/var/lib/kbootstrap/control-plane/$name
-work=/run/kbootstrap/control-plane/$name
+work=/run/kbootstrap/control-plane-$name
 # The functions of a change of the control plane. What it changes is copied to $saved first, so that
 # a change that was interrupted, also by a reboot, is finished or undone when it is run again.
 umask 077
@@ -1121,7 +1121,7 @@ server=https://192.0.2.11:6443
 health=''
 manifest=/etc/kubernetes/manifests/$name.yaml
 saved=/var/lib/kbootstrap/control-plane/$name
-work=/run/kbootstrap/control-plane/$name
+work=/run/kbootstrap/control-plane-$name
 # The functions of a change of the control plane. What it changes is copied to $saved first, so that
 # a change that was interrupted, also by a reboot, is finished or undone when it is run again.
 umask 077
