@@ -172,6 +172,7 @@ def test_killed_with_a_bad_address_and_corrected(site: Site) -> None:
     nothing_left(site)
 
 
+@pytest.mark.all_cases  # a changed field is rolled out above
 def test_a_config_map_that_was_changed_by_hand_is_rolled_out(site: Site) -> None:
     old = uids(site)
     live = json.loads(site.kubectl(*SYSTEM, "get", "configmap", "kube-proxy", "-o", "json"))

@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from .common.klog import FatalError
-from .etcd import tools
 
 RUN = Path("/run/standin/single")  # a directory per pod, a file per container
 Object = dict[str, Any]
 
 
+def _tools(argv: list[str]) -> int:
+    """Of etcd; half of a start of crictl would be their import, and few calls need them."""
+    from .etcd import tools  # noqa: PLC0415
+
+    return tools.run(argv)
+
+
 def execute(argv: list[str]) -> int:
     """Run a command in a container; all of them see this node's files."""
-    return tools.run(argv)
+    return _tools(argv)
 
 
 def run_pod(config: str) -> str:
@@ -45,7 +51,7 @@ def start(container: str) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         try:
-            status = tools.run(found["config"]["command"])
+            status = _tools(found["config"]["command"])
         except SystemExit as end:
             print(end.code)
             status = 1

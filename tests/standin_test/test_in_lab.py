@@ -151,6 +151,7 @@ def lab(programs: Path) -> Iterator[list[Node]]:
         yield list(made.nodes)
 
 
+@pytest.mark.all_cases  # test_high_availability.py and faults/ go this way with kbootstrap
 def test_three_control_planes_live_through_deaths(lab: list[Node]) -> None:
     one, two, three = lab
     init(one)
