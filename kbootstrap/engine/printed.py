@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from kbootstrap import codes
 from kbootstrap.action import Action
-from kbootstrap.errors import RefusedError
+from kbootstrap.errors import Finding, RefusedError
 
 
 def unprinted(actions: Iterable[Action], printed: frozenset[str]) -> tuple[Action, ...]:
@@ -38,6 +38,18 @@ def refuse_unprinted(
             f"{message}: {extra[0].text}",
             detail="\n".join(f"{action.text}: {action.why}" for action in extra),
         )
+
+
+def refuse_unfit(findings: Iterable[Finding]) -> None:
+    """Stop if a check that was passed before the plan was printed fails now.
+
+    Raises:
+        RefusedError: KB402.
+
+    """
+    for finding in findings:
+        if finding.fatal:
+            raise RefusedError(codes.PLAN_DRIFTED, finding.message, detail=finding.detail)
 
 
 def changes(actions: tuple[Action, ...], left: tuple[Action, ...]) -> int:

@@ -16,9 +16,9 @@ from kbootstrap.action import Action, ApiAction, HostAction, LocalAction
 from kbootstrap.engine import checkpoint, host_probe
 from kbootstrap.engine.context import RunContext
 from kbootstrap.engine.events import Event
-from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.plan import Step
-from kbootstrap.engine.printed import changes, refuse_unprinted, unprinted
+from kbootstrap.engine.printed import changes, refuse_unfit, refuse_unprinted, unprinted
 from kbootstrap.engine.probe import ProbeResult, probe_parts, read_reply
 from kbootstrap.engine.recovery import once_back
 from kbootstrap.engine.request_builder import first_failure, groups, host_parts, longest
@@ -96,7 +96,10 @@ class StepRunner:
         return None
 
     def _plan(self, phase: AnyPhase) -> tuple[Action, ...]:
-        return tuple(phase.plan(self.context.view_since(phase, self.node, self._acted)))
+        return tuple(phase.plan(self._view(phase)))
+
+    def _view(self, phase: AnyPhase) -> View[object]:
+        return self.context.view_since(phase, self.node, self._acted)
 
     def _perform(self, phase: AnyPhase, actions: tuple[Action, ...]) -> None:
         """Apply all actions in order; after a failure only those with ``always``."""
@@ -234,13 +237,16 @@ class StepRunner:
         """Continue where another run worked, such as one that was killed, if it undid nothing.
 
         Raises:
-            RefusedError: KB402, this phase or an earlier one needs more than was printed.
+            RefusedError: KB402, this phase or an earlier one needs more than was printed, or a
+                check of the plan fails now.
 
         """
         order = list(self.planned)
-        for earlier in self.context.phases:
-            if earlier.id in order[: order.index(phase.id)]:
-                refuse_unprinted(self._plan(earlier), frozenset())
+        for other in self.context.phases:
+            if other.id in order:
+                refuse_unfit(other.check(self._view(other)))
+            if other.id in order[: order.index(phase.id)]:
+                refuse_unprinted(self._plan(other), frozenset())
         refuse_unprinted(self._plan(phase), printed)
 
     def _settle(self, phase: AnyPhase, printed: frozenset[str], error: LostError) -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from kbootstrap import action as act
+from kbootstrap import codes
 from kbootstrap.action import Action
 from kbootstrap.engine import step
 from kbootstrap.engine.events import Event
 from kbootstrap.engine.phase import View, Wait, on_first
 from kbootstrap.engine.runner import needed_steps
+from kbootstrap.errors import Finding
 from tests.unit.engine.toys import HA, Done, Site, code, toy, word
 
 NAMES = [node.name for node in HA.nodes]
@@ -317,6 +319,23 @@ def test_what_another_run_undid_in_an_earlier_phase_is_refused() -> None:
 
     assert code(outcomes["w1", "one"]) == ""
     assert code(outcomes["w1", "two"]) == "KB402"
+    assert [line for line in site.log if line.startswith("w1")] == []
+
+
+def test_a_node_that_another_run_made_unfit_is_refused() -> None:
+    """Such as one that was reset meanwhile: a snapshot of its etcd was begun all the same."""
+
+    def unfit(view: View[Done]) -> Iterator[Finding]:
+        if "gone" in view.facts.done:
+            yield Finding(codes.ETCD_DOWN, "etcd does not answer")
+
+    site = Site(toy("one", "a"), replace(toy("two", "b"), check=unfit))
+    changed_by_another_run(site, "one", done=["two gone"])
+
+    outcomes = site.run()
+
+    assert code(outcomes["w1", "one"]) == "KB402"
+    assert "etcd does not answer" in str(outcomes["w1", "one"].error)
     assert [line for line in site.log if line.startswith("w1")] == []
 
 
