@@ -205,6 +205,7 @@ SHELL = re.compile(
 )
 # One-liners that a template would only hide.
 ONE_LINERS = {
+    "kbootstrap/drift/addon_fields.py": "an argument with a variable of Kubernetes",
     "kbootstrap/engine/checkpoint.py": "the record, replaced in one move",
     "kbootstrap/engine/probe.py": "cat, if the file is there",
 }

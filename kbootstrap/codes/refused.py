@@ -113,6 +113,20 @@ NOT_MEMBER = Code(
     "the node is not a member of the cluster",
     "Leave {node} out with --limit, or join it first.",
 )
+NO_EVICTION = Code(
+    "KB428",
+    "a PodDisruptionBudget allows no eviction from a node that is to be drained",
+    "Scale the workloads of the pods named above up, or relax the budget, so that one pod may be "
+    "away; then run the same command again. `--no-drain` upgrades without draining. Nothing was "
+    "changed. See docs/upgrade.md.",
+)
+NO_HEALTH_JOB = Code(
+    "KB429",
+    "no node can run the job with which kubeadm checks the cluster before an upgrade",
+    "Remove the taint from one of the nodes named above until the upgrade is done, or write "
+    "`ignore_preflight: [CreateJob]` under {node} in the inventory; then run the same command "
+    "again. Nothing was changed. See docs/upgrade.md.",
+)
 QUORUM = Code(
     "KB430",
     "etcd would lose its quorum",

@@ -4,6 +4,7 @@ from kbootstrap.errors import ExitCode
 from kbootstrap.guards import upgrade as guard
 from kbootstrap.guards.held_pods import report_held_pods
 from kbootstrap.guards.upgrade_path import with_programs
+from kbootstrap.guards.upgrade_stops import note_effects, stops
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.load import load, load_at
 from kbootstrap.model.versions import Version
@@ -51,6 +52,8 @@ def _hop(
         guard.report_versions(run, report, plan, nodes, later)
         report.plan(plan, run.lock.text)
         report_held_pods(run, plan)
+        note_effects(run, plan)
+        report.stop_on(stops(run, plan))
         status = apply(run, plan, report)
         guard.report_cordoned(run)
         return status

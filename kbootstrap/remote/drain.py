@@ -9,7 +9,8 @@ from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
 from kbootstrap.remote.kubeapi import KubeApi
 from kbootstrap.remote.kubehttp import NOT_FOUND, ApiError
-from kbootstrap.remote.kubekinds import EVICTIONS, PODS
+from kbootstrap.remote.kubekinds import BUDGETS, EVICTIONS, PODS
+from kbootstrap.remote.selectors import selects
 from kbootstrap.wait import until
 
 _MIRROR = "kubernetes.io/config.mirror"
@@ -38,6 +39,22 @@ class Held:
     def text(self) -> str:
         """One line for people."""
         return f"{self.pod}: {self.why}; {self.flag} evicts it anyway"
+
+
+@dataclass(frozen=True, slots=True)
+class Budgeted:
+    """A pod that no drain can evict.
+
+    Attributes:
+        node: the node on which it runs.
+        pod: namespace/name.
+        budget: namespace/name of the PodDisruptionBudget that forbids it.
+
+    """
+
+    node: str
+    pod: str
+    budget: str
 
 
 def drain(api: KubeApi, action: Drain) -> None:
@@ -100,6 +117,32 @@ def _holds(pod: Pod) -> Iterator[Held]:
     volumes = pod["spec"].get("volumes") or []
     if any("emptyDir" in volume for volume in volumes):
         yield Held(node, _name(pod), "the data of its emptyDir would be deleted", EMPTY_DIRS)
+
+
+def budgeted_pods(api: KubeApi) -> tuple[Budgeted, ...]:
+    """Every pod that a drain would have to evict, and a budget never lets it."""
+    budgets = [budget for budget in api.items(BUDGETS) if _allows_none(budget)]
+    pods = [pod for pod in api.items(PODS) if _must_go(pod)] if budgets else []
+    return tuple(
+        Budgeted(pod["spec"].get("nodeName", ""), _name(pod), _name(budget))
+        for budget in budgets
+        for pod in pods
+        if _guards(budget, pod)
+    )
+
+
+def _allows_none(budget: Pod) -> bool:
+    """Whether it forbids evictions also while every pod is healthy."""
+    status = budget.get("status") or {}
+    expected = int(status.get("expectedPods") or 0)
+    return 0 < expected <= int(status.get("desiredHealthy") or 0)
+
+
+def _guards(budget: Pod, pod: Pod) -> bool:
+    here = budget["metadata"]["namespace"] == pod["metadata"]["namespace"]
+    selector = (budget.get("spec") or {}).get("selector")
+    labels = pod["metadata"].get("labels") or {}
+    return here and selector is not None and selects(selector, labels)
 
 
 def _pods(api: KubeApi, node: str) -> list[Pod]:

@@ -2,17 +2,19 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from kbootstrap import codes
+from kbootstrap.drift.by_hand import Reset
 from kbootstrap.errors import PhaseError
 from kbootstrap.model.document import Document
 from kbootstrap.model.observed import Observed, manifest_ref
+from kbootstrap.remote.addon_objects import addon_resets
 from kbootstrap.remote.answers import checked, reading
-from kbootstrap.remote.drain import Held, busy_nodes, held_pods
+from kbootstrap.remote.drain import Budgeted, Held, budgeted_pods, busy_nodes, held_pods
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kubeapi import KubeApi
 from kbootstrap.remote.kubehttp import ApiError, KubeHttp
@@ -128,6 +130,18 @@ class KubeReader:
         """The pods that a drain would refuse to evict."""
         with _looking():
             return held_pods(self.api)
+
+    def budgeted_pods(self) -> tuple[Budgeted, ...]:
+        """The pods that no drain can evict, because of a PodDisruptionBudget."""
+        with _looking():
+            return budgeted_pods(self.api)
+
+    def addon_resets(
+        self, without: Collection[str], patches: Iterable[Document]
+    ) -> tuple[Reset, ...]:
+        """What an upgrade resets in the objects of kubeadm's addons, see `addon_objects`."""
+        with _looking():
+            return addon_resets(self.api, without, patches)
 
     def forget(self) -> None:
         """Drop the cached answer, after a change."""

@@ -3,13 +3,16 @@
 Made by `kbootstrap.run.api_connection`; plans read and steps write through it.
 """
 
+from collections.abc import Collection, Iterable
+
 from kbootstrap import codes
 from kbootstrap.action import ApiAction, EtcdAction
+from kbootstrap.drift.by_hand import Reset
 from kbootstrap.errors import RefusedError
 from kbootstrap.model.document import Document
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import Observed
-from kbootstrap.remote.drain import Held
+from kbootstrap.remote.drain import Budgeted, Held
 from kbootstrap.remote.etcd import Etcd
 from kbootstrap.remote.kube import KubeReader
 from kbootstrap.remote.kubeapi import KubeApi
@@ -36,6 +39,16 @@ class ClusterApi:
     def held_pods(self) -> tuple[Held, ...]:
         """The pods that a drain would refuse to evict."""
         return self._reader.held_pods()
+
+    def budgeted_pods(self) -> tuple[Budgeted, ...]:
+        """The pods that no drain can evict, because of a PodDisruptionBudget."""
+        return self._reader.budgeted_pods()
+
+    def addon_resets(
+        self, without: Collection[str], patches: Iterable[Document]
+    ) -> tuple[Reset, ...]:
+        """What an upgrade resets in the objects of kubeadm's addons."""
+        return self._reader.addon_resets(without, patches)
 
     def members(self) -> tuple[EtcdMember, ...]:
         """Of etcd, now; none if it is not ours."""

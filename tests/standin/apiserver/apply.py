@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 from .errors import ApiError
@@ -23,10 +24,15 @@ def leaves(value: Any, path: Path = (), name: str = "") -> dict[Path, Any]:
     if isinstance(value, list) and (key_name := merge_key(value, name)) and value:
         out = {}
         for item in value:
-            out |= leaves(item, (*path, f"k:{key_name}={item.get(key_name)}"))
+            out |= leaves(item, (*path, item_step(item, key_name)))
         return out
     plain = tuple(p[2:] for p in path)
     return {} if plain in _SKIPPED or plain[:2] == ("metadata", "managedFields") else {path: value}
+
+
+def item_step(item: dict[str, Any], key: str) -> str:
+    """How managedFields names an item of a list."""
+    return "k:" + json.dumps({key: item.get(key)}, separators=(",", ":"))
 
 
 def merge(target: Any, applied: Any, name: str = "") -> Any:
@@ -50,8 +56,8 @@ def _remove(value: Any, path: Path) -> None:
     """Take one field away, and an item or mapping that is empty then."""
     part, rest = path[0], path[1:]
     if part.startswith("k:") and isinstance(value, list):
-        key, _, wanted = part[2:].partition("=")
-        item = next((i for i in value if str(i.get(key)) == wanted), None)
+        ((key, wanted),) = json.loads(part[2:]).items()
+        item = next((i for i in value if i.get(key) == wanted), None)
         if item is not None:
             _remove(item, rest)
             if not item or set(item) == {key}:
@@ -65,19 +71,21 @@ def _remove(value: Any, path: Path) -> None:
             del value[part[2:]]
 
 
-def _tree(paths: list[Path]) -> dict[str, Any]:
+def tree(owned: list[Path]) -> dict[str, Any]:
+    """The paths as ``fieldsV1``."""
     out: dict[str, Any] = {}
-    for path in paths:
+    for path in owned:
         node = out
         for part in path:
             node = node.setdefault(part, {})
     return out
 
 
-def _paths(tree: dict[str, Any], path: Path = ()) -> list[Path]:
-    if not tree:
+def paths(fields: dict[str, Any], path: Path = ()) -> list[Path]:
+    """The paths in ``fieldsV1``."""
+    if not fields:
         return [path]
-    return [p for key, sub in tree.items() for p in _paths(sub, (*path, key))]
+    return [p for key, sub in fields.items() for p in paths(sub, (*path, key))]
 
 
 def apply(
@@ -93,20 +101,20 @@ def apply(
     if taken and not force:
         raise _conflict(taken)
     result = copy.deepcopy(live or {})
-    for path in _paths(mine["fieldsV1"]) if mine else []:
-        if path and path not in owned and not any(path in _paths(o["fieldsV1"]) for o in others):
+    for path in paths(mine["fieldsV1"]) if mine else []:
+        if path and path not in owned and not any(path in paths(o["fieldsV1"]) for o in others):
             _remove(result, path)
     result = dict(merge(result, wanted))
     for other in others:
-        left = [p for p in _paths(other["fieldsV1"]) if p not in [c for _, c in taken]]
-        other["fieldsV1"] = _tree([p for p in left if p])
+        left = [p for p in paths(other["fieldsV1"]) if p not in [c for _, c in taken]]
+        other["fieldsV1"] = tree([p for p in left if p])
     entry = {
         "manager": manager,
         "operation": "Apply",
         "apiVersion": wanted["apiVersion"],
         "time": stamp,
         "fieldsType": "FieldsV1",
-        "fieldsV1": _tree(list(owned)),
+        "fieldsV1": tree(list(owned)),
     }
     result.setdefault("metadata", {})["managedFields"] = [*others, entry]
     return result
@@ -122,7 +130,7 @@ def _conflicts(
     return [
         (other["manager"], path)
         for other in others
-        for path in _paths(other.get("fieldsV1", {}))
+        for path in paths(other.get("fieldsV1", {}))
         if path in owned and path in current and current[path] != owned[path]
     ]
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from tests.standin.common import times
 
+from . import apply
+from .apply import Path
+
 Object = dict[str, Any]
 
 
@@ -16,7 +19,7 @@ def manager_of(user_agent: str) -> str:
 
 
 def written(new: Object, manager: str, before: Object | None = None) -> Object:
-    """The object with the entry of its last writer; which fields are its own is left out."""
+    """The object with the entry of its last writer, which owns each field that it changed."""
     if before is not None and _content(before) == _content(new):
         return new
     if _content(new) == {"metadata": {"name": new["metadata"].get("name")}}:
@@ -25,16 +28,35 @@ def written(new: Object, manager: str, before: Object | None = None) -> Object:
     managed = list(meta.get("managedFields") or (before or {}).get("metadata", {}).get(
         "managedFields", []
     ))  # fmt: skip
+    old, now = _fields(before or {}), _fields(new)
+    changed = {path for path, value in now.items() if path not in old or old[path] != value}
+    entries = []
+    for entry in managed:
+        mine = (entry["manager"], entry["operation"]) == (manager, "Update")
+        held = {path for path in apply.paths(entry["fieldsV1"]) if path in now}
+        if mine:
+            changed |= held
+        else:
+            entries.append(entry | {"fieldsV1": apply.tree(sorted(held - changed))})
     entry = {
         "manager": manager,
         "operation": "Update",
         "time": times.stamp(),
         "fieldsType": "FieldsV1",
-        "fieldsV1": {},
+        "fieldsV1": apply.tree(sorted(changed)),
     }
-    others = [m for m in managed if (m["manager"], m["operation"]) != (manager, "Update")]
-    meta["managedFields"] = [*others, entry]
+    meta["managedFields"] = [*(e for e in entries if e["fieldsV1"]), entry]
     return new
+
+
+def _fields(obj: Object) -> dict[Path, Any]:
+    """Every field, and ``.`` for each item of a list, which its first writer owns."""
+    found = apply.leaves(_content(obj))
+    for path in [*found]:
+        for at, step in enumerate(path, 1):
+            if step.startswith("k:"):
+                found[(*path[:at], ".")] = None
+    return found
 
 
 def _content(obj: Object) -> Object:

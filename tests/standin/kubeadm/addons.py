@@ -146,13 +146,14 @@ def _proxy_set(image: str) -> Object:
 
 
 def coredns(api: Kube, config: InitConfig) -> None:
-    """The addon; an upgrade keeps replicas and Corefile."""
+    """The addon; an upgrade keeps replicas, and the ConfigMap with a Corefile of the user."""
     _account(api, "coredns")
     path = kube.path("configmaps", SYSTEM)
-    if api.find(f"{path}/coredns") is None:
-        domain = config.cluster["networking"]["dnsDomain"]
+    corefile = _COREFILE.format(config.cluster["networking"]["dnsDomain"])
+    held = api.find(f"{path}/coredns")
+    if held is None or held["data"].get("Corefile") == corefile:
         meta = {"name": "coredns", "namespace": SYSTEM}
-        api.call("POST", path, {"metadata": meta, "data": {"Corefile": _COREFILE.format(domain)}})
+        api.create_or_update(path, {"metadata": meta, "data": {"Corefile": corefile}})
     rules = [
         {
             "apiGroups": [""],
@@ -217,8 +218,6 @@ def _dns_deployment(image: str, replicas: int) -> Object:
 def _dns_service(api: Kube, config: InitConfig) -> None:
     address = str(net.cidrs(config.cluster["networking"]["serviceSubnet"])[0][10])
     path = kube.path("services", SYSTEM)
-    if api.find(f"{path}/kube-dns"):
-        return
     labels = {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true"}
     labels["kubernetes.io/name"] = "CoreDNS"
     ports = [
@@ -227,5 +226,6 @@ def _dns_service(api: Kube, config: InitConfig) -> None:
         {"name": "metrics", "port": 9153, "protocol": "TCP"},
     ]
     spec = {"clusterIP": address, "ports": ports, "selector": {"k8s-app": "kube-dns"}}
-    meta = {"name": "kube-dns", "namespace": SYSTEM, "labels": labels}
-    api.call("POST", path, {"metadata": meta, "spec": spec})
+    notes = {"prometheus.io/port": "9153", "prometheus.io/scrape": "true"}
+    meta = {"name": "kube-dns", "namespace": SYSTEM, "labels": labels, "annotations": notes}
+    api.create_or_update(path, {"metadata": meta, "spec": spec})

@@ -8,7 +8,7 @@ import pytest
 from kbootstrap import codes
 from kbootstrap.action import Drain
 from kbootstrap.errors import PhaseError
-from kbootstrap.remote.drain import drain, held_pods
+from kbootstrap.remote.drain import budgeted_pods, drain, held_pods
 from kbootstrap.remote.kubehttp import ApiError
 from tests.unit.remote.fake_api import api_over
 
@@ -114,3 +114,48 @@ def test_what_a_drain_would_lose_is_known_before(pod: dict[str, Any], held: int)
     found = held_pods(api_over(Http(None, pod=pod)))
 
     assert [one.node for one in found] == ["node3"] * held
+
+
+class Cluster:
+    """Pods, and budgets that guard them."""
+
+    def __init__(self, pods: list[dict[str, Any]], budgets: list[dict[str, Any]]) -> None:
+        self._items = {"pods": pods, "poddisruptionbudgets": budgets}
+
+    def request(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
+        del body, how
+        assert method == "GET"
+        return {"items": self._items[path.partition("?")[0].rpartition("/")[2]]}
+
+
+def budget(desired: int, expected: int, *, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
+    selector = {"selector": {"matchLabels": {"app": "till"}}}
+    return {
+        "metadata": {"namespace": namespace, "name": "all"},
+        "spec": selector | spec,
+        "status": {"desiredHealthy": desired, "expectedPods": expected, "disruptionsAllowed": 0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "forbids"),
+    [
+        (budget(2, 2), True),
+        (budget(3, 2), True),
+        (budget(1, 2), False),  # one that allows none for now only, since a pod is not healthy
+        (budget(0, 0), False),
+        (budget(2, 2, namespace="other"), False),
+        (budget(2, 2, selector={"matchLabels": {"app": "other"}}), False),
+        (budget(2, 2, selector=None), False),
+        (budget(2, 2, selector={}), True),
+    ],
+)
+def test_a_budget_that_never_allows_an_eviction(found: dict[str, Any], forbids: bool) -> None:  # noqa: FBT001
+    pod = POD | {"metadata": POD["metadata"] | {"labels": {"app": "till"}}}
+    ended = pod | {"status": {"phase": "Succeeded"}}
+
+    pods = budgeted_pods(api_over(Cluster([pod, ended], [found])))
+
+    assert [(p.node, p.pod, p.budget) for p in pods] == (
+        [("node3", "shop/till-1", f"{found['metadata']['namespace']}/all")] if forbids else []
+    )
