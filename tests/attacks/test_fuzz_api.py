@@ -114,6 +114,40 @@ WORKLOAD = {
     "spec": {"replicas": 2, "selector": {"matchLabels": {"a": "b"}}},
     "status": {"observedGeneration": 2, "updatedReplicas": 1},
 }
+BUDGET = {
+    "metadata": {"name": "web", "namespace": "kube-system"},
+    "spec": {"selector": {"matchLabels": {"component": "kube-apiserver"}}},
+    "status": {"expectedPods": 1, "desiredHealthy": 1},
+}
+ADDON = WORKLOAD | {
+    "metadata": {
+        "name": "coredns",
+        "labels": {"k8s-app": "kube-dns"},
+        "managedFields": [
+            {
+                "manager": "kubectl-edit",
+                "fieldsV1": {
+                    "f:spec": {
+                        "f:template": {
+                            "f:spec": {
+                                "f:containers": {
+                                    'k:{"name":"coredns"}': {
+                                        "f:resources": {"f:limits": {"f:memory": {}}}
+                                    }
+                                }
+                            }
+                        }
+                    }
+                },
+            }
+        ],
+    },
+    "spec": {
+        "template": {
+            "spec": {"containers": [{"name": "coredns", "resources": {"limits": {"memory": "1"}}}]}
+        }
+    },
+}
 LEASE = {
     "metadata": {
         "name": "kbootstrap",
@@ -142,6 +176,13 @@ GOOD: dict[str, Any] = {
     "/daemonsets": {"items": [WORKLOAD]},
     "/deployments": {"items": [WORKLOAD]},
     "/deployments/web": WORKLOAD,
+    "/deployments/coredns": ADDON,
+    "/daemonsets/kube-proxy": WORKLOAD,
+    "/services/kube-dns": WORKLOAD,
+    "/configmaps/coredns": config_map("coredns", "Corefile", {}),
+    "/configmaps/kube-proxy": config_map("kube-proxy", "config.conf", {"mode": "iptables"}),
+    "/configmaps/kubelet-config": config_map("kubelet-config", "kubelet", KUBELET),
+    "/poddisruptionbudgets": {"items": [BUDGET]},
     "/events": {"items": [{"reason": "Failed", "message": "m", "involvedObject": {"name": "web"}}]},
     "/leases/kbootstrap": LEASE,
     "/readyz": "ok",
@@ -295,6 +336,16 @@ def test_actions(name: str) -> None:
         ends_with_a_code(lambda: writer.perform(ACTIONS[name], {}))
 
     check()
+
+
+@FUZZ
+@given(answers)
+def test_what_stops_an_upgrade_and_what_it_resets(says: dict[str, Any]) -> None:
+    api = reader(Server(says))
+    patch = Document.of({"spec": {"template": {"spec": {"dnsPolicy": "Default"}}}})
+    ends_with_a_code(lambda: [reset.text for reset in api.addon_resets((), (patch,))])
+    ends_with_a_code(lambda: [str(pod) for pod in api.budgeted_pods()])
+    ends_with_a_code(lambda: [str(pod) for pod in api.held_pods()])
 
 
 @pytest.mark.usefixtures("_impatient")
