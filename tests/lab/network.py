@@ -126,7 +126,9 @@ class Port:
         return not int(Path("/sys/class/net", self.name, "flags").read_text(), 16) & 1
 
     def reconnect(self) -> None:
+        """Plug it in; the host forgets that it did not find the address meanwhile."""
         _ip(f"link set {self.name} up")
+        _ip(f"neigh flush to {self.address} dev {self.network.bridge}")
 
 
 def _ip(command: str) -> None:
