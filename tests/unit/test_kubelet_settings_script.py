@@ -12,7 +12,13 @@ OLD_FLAGS, NEW_FLAGS = 'KUBELET_KUBEADM_ARGS="--v=2"', 'KUBELET_KUBEADM_ARGS="--
 TOOLS = {
     "kubeadm": """
 echo "$*" >>"$site/kubeadm.called"
-[ ! -e "$site/no-kubeadm" ] || { echo "error: the API is away"; exit 1; }
+[ ! -e "$site/no-kubeadm" ] || { echo "error: no such field"; exit 1; }
+away=$(cat "$site/away" 2>/dev/null || echo 0)
+if [ "$away" -gt 0 ]; then
+  echo $((away - 1)) >"$site/away"
+  echo "error: i/o timeout"
+  exit 1
+fi
 echo 'maxPods: -5' >"$site/kubelet/config.yaml"
 """,
     # A kubelet that refuses a negative number ends at once, again and again.
@@ -28,7 +34,13 @@ show)
   echo "NRestarts=$restarts" ;;
 esac
 """,
-    "kubectl": "printf ok\n",
+    "kubectl": """
+away=$(cat "$site/away" 2>/dev/null || echo 0)
+case "$away $*" in
+"0 "* | *healthz) printf ok ;;
+*) echo refused; exit 1 ;;
+esac
+""",
     "sleep": ":\n",
     "journalctl": """
 echo 'I1130 21:00:00.0 1 server.go:1] starting'
@@ -107,8 +119,30 @@ def test_one_that_kubeadm_cannot_configure_is_not_restarted(site: Path) -> None:
     done = change(site)
 
     assert (done.returncode, files(site)) == (1, (OLD, OLD_FLAGS))
-    assert "the API is away" in done.stdout
+    assert "error: no such field" in done.stdout
+    assert "KB-KUBELET kubeadm did not write" in done.stdout
     assert not (site / "restarted").exists()
+    assert not (site / "kept").exists()
+
+
+def test_an_api_server_that_comes_back_is_waited_for(site: Path) -> None:
+    """Also one that is back before it is asked, after kubeadm did not reach it."""
+    (site / "away").write_text("3")
+
+    done = change(site)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert files(site) == (NEW, NEW_FLAGS)
+
+
+def test_an_api_server_that_stays_away_is_no_fault_of_the_settings(site: Path) -> None:
+    (site / "away").write_text("1000")
+
+    done = change(site, seconds=5)
+
+    assert (done.returncode, files(site)) == (1, (OLD, OLD_FLAGS))
+    assert "the API server does not answer the kubelet: refused" in done.stdout
+    assert "KB-KUBELET" not in done.stdout
     assert not (site / "kept").exists()
 
 
