@@ -10,9 +10,11 @@ from kbootstrap import codes
 from kbootstrap.console.confirm import confirm_replace
 from kbootstrap.drift.endpoint import host
 from kbootstrap.engine.phase import AnyPhase
+from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import ExitCode, Finding
 from kbootstrap.guards.differences import refusals
 from kbootstrap.guards.held_pods import report_held_pods
+from kbootstrap.guards.joins_later import joins_later
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.etcd import EtcdMember, node_of
@@ -28,6 +30,7 @@ from kbootstrap.run.selection import kubeconfig_path
 from kbootstrap.wait import until
 from phases import identity, init, join, member, workflows
 from phases.reset import DRAIN, LEAVE
+from phases.reset_clean import CLEAN
 
 JOINS = (join.CONTROL_PLANE, join.WORKER)
 READ: tuple[AnyPhase, ...] = (identity.PHASE, member.PHASE, *JOINS)
@@ -61,9 +64,8 @@ def take_out(
         if not drains(run, node):
             phases = tuple(phase for phase in phases if phase is not DRAIN)
         plan = run.plan(nodes, phases)
-        report.plan(plan, run.lock.text)
+        report.plan(_shown(run, node, plan), run.lock.text)
         report_held_pods(run, plan)
-        report.note(f"then {node.name} joins, as `kbootstrap join {node.name}` plans it")
         confirm_replace(options, node, plan)
         status = apply(run, plan, report)
     if options.dry_run or status is not ExitCode.DONE:
@@ -103,6 +105,15 @@ def _members(cluster: Cluster, node: Node, observed: Observed) -> tuple[EtcdMemb
 def _runs_here(run: Run, node: Node) -> bool:
     """Whether the host runs Kubernetes; a reinstalled one does not."""
     return bool(run.probes[node.name].facts[LEAVE.id].kubernetes)
+
+
+def _shown(run: Run, node: Node, plan: Plan) -> Plan:
+    """The plan with that of the join, which is made on a clean host only."""
+    if any(step.phase.id in {LEAVE.id, CLEAN.id} for step in plan.changes):
+        text = f"then {node.name} joins; `kbootstrap join {node.name}` is planned once it is clean"
+        run.bus.note(node.name, "join", text)
+        return plan
+    return Plan((*plan.steps, *joins_later(run, node).steps))
 
 
 def drains(run: Run, node: Node) -> bool:
