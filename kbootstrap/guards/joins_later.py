@@ -3,24 +3,29 @@
 from dataclasses import replace
 from typing import Any
 
-from kbootstrap.engine.phase import View
+from kbootstrap.engine.phase import AnyPhase, View
 from kbootstrap.engine.plan import Plan
-from kbootstrap.engine.planner import make_plan
+from kbootstrap.engine.planner import make_plan, verdicts
 from kbootstrap.guards.interrupted import READ
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.etcd import node_of
 from kbootstrap.remote.kube import Asks
 from kbootstrap.run.control_plane import find_control_plane
+from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
 from phases import workflows
 
 
-def joins_later(run: Run, node: Node) -> Plan:
+def joins_later(run: Run, report: Report, node: Node) -> Plan:
     """What `join` will plan on this host; changes nothing.
 
     Args:
         run: in which the node is about to leave.
+        report: of the command.
         node: as the inventory has it.
+
+    Raises:
+        KbError: the host is not fit for the join.
 
     """
     options, every = replace(run.options, verb="join"), workflows.up(run.cluster)
@@ -29,9 +34,12 @@ def joins_later(run: Run, node: Node) -> Plan:
         later.probe((node,))
         find_control_plane(later, (node,))
         later.inputs = run.inputs
-        return make_plan(
-            run.cluster, every, (node,), lambda phase, at: without(later.view(phase, at), node)
-        )
+
+        def views(phase: AnyPhase, at: Node) -> View[Any]:
+            return without(later.view(phase, at), node)
+
+        report.stop_on(verdicts(run.cluster, every, (node,), views))
+        return make_plan(run.cluster, every, (node,), views)
 
 
 def without(view: View[Any], node: Node) -> View[Any]:

@@ -64,7 +64,7 @@ def take_out(
         if not drains(run, node):
             phases = tuple(phase for phase in phases if phase is not DRAIN)
         plan = run.plan(nodes, phases)
-        report.plan(_shown(run, node, plan), run.lock.text)
+        report.plan(_shown(run, report, node, plan), run.lock.text)
         report_held_pods(run, plan)
         confirm_replace(options, node, plan)
         status = apply(run, plan, report)
@@ -107,13 +107,13 @@ def _runs_here(run: Run, node: Node) -> bool:
     return bool(run.probes[node.name].facts[LEAVE.id].kubernetes)
 
 
-def _shown(run: Run, node: Node, plan: Plan) -> Plan:
+def _shown(run: Run, report: Report, node: Node, plan: Plan) -> Plan:
     """The plan with that of the join, which is made on a clean host only."""
     if any(step.phase.id in {LEAVE.id, CLEAN.id} for step in plan.changes):
         text = f"then {node.name} joins; `kbootstrap join {node.name}` is planned once it is clean"
         run.bus.note(node.name, "join", text)
         return plan
-    return Plan((*plan.steps, *joins_later(run, node).steps))
+    return Plan((*plan.steps, *joins_later(run, report, node).steps))
 
 
 def drains(run: Run, node: Node) -> bool:
