@@ -49,6 +49,7 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     join = verbs.add_parser("join", parents=[flags, run], help="join nodes; change no others")
     join.add_argument("nodes", nargs="+", metavar="NODE")
     join.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    _replace(verbs, flags)
     reset = verbs.add_parser("reset", parents=[flags], help="remove nodes, or the whole cluster")
     reset.add_argument("nodes", nargs="*", metavar="NODE")
     reset.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
@@ -78,10 +79,26 @@ def _all_or_nothing(command: argparse.ArgumentParser) -> None:
     command.add_argument("--all-or-nothing", action="store_true", help=words)
 
 
+def _replace(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
+    words = "take a node out, and join the host that the inventory now has under its name"
+    command = verbs.add_parser("replace", parents=[flags], help=words)
+    command.add_argument("nodes", nargs=1, metavar="NODE")
+    command.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    words = "3: nothing to do, 4: changes pending"
+    command.add_argument("--exit-code", action="store_true", help=words)
+    _drain_flags(command)
+
+
+def _drain_flags(command: argparse.ArgumentParser) -> None:
+    words = "also delete pods that no controller recreates"
+    command.add_argument("--force-drain", action="store_true", help=words)
+    words = "also delete the data of pods in emptyDir volumes"
+    command.add_argument("--delete-emptydir-data", action="store_true", help=words)
+
+
 def _reset_flags(reset: argparse.ArgumentParser) -> None:
+    _drain_flags(reset)
     for name, words in (
-        ("--force-drain", "also delete pods that no controller recreates"),
-        ("--delete-emptydir-data", "also delete the data of pods in emptyDir volumes"),
         ("--restore-host", "also restore running values: sysctls, modules, swap"),
         ("--unreachable", "the node is lost: remove its member and Node object only"),
         ("--without-api", "the cluster is lost: clean the node without its API"),

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("up", "up"),
     "plan": ("up", "up"),
     "join": ("up", "join"),
+    "replace": ("up", "replace"),
     "import": ("import_cluster", "import_cluster"),
     "upgrade": ("upgrade", "upgrade"),
     "reset": ("reset", "reset"),

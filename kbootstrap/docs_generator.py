@@ -112,6 +112,7 @@ def _phases() -> Iterator[str]:
         ("up, join", workflows.up(cluster)),
         ("upgrade, for each minor", (upgrade_repair.PHASE, *workflows.upgrade(cluster))),
         ("reset of nodes", workflows.reset(cluster)),
+        ("replace, before those of join", workflows.leave_for_another(cluster)),
         ("reset --unreachable", workflows.reset_unreachable(cluster)),
         ("reset of the whole cluster, reset --without-api", workflows.reset_all(cluster)),
         ("etcd snapshot", workflows.etcd_snapshot(cluster)),

@@ -209,7 +209,7 @@ def check(view: View[Facts]) -> Iterator[Finding]:
             "the node is a member of the cluster, but files of its join are missing",
             detail="needed: /etc/kubernetes/kubelet.conf"
             + (", the manifests of the control plane" if view.node.is_control_plane else "")
-            + f"\nto join it again: kbootstrap reset {name}, then kbootstrap join {name}",
+            + f"\nto join it again: kbootstrap replace {name}",
         )
     yield from init.same_version(view)
 

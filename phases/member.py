@@ -101,7 +101,7 @@ def _repair(node: Node, path: str) -> str:
     elif path.startswith(_KUBELET):
         return f"on {node.name}: kubeadm upgrade node phase kubelet-config"
     elif not node.is_control_plane:
-        return f"kbootstrap reset {node.name}, then kbootstrap join {node.name}"
+        return f"kbootstrap replace {node.name}"
     else:
         phase = f"kubeconfig {name}"
     return f"on {node.name}: kubeadm init phase {phase} --config {kubeadm.CONFIG}"
@@ -114,8 +114,7 @@ def _network(view: View[Facts]) -> Iterator[Difference]:
             live="bridge",
             wanted=view.cluster.cni.type,
             node=view.node.name,
-            remedy=f"another pod network needs an empty one: kbootstrap reset {view.node.name},"
-            f" then kbootstrap join {view.node.name}",
+            remedy=f"another pod network needs an empty node: kbootstrap replace {view.node.name}",
         )
 
 

@@ -4,6 +4,8 @@ A phase that is for some inventories only stays in its list and says so by `Phas
 `reset` still removes what it left after the inventory was changed.
 """
 
+from dataclasses import replace
+
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster
 from phases import (
@@ -37,6 +39,17 @@ def reset(cluster: Cluster) -> Phases:
     """Take nodes out of a cluster that stays."""
     del cluster
     return (DRAIN, MEMBER, LEAVE, NODE_OBJECT, reset_clean.CLEAN)
+
+
+def leave_for_another(cluster: Cluster) -> Phases:
+    """Take a node out whose name another host gets, or the same one reinstalled.
+
+    The Node object goes last: while it exists, an interrupted run takes the node out again. The
+    inventory may name another role than the node has, so that each may have a member of etcd.
+    """
+    del cluster
+    member = replace(MEMBER, on=lambda cluster, _: cluster.etcd.external is None)
+    return (DRAIN, member, LEAVE, reset_clean.CLEAN, NODE_OBJECT)
 
 
 def reset_unreachable(cluster: Cluster) -> Phases:

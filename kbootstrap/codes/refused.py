@@ -181,6 +181,12 @@ NOT_WIPED = Code(
     "Reset the whole cluster with this flag while the client certificate of `etcd.external` is on "
     "the first control plane; or run `etcdctl del --prefix PREFIX/` yourself.",
 )
+ENDPOINT_LEAVES = Code(
+    "KB439",
+    "the API has no other endpoint than the node that is to be replaced",
+    "Move `api.endpoint` to a name or an address that other control planes serve, with "
+    "`kbootstrap up`; then run the same command again. Nothing was changed. See docs/changes.md.",
+)
 FIXED = Code(
     "KB440",
     "a setting that a live cluster cannot change",

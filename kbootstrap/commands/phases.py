@@ -21,6 +21,7 @@ def phases(options: RunOptions, report: Report) -> ExitCode:
         ("up, join", workflows.up),
         ("upgrade", workflows.upgrade),
         ("reset", workflows.reset),
+        ("replace, before those of join", workflows.leave_for_another),
     ):
         report.line(f"{title}:")
         for phase in workflow(cluster):

@@ -1,22 +1,21 @@
-"""``up``, ``plan`` and ``join``: make the cluster, or what is missing of it."""
+"""``up``, ``plan``, ``join`` and ``replace``: make the cluster, or what is missing of it."""
 
 from kbootstrap.errors import ExitCode
 from kbootstrap.guards.adoption import adopting
-from kbootstrap.guards.certificates import ended
-from kbootstrap.guards.differences import refusals, unapplied, with_differences
-from kbootstrap.guards.external_etcd import before_init
+from kbootstrap.guards.before_up import check_before
+from kbootstrap.guards.differences import unapplied, with_differences
 from kbootstrap.guards.interrupted import READ, reach
 from kbootstrap.guards.planned import settle
+from kbootstrap.guards.replace import take_out
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.options import RunOptions
 from kbootstrap.remote.kube import Asks
 from kbootstrap.run.apply import apply
-from kbootstrap.run.checks import check, unreached
 from kbootstrap.run.left_out import answering
 from kbootstrap.run.report import Report
 from kbootstrap.run.run import Run
-from kbootstrap.run.selection import checked, chosen_phases, joining, kubeconfig_path, limited
+from kbootstrap.run.selection import chosen_phases, joining, limited
 from phases import workflows
 
 
@@ -32,6 +31,14 @@ def join(options: RunOptions, report: Report) -> ExitCode:
     return _bring_up(options, report, cluster, joining(cluster, options.nodes))
 
 
+def replace(options: RunOptions, report: Report) -> ExitCode:
+    """Take a node out if it has to leave, and join the host that now has its name."""
+    cluster = load(options.inventory)
+    nodes = joining(cluster, options.nodes)
+    left = take_out(options, report, cluster, nodes[0])
+    return left if isinstance(left, ExitCode) else _bring_up(left, report, cluster, nodes)
+
+
 def _bring_up(
     options: RunOptions, report: Report, cluster: Cluster, nodes: tuple[Node, ...]
 ) -> ExitCode:
@@ -45,16 +52,9 @@ def _bring_up(
         if (ends := reach(run, report, nodes)) is not None:
             return ends
         nodes = answering(run, report, nodes)
-        run.lock.check_lease()
-        report.stop_on((*unreached(run, nodes, checked(every, phases)), *ended(run)))
-        run.read_inputs(kubeconfig_path(options, cluster))
-        found = run.differences(nodes)
-        report.stop_on((*refusals(found), *check(run, nodes, checked(every, phases))))
-        report.stop_on(before_init(run, nodes, phases))
+        found = check_before(run, report, nodes, every, phases)
         plan = run.plan(nodes, phases)
         report.plan(plan, run.lock.text, unapplied(found))
         settle(run, report, plan)
         status = apply(run, plan, report)
-        if options.verb == "join":
-            return status
         return with_differences(run, report, nodes, status, found)

@@ -104,6 +104,17 @@ def confirm_restarts(options: RunOptions, plan: Plan) -> None:
         ask(f"this restarts services of the running cluster: {_where(plan, Risk.RESTART)}", "yes")
 
 
+def confirm_replace(options: RunOptions, node: Node, plan: Plan) -> None:
+    """Ask for the node's name before it leaves the cluster.
+
+    Raises:
+        RefusedError: KB405, the answer was another one, or there is no terminal.
+
+    """
+    if plan.changes and not options.dry_run and not options.yes:
+        ask(f"this removes {node.name} from the cluster and joins it again", node.name)
+
+
 def confirm_reset(options: RunOptions, cluster: Cluster, nodes: tuple[Node, ...]) -> None:
     """Ask for the cluster's name before the cluster is removed, else for the nodes' names.
 

@@ -53,6 +53,7 @@ class Row:
 _CONFIG = "ConfigMap kubeadm-config"
 _NEW_CLUSTER = "a new cluster"
 _AGAIN = "`kbootstrap reset NODE`, then `kbootstrap join NODE`"
+_REPLACE = "`kbootstrap replace NODE`"
 _KUBELETS = "the first node alone, then at most 10 at once; put back if the kubelet is not healthy"
 _KUBELET_RESTARTS = "the kubelet restarts; pods continue"
 _RUNTIME_FILES = "the runtime's configuration files, and the process that has read them"
@@ -82,13 +83,13 @@ ROWS: tuple[Row, ...] = (
         keys=("nodes.role", "nodes.roles"),
         kind=Kind.FIXED,
         truth="the Node's label of control planes; static pods on the node",
-        how=_AGAIN,
+        how=_REPLACE,
     ),
     Row(
         keys=("nodes.advertise_address", "nodes.second_address"),
         kind=Kind.FIXED,
         truth="the Node's addresses; the manifest of kube-apiserver",
-        how=_AGAIN,
+        how=_REPLACE,
     ),
     Row(
         keys=("nodes.labels",),

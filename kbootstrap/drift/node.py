@@ -29,8 +29,8 @@ def other_role(node: Node, live: str) -> Difference:
         wanted=wanted,
         node=name,
         fixed=True,
-        remedy=f"to change it: with role {live} run `kbootstrap reset {name}`,"
-        f" then with role {wanted} run `kbootstrap join {name}`",
+        remedy=f"to change it, run `kbootstrap replace {name}`, which takes {name} out of the"
+        " cluster and joins it in its new role",
     )
 
 
@@ -59,7 +59,8 @@ def _runtime(cluster: Cluster, node: Node, seen: ObservedNode) -> Iterator[Diffe
             wanted=str(cluster.runtime.type),
             node=node.name,
             fixed=True,
-            remedy=_again(node),
+            remedy="put the old value back; to change it, run `kbootstrap reset"
+            f" {node.name}` with the old value and `kbootstrap join {node.name}` with the new one",
         )
 
 
@@ -92,12 +93,5 @@ def _other_address(node: Node, key: str, live: str) -> Difference:
         wanted=str(getattr(node, key)),
         node=node.name,
         fixed=True,
-        remedy=_again(node),
-    )
-
-
-def _again(node: Node) -> str:
-    return (
-        f"put the old value back; to change it, run `kbootstrap reset {node.name}` with the old"
-        f" value and `kbootstrap join {node.name}` with the new one"
+        remedy=f"put the old value back; to change it, run `kbootstrap replace {node.name}`",
     )

@@ -38,7 +38,9 @@ def with_differences(
     status: ExitCode,
     found: Iterable[Difference],
 ) -> ExitCode:
-    """The exit status of `up`; reports the differences again if applying the plan changed them."""
+    """The exit status; `up` reports the differences again if applying the plan changed them."""
+    if run.options.verb == "join":
+        return status
     left = unapplied(found)
     if status is ExitCode.DONE and run.outcomes:
         before, left = left, unapplied(run.differences(nodes))

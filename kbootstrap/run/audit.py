@@ -22,7 +22,7 @@ FILE = "audit.jsonl"
 # Commands that contact nodes.
 AUDITED = frozenset(
     [
-        *("up", "plan", "join", "upgrade", "reset", "etcd"),
+        *("up", "plan", "join", "replace", "upgrade", "reset", "etcd"),
         *("status", "certs", "unlock", "kubeconfig", "pin"),
     ]
 )

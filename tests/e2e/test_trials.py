@@ -183,7 +183,7 @@ def test_b_the_role_of_a_live_worker_is_not_changed(site: Site) -> None:
         results = [site.run("up"), site.run("join", "node2"), site.run("up", "--limit", "node2")]
 
     for result in results:
-        assert "kbootstrap reset node2" in refused(result, "KB440")
+        assert "kbootstrap replace node2" in refused(result, "KB440")
     assert state() == before
     assert "ca.key" not in before
     nothing_to_do(site)

@@ -68,7 +68,7 @@ def site(kind: str, make_site: Callable[..., Site]) -> Site:
 
 
 def api(site: Site) -> Kube:
-    """As somebody with kubectl."""
+    """As a user of kubectl."""
     found = Kube.from_file(site.kubeconfig)
     found.headers["User-Agent"] = "kubectl-patch/v1"
     return found
@@ -114,7 +114,7 @@ def refused(site: Site, code: str) -> dict[str, Any]:
     return result.errors()[0]
 
 
-def test_a_cluster_that_nobody_edited_has_nothing_to_reset(site: Site) -> None:
+def test_an_unedited_cluster_has_nothing_to_reset(site: Site) -> None:
     assert announced(site.ok("upgrade", "--to", NEW, "--dry-run")) == set()
 
 

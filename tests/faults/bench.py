@@ -139,6 +139,9 @@ class Bench:
         if stage == "change":
             data = self.site.inventory_data()
             self.site.save(merged(data, CHANGED))
+        elif stage == "replace":
+            name = self.cluster.control_planes[-1].name
+            self.site.node(name).exec("rm /etc/kubernetes/kubelet.conf")
         elif stage == "renew":
             for node in self.cluster.control_planes:
                 age_control_plane(self.site.node(node.name), SOON)

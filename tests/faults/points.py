@@ -84,6 +84,9 @@ def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
             Stage(f"reset-{kind}", "reset", leave, lists.reset(cluster), (name,), left),
             Stage(f"join-{kind}", "join", enter, lists.up(cluster), (name,), everybody),
         ]
+    again, phases = ("replace", leader, "--yes"), lists.leave_for_another(cluster)
+    phases = (*phases, *lists.up(cluster))
+    stages.append(Stage("replace", "replace", again, phases, (leader,), everybody, optional=True))
     stages += _day_two(cluster, lists, everybody)
     first = lists.etcd_snapshot(cluster)
     newer = ("upgrade", "--to", NEXT, "--yes")
@@ -96,7 +99,7 @@ def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
 
 
 def _day_two(cluster: Cluster, lists: ModuleType, everybody: tuple[str, ...]) -> Iterator[Stage]:
-    """Settings that change, and certificates that expire soon; `Bench.prepare` sees to both."""
+    """Settings that change, and certificates that expire soon; `Bench.prepare` makes both."""
     changes = tuple(phase for phase in lists.up(cluster) if phase.id in CHANGES)
     up, renew = ("up", "--yes"), ("certs", "renew", "--yes")
     yield Stage("change", "change", up, changes, everybody, everybody, optional=True)

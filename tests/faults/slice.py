@@ -26,6 +26,7 @@ CORE: Slice = {
     "join-worker": (("node-reboot", "join-worker", "node3", INSIDE),),
     "reset-control-plane": (("kill9", "etcd-member", "node2", AFTER),),
     "join-control-plane": (("sigint", "join-control-plane", "node2", INSIDE),),
+    "replace": (("kill9", "leave", "node2", INSIDE),),
     "change": (),
     "renew": (),
     "upgrade": (
@@ -66,6 +67,12 @@ REST: Slice = {
         ("clock-jump", "connect", "node2", BEFORE),
         ("node-killed", "images", "node2", BEFORE),
         ("api-gone", "cni-bridge", "node2", BEFORE),
+    ),
+    "replace": (
+        ("sigterm", "etcd-member", "node2", AFTER),
+        ("kill9", "clean", "node2", INSIDE),
+        ("kill9", "node-object", "node2", AFTER),
+        ("kill9", "join-control-plane", "node2", INSIDE),
     ),
     "change": (
         ("kill9", "runtime", "node1", INSIDE),

@@ -86,6 +86,17 @@ class Lab(Site):
         self._start([node])
         return node
 
+    def reinstall(self, name: str) -> Node:
+        """The same name and address, with empty disks and new host keys."""
+        old = self.node(name)
+        at = self.nodes.index(old)
+        self.nodes.remove(old)
+        old.remove()
+        node = self._node(name, old.port.host, old.disks.sizes)
+        self._start([node])
+        self.nodes.insert(at, self.nodes.pop())
+        return node
+
     def down(self) -> None:
         """Remove every trace of a lab of this name, whoever made it and however far it came."""
         folders = (self.folder / "nodes").glob("*")

@@ -80,6 +80,8 @@ def test_commands_load_only_what_they_use(words: str, allowed: set[str]) -> None
         "up --forks 0",
         "up --forks many",
         "join",
+        "replace",
+        "replace node1 node2",
         "init",
         "init nonsense",
         "up --output xml",

@@ -8,7 +8,7 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.action import Risk
-from kbootstrap.console.confirm import Observe, confirm_reset, confirm_up
+from kbootstrap.console.confirm import Observe, confirm_replace, confirm_reset, confirm_up
 from kbootstrap.console.screens import PlainScreen
 from kbootstrap.engine.plan import Plan, Step
 from kbootstrap.engine.runner import Outcome
@@ -138,6 +138,21 @@ def test_the_name_has_to_be_typed(nodes: Any, answer: str, monkeypatch: pytest.M
         confirm("yes", nodes, monkeypatch)
     with pytest.raises(RefusedError, match="no terminal"):
         confirm(answer, nodes, monkeypatch, tty=False)
+
+
+def test_a_node_is_replaced_after_its_name_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = HA.node("w1")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "yes")
+    with pytest.raises(RefusedError, match="'yes' is not 'w1'"):
+        confirm_replace(OPTIONS, worker, CHANGES)
+    monkeypatch.setattr("builtins.input", lambda _: "w1")
+    confirm_replace(OPTIONS, worker, CHANGES)
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    for asked_for in (replace(OPTIONS, yes=True), replace(OPTIONS, dry_run=True)):
+        confirm_replace(asked_for, worker, CHANGES)
+    confirm_replace(OPTIONS, worker, NOTHING)
 
 
 def test_yes_needs_no_answer_but_for_the_cluster_itself() -> None:

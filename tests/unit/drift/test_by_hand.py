@@ -66,7 +66,7 @@ def test_a_limit_that_was_raised_is_named_with_both_values() -> None:
 
 
 def test_a_limit_that_was_removed_is_named() -> None:
-    """Nobody owns it then."""
+    """It has no manager then."""
     found, container = deployment()
     del container["resources"]["limits"]
 

@@ -42,14 +42,13 @@ def test_a_node_as_the_file_says_differs_in_nothing() -> None:
     assert list(of_node(KNOWN, W1, Observed())) == []
 
 
-def test_a_control_plane_that_the_file_calls_a_worker_is_refused_with_two_commands() -> None:
+def test_a_control_plane_that_the_file_calls_a_worker_is_refused_with_the_command() -> None:
     worker = dataclasses.replace(CP1, roles=frozenset({Role.WORKER}))
 
     one = found(KNOWN, worker, seen(CP1, labels=(CONTROL_PLANE_LABEL,)))
 
     assert one.fixed
-    assert "`kbootstrap reset cp1`" in one.remedy
-    assert "`kbootstrap join cp1`" in one.remedy
+    assert "`kbootstrap replace cp1`" in one.remedy
 
 
 def test_a_renamed_node_is_found_by_its_address() -> None:

@@ -101,7 +101,7 @@ def test_only_pods_of_nodes_that_are_drained_are_named() -> None:
     assert codes(run, plan(KUBEADM)) == []
 
 
-def test_cordoned_nodes_and_what_is_reset_are_noted() -> None:
+def test_cordoned_nodes_and_what_is_reset_are_reported() -> None:
     mine = ObservedNode(name="w1", ready=True, unschedulable=True, cordoned_by=FOR_UPGRADE)
     theirs = ObservedNode(name="w2", ready=True, unschedulable=True)
     known = replace(ONE, addons=replace(ONE.addons, dns=False))
