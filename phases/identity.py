@@ -107,6 +107,7 @@ def check(view: View[Facts]) -> Iterator[Finding]:
     if view.facts.restoring:
         message = f"the control plane's manifests are in {node_paths.ETCD_RESTORE}/manifests"
         yield Finding(codes.RESTORE_BEGUN, message)
+    yield from rotating(view.facts)
     for name in view.facts.orphan:
         yield Finding(
             codes.ORPHAN_RUN,

@@ -330,6 +330,9 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
     api = draw(_observed(known, rich=phase.api))
     if api.kubeadm_config and phase in OF_THE_ENDPOINT:
         api = draw(_with_endpoints(known, api))
+    if api.reachable and phase.id.startswith("ca-"):
+        ended = {"ca-rotation": {"finished": ownership.ca_hash(CA), "at": NOW}}
+        api = replace(api, last_applied=Document.of(draw(st.sampled_from(({}, ended)))))
     return View(
         cluster=known,
         node=node,
@@ -401,13 +404,7 @@ def _observed(draw: st.DrawFn, known: Cluster, *, rich: bool) -> Observed:
         kubelet_config=Document.of(draw(st.sampled_from(KUBELETS))),
         last_applied=Document.of(
             draw(
-                st.sampled_from(
-                    (
-                        {},
-                        {"kubelet": {"maxPods": 60}, "kube_proxy": {"mode": "ipvs"}},
-                        {"ca-rotation": {"finished": ownership.ca_hash(CA), "at": NOW}},
-                    )
-                )
+                st.sampled_from(({}, {"kubelet": {"maxPods": 60}, "kube_proxy": {"mode": "ipvs"}}))
             )
         ),
         own_pods=draw(st.sampled_from(_own_pods(names))),
