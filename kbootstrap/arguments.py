@@ -122,25 +122,27 @@ def _etcd_verbs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.Argumen
 
 
 class _SubThenNodes(argparse.Action):
-    """``[renew] [NODE...]``, which subparsers cannot express."""
+    """``[renew | rotate-ca] [NODE...]``, which subparsers cannot express."""
 
     def __call__(
         self, _: object, namespace: argparse.Namespace, values: object, __: object = None
     ) -> None:
         """The first argument may be the name of a part of the command."""
         given = list(values) if isinstance(values, list) else []
-        namespace.sub = "renew" if given[:1] == ["renew"] else ""
+        namespace.sub = given[0] if given[:1] in (["renew"], ["rotate-ca"]) else ""
         namespace.nodes = given[1:] if namespace.sub else given
 
 
 def _certs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
     certs = verbs.add_parser("certs", parents=[flags], help="list certificates, or renew them")
-    which = "renew: renew those of kubeadm; NODE: of these nodes only"
-    certs.add_argument("nodes", nargs="*", action=_SubThenNodes, metavar="renew | NODE", help=which)
+    which = "renew: renew those of kubeadm; rotate-ca: replace the CAs; NODE: of these nodes only"
+    certs.add_argument(
+        "nodes", nargs="*", action=_SubThenNodes, metavar="renew | rotate-ca | NODE", help=which
+    )
     words = "exit with 10 if a certificate expires within this time (30d); renew: only those"
     certs.add_argument("--within", type=_seconds, metavar="TIME", help=words)
-    certs.add_argument("--dry-run", action="store_true", help="renew: only print the plan")
-    certs.add_argument("--exit-code", action="store_true", help="renew: 3 nothing to do, 4 changes")
+    certs.add_argument("--dry-run", action="store_true", help="only print the plan")
+    certs.add_argument("--exit-code", action="store_true", help="3: nothing to do, 4: changes")
 
 
 def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "etcd": ("etcd", "etcd"),
     "status": ("status", "status"),
     "certs": ("certs", "certs"),
+    "certs rotate-ca": ("rotate_ca", "rotate_ca"),
     "unlock": ("unlock", "unlock"),
     "kubeconfig": ("kubeconfig", "kubeconfig"),
     "validate": ("validate", "validate"),
@@ -98,7 +99,7 @@ def dispatch(options: RunOptions) -> int:
 
 
 def _run(options: RunOptions, report: "Report") -> ExitCode:
-    module, name = COMMANDS[options.verb]
+    module, name = COMMANDS.get(options.command) or COMMANDS[options.verb]
     try:
         command: Callable[[RunOptions, Report], ExitCode] = getattr(
             import_module(f"kbootstrap.commands.{module}"), name

@@ -118,6 +118,7 @@ def _phases() -> Iterator[str]:
         ("etcd snapshot", workflows.etcd_snapshot(cluster)),
         ("etcd restore", workflows.etcd_restore(cluster)),
         ("certs renew", workflows.renew_certs(cluster)),
+        ("certs rotate-ca", workflows.rotate_ca(cluster)),
     ):
         yield from ("", f"## {title}", "", "| phase | what | waits for |", "|---|---|---|")
         yield from _rows(phases)

@@ -15,5 +15,8 @@ BINARY_SUMS = f"{STATE_DIR}/programs"  # sha256 of each binary, with its size an
 MANIFESTS_BACKUP = f"{STATE_DIR}/backup"  # copies of /etc/kubernetes, one for each version
 ETCD_RESTORE = f"{STATE_DIR}/etcd-restore"  # the files of an etcd restore
 
+# Of an unfinished rotation of the CAs; below kubeadm's directory, which the static pods mount.
+CA_ROTATION = "/etc/kubernetes/pki/rotation"
+
 CNI_CONFIG_DIR = "/etc/cni/net.d"
 CNI_BINARY_DIR = "/opt/cni/bin"

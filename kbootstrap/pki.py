@@ -23,24 +23,38 @@ def ca_hash(pem: str) -> str:
         ValueError: the text is not a PEM certificate.
 
     """
+    return _spki_hash(_certificate(pem))
+
+
+@lru_cache(maxsize=1024)
+def ca_hashes(pem: str) -> frozenset[str]:
+    """The pins of all CAs in a PEM text: during a rotation it has the old and the new one.
+
+    Raises:
+        ValueError: the text has no PEM certificate.
+
+    """
+    return frozenset(map(_spki_hash, _certificates(pem)))
+
+
+def _spki_hash(certificate: "x509.Certificate") -> str:
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - slow to import
         Encoding,
         PublicFormat,
     )
 
-    certificate = _certificate(pem)
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return "sha256:" + hashlib.sha256(spki).hexdigest()
 
 
 def require_same_ca(pem: str, ca: str) -> None:
-    """Check that both are certificates of the same CA key.
+    """Check that both have a CA in common.
 
     Raises:
-        ValueError: they are not.
+        ValueError: they have none.
 
     """
-    if ca_hash(pem) != ca_hash(ca):
+    if ca_hashes(pem).isdisjoint(ca_hashes(ca)):
         raise ValueError(f"its CA {ca_hash(pem)} is not the cluster's {ca_hash(ca)}")
 
 
@@ -106,9 +120,7 @@ def read(encoded: str) -> Certificate:
     from cryptography import x509  # noqa: PLC0415 - slow to import; most commands read none
 
     try:
-        data = base64.b64decode(encoded)
-        pem = data.startswith(b"-----")
-        found = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(data)
+        found = _decoded(encoded)
         return Certificate(
             subject=found.subject.rfc4514_string(),
             issuer=_common_name(found.issuer),
@@ -119,6 +131,32 @@ def read(encoded: str) -> Certificate:
         )
     except (ValueError, x509.UnsupportedGeneralNameType, x509.DuplicateExtension):
         return Certificate()
+
+
+@lru_cache(maxsize=4096)
+def issued(encoded: str, authority: str) -> bool:
+    """Whether the key of a CA signed a certificate; both as `read` takes them."""
+    try:
+        return _issued(_decoded(encoded), _decoded(authority))
+    except ValueError:
+        return False
+
+
+def newest(pem: str) -> str:
+    """The CAs of a PEM text, of those with the same name only the one that began last."""
+    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - as above
+
+    every = sorted(_certificates(pem), key=lambda one: one.not_valid_before_utc)
+    last = {one.subject.public_bytes(): one for one in every}
+    return "".join(one.public_bytes(Encoding.PEM).decode() for one in last.values())
+
+
+def _decoded(encoded: str) -> "x509.Certificate":
+    from cryptography import x509  # noqa: PLC0415 - as above
+
+    data = base64.b64decode(encoded)
+    pem = data.startswith(b"-----")
+    return (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(data)
 
 
 def _common_name(name: "x509.Name") -> str:

@@ -68,9 +68,15 @@ def probe(cluster: Cluster, node: Node) -> str:
     return certificates.every_probe(cluster, node) + render(
         "certificates/renew_probe.sh.j2",
         authorities=AUTHORITIES,
-        components=tuple(_CONFS.items()),
+        components=tuple(map(_component, _CONFS)),
         server=cluster.server_url(node),
     )
+
+
+def _component(name: str) -> tuple[str, str, str]:
+    """Its name, a pattern of an argument of its process, the file that it reads once."""
+    conf = _CONFS[name]
+    return name, f"--kubeconfig={conf[:-1]}[f]", conf
 
 
 def seconds_left(options: RunOptions) -> int:
@@ -89,9 +95,9 @@ def has_expired(view: View[Any], path: str) -> bool:
     return any(e.path == path and not e.valid for e in certificates.endings(view.facts, now))
 
 
-def without(facts: certificates.Facts, paths: set[str]) -> tuple[str, ...]:
-    """The lines of the facts but those of these files."""
-    return tuple(line for line in facts.certificate if line.partition(" ")[0] not in paths)
+def without(lines: tuple[str, ...], paths: set[str]) -> tuple[str, ...]:
+    """The certificates but those of these files."""
+    return tuple(line for line in lines if line.partition(" ")[0] not in paths)
 
 
 def _now(view: View[Any]) -> int:
@@ -135,7 +141,7 @@ def _renew(view: View[Facts]) -> Iterator[Action]:
             serving=_serving(view),
         ),
         effect={
-            "certificate": without(view.facts, set(paths)),
+            "certificate": without(view.facts.certificate, set(paths)),
             "stale": tuple(sorted({*view.facts.stale, *again})),
         },
     )
@@ -152,7 +158,7 @@ def _kubelet(view: View[Facts]) -> Iterator[Action]:
                 current=KUBELET_CLIENT,
             ),
             risk=Risk.RESTART,
-            effect={"certificate": without(view.facts, {KUBELET_CLIENT})},
+            effect={"certificate": without(view.facts.certificate, {KUBELET_CLIENT})},
         )
 
 
@@ -165,7 +171,7 @@ def _restart(view: View[Facts]) -> Iterator[Action]:
             covers=tuple(f"restart {name}" for name in names),
             body=render(
                 "certificates/restart.sh.j2",
-                components=[(name, _CONFS[name]) for name in names],
+                components=tuple(map(_component, names)),
                 pods=names,
                 serving=_serving(view),
             ),

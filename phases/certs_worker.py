@@ -6,8 +6,18 @@ node and stays there.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from kbootstrap.action import Action, DeleteTokens, MakeToken, PutTemplate, Remove, Risk, Run
+from kbootstrap.action import (
+    Action,
+    DeleteTokens,
+    Effects,
+    MakeToken,
+    PutTemplate,
+    Remove,
+    Risk,
+    Run,
+)
 from kbootstrap.engine.phase import Phase, View, Wait
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.node_paths import RUNTIME_DIR
@@ -21,8 +31,16 @@ TOKEN = f"{RUNTIME_DIR}/kubelet-token"
 
 def plan(view: View[Facts]) -> Iterator[Action]:
     """Nothing while the certificate is valid."""
-    if not has_expired(view, KUBELET_CLIENT):
-        return
+    if has_expired(view, KUBELET_CLIENT):
+        yield from request(
+            view,
+            why="it has expired, so the kubelet cannot renew it",
+            effect={"certificate": without(view.facts.certificate, {KUBELET_CLIENT})},
+        )
+
+
+def request(view: View[Any], *, why: str, effect: Effects, valid: bool = False) -> Iterator[Action]:
+    """Have the kubelet request a certificate; ``valid``: also if it has one that is valid."""
     name = view.node.name
     yield MakeToken(why="the kubelet logs in with it", node=name, ttl=view.cluster.token_ttl)
     yield PutTemplate(
@@ -32,17 +50,18 @@ def plan(view: View[Facts]) -> Iterator[Action]:
         needs=("token",),
     )
     yield Run(
-        why="it has expired, so the kubelet cannot renew it",
+        why=why,
         title="restart the kubelet with a bootstrap configuration, until it has a client"
         " certificate",
         body=render(
             "certificates/bootstrap.sh.j2",
             current=KUBELET_CLIENT,
             token=TOKEN,
+            valid=valid,
             seconds=view.cluster.kubeadm.timeouts.tls_bootstrap,
         ),
         risk=Risk.RESTART,
-        effect={"certificate": without(view.facts, {KUBELET_CLIENT})},
+        effect=effect,
     )
     yield Remove(why="it holds the token", path=TOKEN, always=True)
     yield DeleteTokens(why="a token is for one certificate", node=name, always=True)

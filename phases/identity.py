@@ -40,6 +40,7 @@ class Facts(ownership.Record):
     restoring: bool = False  # the static pod manifests are moved aside for an etcd restore
     lacks: tuple[str, ...] = ()  # tools of `phases.tools` that are not in PATH
     address: tuple[str, ...] = ()  # of the node; only probed if it needs a second one
+    rotating: bool = False  # `certs rotate-ca` was started and has not ended
     taken: tuple[str, ...] = ()  # ports in use; only probed on a node without Kubernetes
 
     @property
@@ -58,6 +59,7 @@ def probe(cluster: Cluster, node: Node) -> str:
         ca=ownership.CA_FILE,
         before=node_paths.BEFORE,
         restore=node_paths.ETCD_RESTORE,
+        rotation=node_paths.CA_ROTATION,
         folders=dict.fromkeys((*left.shared, *etcd)),
         emptied=dict.fromkeys((*left.emptied, *etcd)),
         links=left.links,
@@ -105,6 +107,7 @@ def check(view: View[Facts]) -> Iterator[Finding]:
     if view.facts.restoring:
         message = f"the control plane's manifests are in {node_paths.ETCD_RESTORE}/manifests"
         yield Finding(codes.RESTORE_BEGUN, message)
+    yield from rotating(view.facts)
     for name in view.facts.orphan:
         yield Finding(
             codes.ORPHAN_RUN,
@@ -115,6 +118,13 @@ def check(view: View[Facts]) -> Iterator[Finding]:
     yield from _lost(view)
     yield from _unfit(view)
     yield from _unfit_fresh(view)
+
+
+def rotating(facts: Facts) -> Iterator[Finding]:
+    """The refusal of a node on which the CAs are being replaced."""
+    if facts.rotating:
+        message = f"{node_paths.CA_ROTATION} has the old and the new CAs"
+        yield Finding(codes.CA_ROTATION, message)
 
 
 def foreign(view: View[Any]) -> Iterator[Finding]:

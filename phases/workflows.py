@@ -9,14 +9,19 @@ from dataclasses import replace
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.model.cluster import Cluster
 from phases import (
+    ca_rotation_ends,
+    ca_rotation_planes,
+    ca_rotation_workers,
     certificates,
     certs_renew,
     certs_worker,
+    cleanup,
     control_plane_repair,
     identity,
     install,
     kubeadm_config,
     kubeconfig,
+    ready,
     reset_clean,
     reset_etcd,
     upgrade_prepare,
@@ -94,6 +99,29 @@ def renew_certs(cluster: Cluster) -> Phases:
     return (certs_renew.PHASE, certs_renew.READY, certs_worker.PHASE, kubeconfig.RENEWED)
 
 
+def rotate_ca(cluster: Cluster) -> Phases:
+    """Replace the CAs: trust both everywhere, sign with the new ones, drop the old ones."""
+    del cluster
+    ends, planes, workers = ca_rotation_ends, ca_rotation_planes, ca_rotation_workers
+    return (
+        ends.NEXT,
+        planes.TRUST,
+        workers.TRUST,
+        ends.PODS,
+        ends.WORKLOADS,
+        ends.KUBECONFIG,
+        planes.SIGN,
+        workers.SIGN,
+        workers.DROP,
+        planes.DROP,
+        ends.END,
+        ends.CLEAN,
+        cleanup.PHASE,
+        ends.NEW_KUBECONFIG,
+        ready.PHASE,
+    )
+
+
 def every_phase(cluster: Cluster) -> Phases:
     """The phases of all commands, for documents and tests."""
     return (
@@ -107,4 +135,5 @@ def every_phase(cluster: Cluster) -> Phases:
         *etcd_snapshot(cluster),
         *etcd_restore(cluster),
         *renew_certs(cluster),
+        *rotate_ca(cluster),
     )

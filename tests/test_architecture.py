@@ -258,10 +258,12 @@ READS: dict[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(("reach", "return", "wait"), ("",)),  # of the probe of phase fitness
     **dict.fromkeys(("kb_boot", "kb_changed", "kb_fact", "kb_files", "kb_since"), ("",)),
-    **dict.fromkeys(("cd", "echo", "head", "pwd"), ("",)),
+    **dict.fromkeys(("base64", "cd", "cmp", "echo", "head", "pwd", "tail"), ("",)),
     **dict.fromkeys(("kb_run_state", "kb_sha", "kb_socket"), ("",)),
     # functions of templates, whose commands are looked at where they are defined
-    **dict.fromkeys(("below", "free", "older", "running", "stays", "units", "was_there"), ("",)),
+    **dict.fromkeys(
+        ("behind", "below", "free", "older", "running", "stays", "units", "was_there"), ("",)
+    ),
     "exec": ("",),  # only its redirections, which are looked at too
     "flock": ("-n 9",),  # let go at once
     "sed": ("'s/", "-nE '"),  # test_probes_only_read looks for its commands that write
@@ -275,6 +277,7 @@ READS: dict[str, tuple[str, ...]] = {
     "kubelet": ("--version",),
     "kb_older": ("",),  # functions of templates/certificates/older.sh.j2, whose commands are read
     "kb_users": ("",),
+    "kb_written": ("",),
     "kb_since": ("",),
     "systemctl": ("show",),
 }

@@ -59,6 +59,7 @@ from kbootstrap.action.host import (
     write_commands,
 )
 from kbootstrap.action.local import LocalAction, StoreSnapshot, WriteKubeconfig
+from kbootstrap.action.rotation import FinishRotation, ReadSecret, RestartWorkloads
 from kbootstrap.action.stored import SetStored
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "ExpireCerts",
     "FetchBinary",
     "FetchFile",
+    "FinishRotation",
     "HostAction",
     "LocalAction",
     "MakeCertificateKey",
@@ -92,10 +94,12 @@ __all__ = [
     "PutSnapshot",
     "PutTemplate",
     "ReadCaHash",
+    "ReadSecret",
     "RecordEndpoints",
     "Remove",
     "RemoveAddon",
     "RemoveMember",
+    "RestartWorkloads",
     "Risk",
     "RollOutProxy",
     "Run",

@@ -205,3 +205,15 @@ EXTERNAL_CA = Code(
     "Renew it where the key of the CA is, or put the key on {node}; then run the same command "
     "again. See docs/certificates.md.",
 )
+CA_ROTATION = Code(
+    "KB446",
+    "a rotation of the cluster's CAs was started and has not finished",
+    "Run `kbootstrap certs rotate-ca`, which resumes where it stopped; then the command again.",
+)
+NOT_ALL_MEMBERS = Code(
+    "KB447",
+    "the nodes of the cluster and of the inventory differ",
+    "The CAs are replaced on all nodes of the cluster. Add the nodes that are named above to the "
+    "inventory, or remove them from the cluster (`kbootstrap reset NODE`); join those that are not "
+    "in the cluster, or remove them from the inventory. See docs/certificates.md.",
+)

@@ -16,12 +16,14 @@ from kbootstrap.action import (
     HostAction,
     PutFile,
     PutTemplate,
+    ReadSecret,
     bundles,
     write_commands,
 )
 from kbootstrap.engine.failures import failure
 from kbootstrap.errors import KbError
 from kbootstrap.remote.protocol import STEP_SECONDS, Blob, Part, Reply
+from kbootstrap.secret import remember
 
 _AFTER = 300  # seconds for which a detached command may outlive its limit: it starts, it is killed
 
@@ -53,6 +55,15 @@ def host_parts(actions: Sequence[HostAction], slots: Mapping[str, str]) -> tuple
     )
 
 
+def values_read(made: Sequence[Made], reply: Reply) -> dict[str, str]:
+    """The placeholders that the parts have read, as secrets."""
+    return {
+        action.slot: remember(reply.part(part.id).output.rstrip("\n"))
+        for (action, *_), part in made
+        if isinstance(action, ReadSecret)
+    }
+
+
 def first_failure(made: Sequence[Made], reply: Reply) -> KbError | None:
     """The error of the first part that failed."""
     for together, part in made:
@@ -77,7 +88,13 @@ def _part(name: str, together: tuple[HostAction, ...], slots: Mapping[str, str])
         blobs = (Blob(size, content),)
     seconds = action.seconds + _AFTER if isinstance(action, Detached) else STEP_SECONDS
     return Part(
-        name, action.script(), blobs=blobs, always=action.always, into=into, seconds=seconds
+        name,
+        action.script(),
+        blobs=blobs,
+        always=action.always,
+        secret=isinstance(action, ReadSecret),
+        into=into,
+        seconds=seconds,
     )
 
 

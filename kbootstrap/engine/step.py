@@ -21,7 +21,13 @@ from kbootstrap.engine.plan import Step
 from kbootstrap.engine.printed import changes, refuse_unfit, refuse_unprinted, unprinted
 from kbootstrap.engine.probe import ProbeResult, probe_parts, read_reply
 from kbootstrap.engine.recovery import once_back
-from kbootstrap.engine.request_builder import first_failure, groups, host_parts, longest
+from kbootstrap.engine.request_builder import (
+    first_failure,
+    groups,
+    host_parts,
+    longest,
+    values_read,
+)
 from kbootstrap.errors import ChangedError, KbError, LostError, PhaseError, RefusedError
 from kbootstrap.masking import OutputLines
 from kbootstrap.model.cluster import Node
@@ -169,6 +175,7 @@ class StepRunner:
         failed = first_failure(made, reply)
         if failed is not None:
             raise failed
+        self.slots.update(values_read(made, reply))
 
     @contextmanager
     def _output(self, phase: AnyPhase) -> Iterator[Callable[[str, str], None]]:

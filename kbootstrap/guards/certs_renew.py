@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.plan import Plan
+from kbootstrap.guards.ca_rotation import rotating
 from kbootstrap.guards.certificates import entries
 from kbootstrap.model.cluster import Node
 from kbootstrap.run.checks import check
@@ -38,6 +39,7 @@ def reach(
     nodes = answering(run, report, nodes)
     report.stop_on(error.finding for error in run.errors)
     refuse_foreign(run, nodes)
+    report.stop_on(rotating(run))
     report.stop_on(check(run, nodes, phases))
     if not any(node.is_control_plane for node in nodes):
         find_control_plane(run, nodes)

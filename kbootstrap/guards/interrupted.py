@@ -2,6 +2,7 @@
 
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.errors import ExitCode
+from kbootstrap.guards.ca_rotation import rotating
 from kbootstrap.guards.certificates import ended
 from kbootstrap.model.cluster import Node
 from kbootstrap.run.apply import apply
@@ -21,13 +22,15 @@ def reach(run: Run, report: Report, nodes: tuple[Node, ...]) -> ExitCode | None:
         A status if the command ends with it.
 
     Raises:
-        KbError: a certificate has expired, or no control plane is up; all is reported.
+        KbError: a certificate has expired, no control plane is up, or the CAs are being replaced;
+            all is reported.
 
     """
     report.stop_on(ended(run))
     ends = _put_back(run, report, nodes)
     if ends is None:
         find_control_plane(run, nodes)
+        report.stop_on(rotating(run))
     return ends
 
 

@@ -12,6 +12,7 @@ from kbootstrap.drift.endpoint import host
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import ExitCode, Finding
+from kbootstrap.guards.ca_rotation import rotating
 from kbootstrap.guards.differences import refusals
 from kbootstrap.guards.held_pods import report_held_pods
 from kbootstrap.guards.joins_later import joins_later
@@ -55,6 +56,7 @@ def take_out(
         report.stop_on(unreached(run, nodes, phases))
         find_remaining_control_plane(run, nodes)
         run.lock.check_lease()
+        report.stop_on(rotating(run))
         found = run.differences(nodes)
         if not must_leave(run, node, found):
             return replace(options, verb="join")

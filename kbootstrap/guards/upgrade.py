@@ -11,6 +11,7 @@ from kbootstrap.engine.plan import Plan
 from kbootstrap.engine.runner import Outcome
 from kbootstrap.errors import ExitCode, KbError, RefusedError
 from kbootstrap.guards import etcd_backup
+from kbootstrap.guards.ca_rotation import rotating
 from kbootstrap.guards.certificates import ended
 from kbootstrap.guards.upgrade_path import chain, refuse_left_behind
 from kbootstrap.model import skew
@@ -75,7 +76,7 @@ def reach(
 
     """
     run.probe(nodes)
-    report.stop_on(ended(run))
+    report.stop_on((*ended(run), *rotating(run)))
     find_control_plane(run, nodes)
     away = absent(run, nodes)
     full = no_room(run.options, nodes, len(away))

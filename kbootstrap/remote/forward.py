@@ -102,4 +102,5 @@ def _pump(source: Any, sink: Any) -> None:
 def _hang_up(end: Any) -> None:
     with suppress(OSError, EOFError):
         end.shutdown(socket.SHUT_RDWR)
-    end.close()
+    with suppress(OSError, EOFError):  # a channel whose connection has ended
+        end.close()

@@ -16,8 +16,8 @@ from kbootstrap.model.observed import (
     OUR_TAINTS,
     manifest_ref,
 )
-from kbootstrap.pki import ca_hash, token_signs
-from kbootstrap.remote import kubeconfiguration, kubeendpoint
+from kbootstrap.pki import ca_hash, ca_hashes, token_signs
+from kbootstrap.remote import kubeconfiguration, kubeendpoint, kuberotation
 from kbootstrap.remote.answers import reading
 from kbootstrap.remote.drain import drain
 from kbootstrap.remote.kube import KubeReader
@@ -83,6 +83,7 @@ class KubeWriter:
             act.DeleteNode: self._delete_node,
             **kubeconfiguration.handlers(self._api),
             **kubeendpoint.handlers(self._api),
+            **kuberotation.handlers(self._api, ca_pem),
         }
 
     def perform(self, action: act.ApiAction, slots: dict[str, str]) -> None:
@@ -127,17 +128,19 @@ class KubeWriter:
 
     def _check_ca(self, kubeconfig: str) -> None:
         """Refuse a cluster-info with another CA than that of the control plane."""
-        ours = ca_hash(self._ca)
+        ours = ca_hashes(self._ca)
+        shown = ", ".join(sorted(ours))
         try:
             cluster = plain_yaml.load(kubeconfig)["clusters"][0]["cluster"]
-            served = ca_hash(base64.b64decode(cluster["certificate-authority-data"]).decode())
+            served = ca_hashes(base64.b64decode(cluster["certificate-authority-data"]).decode())
         except (LookupError, TypeError, ValueError):
             raise TrustError(
-                codes.CA_MISMATCH, f"cluster-info serves no CA, ca.crt is {ours}"
+                codes.CA_MISMATCH, f"cluster-info serves no CA, ca.crt is {shown}"
             ) from None
-        if {served, ca_hash(self._api.http.ca_pem)} != {ours}:
+        if not ours & served & ca_hashes(self._api.http.ca_pem):
             raise TrustError(
-                codes.CA_MISMATCH, f"cluster-info serves CA {served}, ca.crt is {ours}"
+                codes.CA_MISMATCH,
+                f"cluster-info serves CA {', '.join(sorted(served))}, ca.crt is {shown}",
             )
 
     def _drop_tokens(self, action: act.DeleteTokens, slots: dict[str, str]) -> None:

@@ -72,6 +72,7 @@ class ApiConnection:
 
     def api(self) -> ClusterApi | None:
         """The API, connected on the first call that finds a control plane."""
+        self._follow_login()
         with self._lock:
             if self._api is not None or not self._candidates():
                 return self._api
@@ -183,6 +184,21 @@ class ApiConnection:
         message = f"the API server of {old.node.name} does not answer: the control plane in use"
         self._note(f"{message} is {route.node.name} now")
         return True
+
+    def _follow_login(self) -> None:
+        """Connect again with the files that the node has now, if this run replaced them."""
+        old = self._route
+        if old is None or self._given_up:
+            return
+        probed = self._probes.get(old.node.name)
+        if probed is None or probed.kubeconfig is None or old.has_login_of(probed):
+            return
+        with self._moving:
+            if self._route is not old:
+                return  # another thread was faster
+            with contextlib.suppress(KbError):
+                self._use(self._open(old.node, probed))
+                old.close()
 
     def _another(self, old: ApiRoute) -> ApiRoute | None:
         """The first of the others that answers at once."""

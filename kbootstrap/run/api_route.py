@@ -39,6 +39,12 @@ class ApiRoute:
         ca_pem: str = self.probed.facts[identity.PHASE.id].ca_pem
         return ca_pem
 
+    def has_login_of(self, probed: ProbeResult) -> bool:
+        """Whether it has the CAs and the logins that the node has now."""
+        ca = probed.facts[identity.PHASE.id].ca_pem if identity.PHASE.id in probed.facts else ""
+        now = (ca or self.ca_pem, probed.kubeconfig, probed.etcd)
+        return now == (self.ca_pem, self.probed.kubeconfig, self.probed.etcd)
+
     def close(self) -> None:
         """Close without waiting: a tunnel through a dead node ends slowly."""
         threading.Thread(target=self.tunnel.close, daemon=True, name="kb-close").start()

@@ -67,7 +67,7 @@ class ClusterApi:
     def follow(self, other: ApiRoute) -> None:
         """Go through the control plane that ``other`` goes through."""
         self._reader.follow(other.http, other.etcd)
-        self._etcd = other.etcd
+        self._etcd, self._ca, self._writer = other.etcd, other.ca_pem, None
 
     def _write(self, action: ApiAction, slots: dict[str, str]) -> None:
         self._writer = self._writer or KubeWriter(self._reader, self._ca)

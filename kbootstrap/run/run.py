@@ -47,7 +47,8 @@ _NO_API = "the API server has not answered for {} s".format
 _NOT_GATHERED = "binaries and manifests are not downloaded after {} s".format
 # Commands that stop at the lock of another run.
 MUTATING = frozenset(
-    {"up", "join", "replace", "reset", "etcd snapshot", "etcd restore", "upgrade", "certs renew"}
+    {"up", "join", "replace", "reset", "upgrade"}
+    | {"etcd snapshot", "etcd restore", "certs renew", "certs rotate-ca"}
 )
 
 

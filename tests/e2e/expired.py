@@ -1,6 +1,7 @@
 """Issues the certificates of a node again, with another end: one that is past, or soon."""
 
 import base64
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,3 +98,16 @@ def _blocks(text: str) -> Iterator[str]:
         if line.startswith("-----END"):
             yield block
             block = ""
+
+
+def forget_rotation(node: Node) -> None:
+    """Have `certs rotate-ca` start once more, as it does a day after the last one ended."""
+    kubectl = "env HOME=/tmp kubectl --kubeconfig /etc/kubernetes/admin.conf"
+    record = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "kbootstrap-last-applied", "namespace": "kube-system"},
+        "data": {"ca-rotation": "{}"},
+    }
+    node.exec(f"printf '%s' '{json.dumps(record)}' >/root/record.json")
+    node.exec(f"{kubectl} apply -f /root/record.json")

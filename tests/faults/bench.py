@@ -15,7 +15,7 @@ from kbootstrap.model.cluster import Cluster
 from kbootstrap.model.document import merged
 from kbootstrap.model.load import load
 from tests.e2e.conftest import new_site
-from tests.e2e.expired import age_control_plane
+from tests.e2e.expired import age_control_plane, forget_rotation
 from tests.e2e.site import VERSION, Result, Site, run_forked
 from tests.e2e.upgrades import offer
 from tests.faults.gate import Held
@@ -145,6 +145,8 @@ class Bench:
         elif stage == "renew":
             for node in self.cluster.control_planes:
                 age_control_plane(self.site.node(node.name), SOON)
+        elif stage == "rotate":
+            forget_rotation(self.site.node("node1"))
 
     def forget_images(self) -> None:
         """Have the next life pull them again."""

@@ -99,12 +99,14 @@ def life(cluster: Cluster, lists: ModuleType = workflows) -> tuple[Stage, ...]:
 
 
 def _day_two(cluster: Cluster, lists: ModuleType, everybody: tuple[str, ...]) -> Iterator[Stage]:
-    """Settings that change, and certificates that expire soon; `Bench.prepare` makes both."""
+    """Settings that change, certificates that expire soon, other CAs; see `Bench.prepare`."""
     changes = tuple(phase for phase in lists.up(cluster) if phase.id in CHANGES)
     up, renew = ("up", "--yes"), ("certs", "renew", "--yes")
     yield Stage("change", "change", up, changes, everybody, everybody, optional=True)
     phases = lists.renew_certs(cluster)
     yield Stage("renew", "renew", renew, phases, everybody, everybody, optional=True)
+    phases, rotate = lists.rotate_ca(cluster), ("certs", "rotate-ca", "--yes")
+    yield Stage("rotate", "rotate", rotate, phases, everybody, everybody, optional=True)
 
 
 def apart(stage: Stage) -> tuple[Stage, ...]:

@@ -29,6 +29,7 @@ CORE: Slice = {
     "replace": (("kill9", "leave", "node2", INSIDE),),
     "change": (),
     "renew": (),
+    "rotate": (("kill9", "ca-sign", "node1", INSIDE),),
     "upgrade": (
         ("kill9", "upgrade-control-plane", "node1", INSIDE),
         ("sshd-restart", "upgrade-control-plane", "node2", INSIDE),
@@ -81,6 +82,13 @@ REST: Slice = {
         ("link-down", "kubelet-config", "node3", INSIDE),
     ),
     "renew": (("kill9", "certs-control-plane", "node1", INSIDE),),
+    "rotate": (
+        ("kill9", "ca-next", "node2", INSIDE),
+        ("node-reboot", "ca-trust", "node2", INSIDE),
+        ("sshd-restart", "ca-sign-worker", "node3", INSIDE),
+        ("kill9", "ca-drop", "node1", INSIDE),
+        ("sigterm", "ca-end", "node1", AFTER),
+    ),
     "upgrade": (
         ("kill9", "etcd-snapshot", "node1", INSIDE),
         ("ssh-reset", "upgrade-prepare", "node2", INSIDE),

@@ -285,6 +285,7 @@ def plan_files() -> Files:
     yield "rich-cp1-settings.sh", script(changed, "cp1", phases, _SETTINGS, _OLD_API)
     for name in ("cp1", "w1"):
         yield f"ha-{name}-certs.sh", script(ha, name, workflows.renew_certs(ha), _EXPIRED, NOTHING)
+        yield f"ha-{name}-rotate.sh", script(ha, name, workflows.rotate_ca(ha), {}, _UP)
         phases = (endpoint.PHASE, endpoint_files.PHASE)
         yield f"rich-{name}-endpoint.sh", script(changed, name, phases, _MOVES, _OTHER_ENDPOINT)
     yield "ha-cp1-dismantle.sh", script(ha, "cp1", workflows.reset_all(ha), _MEMBER, NOTHING)

@@ -10,6 +10,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from tests.standin.common.pki import Want, authority, issue
+
+
+@cache
+def signed() -> tuple[str, str, str]:
+    """Two CAs, and a certificate that the first one signed; base64 of their PEM."""
+    ours, theirs = (authority("kubernetes", algorithm="ECDSA-P256") for _ in range(2))
+    leaf = issue(ours, Want("system:node:w1", algorithm="ECDSA-P256"))
+    first, second, last = (
+        base64.b64encode(pair.cert_pem().encode()).decode() for pair in (ours, theirs, leaf)
+    )
+    return first, second, last
+
 
 @cache
 def encoded(ends: int, begins: int = 0, *, authority: bool = False, issuer: str = "ca") -> str:

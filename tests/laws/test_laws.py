@@ -62,7 +62,10 @@ OTHER_HOST = HostFacts(
     mounts=("/ ext4",),
 )
 # Its effect is a file of the operator's, which `LocalState` shows and no fact or API field does.
-ELSEWHERE = {"kubeconfig", "certs-kubeconfig", "etcd-copy", "external-etcd"}
+ELSEWHERE = {
+    *("kubeconfig", "certs-kubeconfig", "etcd-copy", "external-etcd"),
+    *("ca-kubeconfig", "ca-new-kubeconfig"),
+}
 # Facts that other modules look at too still have to matter to their own phase: none is excused.
 
 
@@ -178,6 +181,7 @@ SLOTS: dict[type[Action], set[str]] = {
     act.MakeCertificateKey: {"certificate_key"},
     act.AwaitPodCidr: {"pod_cidr"},
     act.ReadCaHash: {"ca_hash"},
+    act.ReadSecret: {"authorities"},
 }
 
 

@@ -31,6 +31,9 @@ from kbootstrap.model.observed import (
 from kbootstrap.options import RunOptions
 from kbootstrap.runtime import containerd
 from phases import (
+    ca_rotation,
+    ca_rotation_ends,
+    ca_rotation_workers,
     certificates,
     certs_renew,
     cleanup,
@@ -59,7 +62,7 @@ from phases import (
     upgrade_repair,
     workflows,
 )
-from tests.laws.certificates import encoded
+from tests.laws.certificates import encoded, signed
 from tests.laws.clusters import (
     CA,
     FIT_HOST,
@@ -121,6 +124,9 @@ _PATHS = (
     certificates.KUBELET_CLIENT,
     "/etc/kubernetes/scheduler.conf",
 )
+
+# A certificate that the CA ``CRT`` signed, and both CAs, as probes print them.
+CRT, OTHER_CRT, LEAF = signed()
 
 # Facts of the probes that no effect contains, so that planning cannot predict them.
 _WORDS: Mapping[tuple[type, str], Strategy] = {
@@ -185,6 +191,22 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         ).map(lambda lines: tuple(" ".join(reversed(line.split(" "))) for line in lines))
         for kind in (certificates.Facts, certs_renew.Facts)
     },
+    **{
+        (kind, "open"): some(("ca", "etcd/ca", "kubelet", "kubelet.conf"))
+        for kind in (ca_rotation.Position, ca_rotation.Signed)
+    },
+    **{
+        (kind, name): words
+        for kind in (ca_rotation.Signed, ca_rotation_workers.Client)
+        for name, words in (
+            (
+                "certificate",
+                st.sampled_from(((), (f"{_PATHS[2]} {LEAF}",), (f"{_PATHS[2]} {CRT}",))),
+            ),
+            ("next", st.sampled_from(((), (f"ca {CRT}",), (f"ca {OTHER_CRT}",)))),
+        )
+    },
+    (ca_rotation_ends.Begun, "key"): some(("ca", "front-proxy-ca", "etcd/ca")),
     (certs_renew.Facts, "key"): some(certs_renew.AUTHORITIES),
     (certs_renew.Facts, "stale"): some(components.CONTROL_PLANE[1:]),
     (certs_renew.Running, "stopped"): some(STATIC_PODS[:2]),
@@ -308,6 +330,9 @@ def _views_at(draw: st.DrawFn, phase: AnyPhase, place: Place) -> View[Any]:
     api = draw(_observed(known, rich=phase.api))
     if api.kubeadm_config and phase in OF_THE_ENDPOINT:
         api = draw(_with_endpoints(known, api))
+    if api.reachable and phase.id.startswith("ca-"):
+        ended = {"ca-rotation": {"finished": ownership.ca_hash(CA), "at": NOW}}
+        api = replace(api, last_applied=Document.of(draw(st.sampled_from(({}, ended)))))
     return View(
         cluster=known,
         node=node,

@@ -16,6 +16,8 @@ FILTERS = frozenset({"sh", "json", "plain"})
 OURS = {
     "place": "upgrade/place.sh.j2, rendered",
     "serving": "upgrade/serving.sh.j2, rendered",
+    "stage": "rotation/probe.sh.j2, rendered",
+    "certificates": "certificates/probe.sh.j2, rendered",
     "only": "a constant pattern of `case`",
 }
 

@@ -42,9 +42,18 @@ def give_accounts(mirror: Mirror, root_ca: str) -> None:
             continue
         if mirror.find("serviceaccounts", name, "default") is None:
             _create(mirror, kube.path("serviceaccounts", name), {"metadata": {"name": "default"}})
-        if root_ca and mirror.find("configmaps", name, "kube-root-ca.crt") is None:
-            body = {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": root_ca}}
-            _create(mirror, kube.path("configmaps", name), body)
+        _publish(mirror, name, root_ca)
+
+
+def _publish(mirror: Mirror, namespace: str, root_ca: str) -> None:
+    """root-ca-cert-publisher: what the file had when the manager started."""
+    found = mirror.find("configmaps", namespace, "kube-root-ca.crt")
+    if root_ca and found is None:
+        body = {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": root_ca}}
+        _create(mirror, kube.path("configmaps", namespace), body)
+    elif root_ca and found and found.get("data") != {"ca.crt": root_ca}:
+        path = kube.path("configmaps", namespace, "kube-root-ca.crt")
+        mirror.kube.patch(path, {"data": {"ca.crt": root_ca}}, kube.MERGE)
 
 
 def _create(mirror: Mirror, path: str, body: Object) -> None:

@@ -20,11 +20,13 @@ CURRENT = PKI / "kubelet-client-current.pem"
 
 
 def has_ended(kubeconfig_file: Path) -> bool:
-    """Whether there is a kubelet.conf, and its client certificate has expired."""
+    """Whether there is a kubelet.conf, and its client certificate has expired or is missing."""
     try:
         _, user = kubeconfig.current(kubeconfig.load(kubeconfig_file))
         pem = kubeconfig.text(user, "client-certificate")
         return pki.ends(x509.load_pem_x509_certificate(pem.encode())) < times.now()
+    except FileNotFoundError:
+        return kubeconfig_file.exists()
     except (OSError, ValueError, TypeError, KeyError):
         return False
 

@@ -1,7 +1,8 @@
 """Which actions travel together, and which of them an error is about."""
 
-from kbootstrap.action import HostAction, PutFile, PutTemplate, Run, bundles
-from kbootstrap.engine.request_builder import first_failure, host_parts
+from kbootstrap.action import HostAction, PutFile, PutTemplate, ReadSecret, Run, bundles
+from kbootstrap.engine.request_builder import first_failure, host_parts, values_read
+from kbootstrap.masking import mask_output
 from kbootstrap.remote.protocol import Part, PartResult, Reply
 
 
@@ -52,3 +53,15 @@ def test_an_error_names_the_file_it_is_about() -> None:
     )
     assert error is not None
     assert "/etc/ab" in error.message
+
+
+def test_a_secret_that_is_read_is_in_a_placeholder_and_nowhere_else() -> None:
+    key = "MHcCAQEEIBpQ2xkeXBsYXNlZG9ub3R1c2V0aGlza2V5aW5hdGVzdA=="
+    read = ReadSecret(why="w", title="read it", body="cat key", slot="authorities")
+    made = host_parts((read, Run(why="w", title="t", body="true")), {})
+    (_, secret), (_, other) = made
+
+    assert (secret.secret, other.secret) == (True, False)
+    reply = answer((secret, 0, f"{key}\n"), (other, 0, "done"))
+    assert values_read(made, reply) == {"authorities": key}
+    assert key not in mask_output(f"cat: {key}")

@@ -32,8 +32,13 @@ def component(conf: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
+def pattern(conf: Path) -> str:
+    """Of the argument of its process; the shell that searches it has another argument."""
+    return f"'--kubeconfig={str(conf)[:-1]}[f]'"
+
+
 def is_older(machine: Machine, conf: Path) -> bool:
-    script = f"if kb_older {conf}; then echo older; else echo newer; fi"
+    script = f"if kb_older {pattern(conf)} {conf}; then echo older; else echo newer; fi"
     return machine.probe(render("certificates/older.sh.j2") + script).strip() == "older"
 
 
@@ -80,7 +85,11 @@ def test_a_restart_ends_the_process_and_waits_for_the_next_one(
     kubelet = f"while kill -0 {component.pid} 2>/dev/null; do sleep 0.1; done; {again}"
     time.sleep(1.1)
     written(conf, 0)
-    values = {"components": [("kube-scheduler", str(conf))], "pods": (), "serving": ""}
+    values = {
+        "components": [("kube-scheduler", pattern(conf).strip("'"), str(conf))],
+        "pods": (),
+        "serving": "",
+    }
     body = "systemctl() { :; }\n" + render("certificates/restart.sh.j2", **values)
     reaper = threading.Thread(target=component.wait, daemon=True)  # else it stays as a zombie
     reaper.start()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from kbootstrap.run.cluster_api import ClusterApi
 from kbootstrap.secret import Secret
 from phases import identity, init, join
 from tests.laws.clusters import CA as CA_PEM
-from tests.laws.clusters import cluster
+from tests.laws.clusters import OTHER_CA, cluster
 from tests.standin.common.pki import Want, authority, issue
 
 CA = authority("kubernetes", algorithm="ECDSA-P256")
@@ -215,6 +215,25 @@ def test_when_the_control_plane_in_use_dies_another_one_is_used(
     assert "cp2" in note
     world.servers["cp1"].released.set()
     assert eventually(lambda: world.tunnels.open == ["cp2"])
+
+
+def test_the_login_and_the_cas_that_a_node_has_now_are_used(world: World) -> None:
+    """A rotation of the CAs replaces them during a run; another probe of the same ones does not."""
+    world.known("cp1", "cp2")
+    world.who()
+    world.known("cp1")
+    assert world.who() == "cp1"
+    assert world.tunnels.opened == ["cp1"]
+
+    now = snapshot()
+    both = tuple((CA_PEM + OTHER_CA).splitlines())
+    ours = replace(now.facts[identity.PHASE.id], ca=both)
+    world.probes.update({"cp1": replace(now, facts={**now.facts, identity.PHASE.id: ours})})
+
+    assert world.who() == "cp1"
+    assert world.access.in_use() == ("cp1", CA_PEM + OTHER_CA)
+    assert world.tunnels.opened == ["cp1", "cp1"]
+    assert eventually(lambda: world.tunnels.open == ["cp1"])
 
 
 def test_all_threads_that_wait_move_together(world: World) -> None:

@@ -31,26 +31,35 @@ fi
 for name in ca front-proxy-ca etcd/ca; do
   [ ! -s "/etc/kubernetes/pki/$name.key" ] || kb_fact key "$name"
 done
-kb_users() { # CONF: the processes with --kubeconfig=CONF
-  grep -lzxs -e "--kubeconfig=${1%conf}[c]onf" /proc/[0-9]*/cmdline
+kb_users() { # PATTERN: the processes with this argument; brackets in it keep grep from finding itself
+  grep -lzxs -e "$1" /proc/[0-9]*/cmdline
 }
-kb_older() { # CONF: does a process use it that started before it was written?
-  kb_written=$(stat -c %Y "$1" 2>/dev/null) || return 1
-  [ "$kb_written" -le "$(date +%s)" ] || return 1
+kb_written() { # FILE...: kb_at = when the last of them was written, seconds since 1970
+  kb_at=0
+  for kb_file; do
+    kb_time=$(stat -c %Y "$kb_file" 2>/dev/null) || continue
+    if [ "$kb_time" -gt "$kb_at" ]; then kb_at=$kb_time; fi
+  done
+}
+kb_older() { # PATTERN FILE...: is there such a process that started before a file was written?
+  kb_pattern=$1
+  shift
+  kb_written "$@"
+  [ "$kb_at" -gt 0 ] && [ "$kb_at" -le "$(date +%s)" ] || return 1
   kb_btime=0
   while read -r kb_word kb_rest; do
     if [ "$kb_word" = btime ]; then kb_btime=$kb_rest; fi
   done </proc/stat
-  for kb_file in $(kb_users "$1"); do
+  for kb_file in $(kb_users "$kb_pattern"); do
     kb_file=${kb_file%/cmdline}
     kb_since "${kb_file#/proc/}"
     [ -n "$kb_born" ] || continue
-    [ "$((kb_btime + kb_born / 100))" -gt "$kb_written" ] || return 0
+    [ "$((kb_btime + kb_born / 100))" -gt "$kb_at" ] || return 0
   done
   return 1
 }
-! kb_older /etc/kubernetes/controller-manager.conf || kb_fact stale kube-controller-manager
-! kb_older /etc/kubernetes/scheduler.conf || kb_fact stale kube-scheduler
+! kb_older '--kubeconfig=/etc/kubernetes/controller-manager.con[f]' /etc/kubernetes/controller-manager.conf || kb_fact stale kube-controller-manager
+! kb_older '--kubeconfig=/etc/kubernetes/scheduler.con[f]' /etc/kubernetes/scheduler.conf || kb_fact stale kube-scheduler
 if kubectl get --raw /readyz --kubeconfig /etc/kubernetes/admin.conf --server https://192.0.2.11:6443 --request-timeout 5s >/dev/null 2>&1; then
   kb_fact ready 1
 fi
@@ -249,49 +258,69 @@ kb_static_pods() { # why the static pods do not run, which kubeadm's error does 
       tail -n 1 | tr -d '\134'
   done
 }
-kb_users() { # CONF: the processes with --kubeconfig=CONF
-  grep -lzxs -e "--kubeconfig=${1%conf}[c]onf" /proc/[0-9]*/cmdline
+kb_users() { # PATTERN: the processes with this argument; brackets in it keep grep from finding itself
+  grep -lzxs -e "$1" /proc/[0-9]*/cmdline
 }
-kb_older() { # CONF: does a process use it that started before it was written?
-  kb_written=$(stat -c %Y "$1" 2>/dev/null) || return 1
-  [ "$kb_written" -le "$(date +%s)" ] || return 1
+kb_written() { # FILE...: kb_at = when the last of them was written, seconds since 1970
+  kb_at=0
+  for kb_file; do
+    kb_time=$(stat -c %Y "$kb_file" 2>/dev/null) || continue
+    if [ "$kb_time" -gt "$kb_at" ]; then kb_at=$kb_time; fi
+  done
+}
+kb_older() { # PATTERN FILE...: is there such a process that started before a file was written?
+  kb_pattern=$1
+  shift
+  kb_written "$@"
+  [ "$kb_at" -gt 0 ] && [ "$kb_at" -le "$(date +%s)" ] || return 1
   kb_btime=0
   while read -r kb_word kb_rest; do
     if [ "$kb_word" = btime ]; then kb_btime=$kb_rest; fi
   done </proc/stat
-  for kb_file in $(kb_users "$1"); do
+  for kb_file in $(kb_users "$kb_pattern"); do
     kb_file=${kb_file%/cmdline}
     kb_since "${kb_file#/proc/}"
     [ -n "$kb_born" ] || continue
-    [ "$((kb_btime + kb_born / 100))" -gt "$kb_written" ] || return 0
+    [ "$((kb_btime + kb_born / 100))" -gt "$kb_at" ] || return 0
   done
   return 1
 }
-kb_restart() { # NAME CONF: end the process; the kubelet starts the container again
-  # The start of a process is known to 3 seconds only, so the next one starts that much later.
+kb_settled() { # FILE...: wait until a process that starts now is not taken for an older one
+  kb_written "$@"
   kb_tries=50
-  until [ "$(date +%s)" -gt "$(($(stat -c %Y "$2") + 3))" ] || [ "$kb_tries" = 0 ]; do
+  until [ "$(date +%s)" -gt "$((kb_at + 3))" ] || [ "$kb_tries" = 0 ]; do
     kb_tries=$((kb_tries - 1))
     sleep 0.2
   done
-  for kb_file in $(kb_users "$2"); do
+}
+kb_end() { # PATTERN SIGNAL: end such processes
+  for kb_file in $(kb_users "$1"); do
     kb_pid=${kb_file#/proc/}
-    kill -TERM "${kb_pid%/cmdline}" 2>/dev/null || :
+    kill "-$2" "${kb_pid%/cmdline}" 2>/dev/null || :
   done
+}
+kb_restart() { # NAME PATTERN FILE...: end the process; the kubelet starts the container again
+  kb_name=$1
+  shift
+  kb_older "$@" || return 0
+  kb_pattern=$1
+  shift
+  kb_settled "$@"
+  kb_end "$kb_pattern" TERM
   kb_tries=600
-  while [ -z "$(kb_users "$2")" ] || kb_older "$2"; do
+  while [ -z "$(kb_users "$kb_pattern")" ] || kb_older "$kb_pattern" "$@"; do
     kb_tries=$((kb_tries - 1))
     if [ "$kb_tries" = 0 ]; then
       kb_static_pods || :
-      kb_fail "$1 has not started again after 120 s"
+      kb_fail "$kb_name has not started again after 120 s"
       return 1
     fi
     sleep 0.2
   done
 }
 systemctl start kubelet.service
-! kb_older /etc/kubernetes/controller-manager.conf || kb_restart kube-controller-manager /etc/kubernetes/controller-manager.conf
-! kb_older /etc/kubernetes/scheduler.conf || kb_restart kube-scheduler /etc/kubernetes/scheduler.conf
+kb_restart kube-controller-manager '--kubeconfig=/etc/kubernetes/controller-manager.con[f]' /etc/kubernetes/controller-manager.conf
+kb_restart kube-scheduler '--kubeconfig=/etc/kubernetes/scheduler.con[f]' /etc/kubernetes/scheduler.conf
 )
 
 # ---- certs-ready: wait for the control plane (/readyz); restart the kubelet if a static pod does not run

@@ -53,6 +53,7 @@ if [ -e /etc/kubernetes/manifests/kube-apiserver.yaml ]; then
   done </etc/kubernetes/manifests/kube-apiserver.yaml
 fi
 [ -e /var/lib/kbootstrap/etcd-restore/manifests/kube-apiserver.yaml ] && kb_fact restoring 1
+[ -e /etc/kubernetes/pki/rotation ] && kb_fact rotating 1
 [ -e /var/lib/etcd/member ] && kb_fact etcd_data 1
 command -v containerd >/dev/null 2>&1 && kb_fact runtime 1
 for tool in awk base64 cat chmod chown cmp cp curl date dd df du env find flock getent grep head ip iptables journalctl ln losetup ls mkdir mount mountpoint mv od readlink rm rmdir runc sed sha256sum sleep sort stat swapoff sync sysctl systemctl systemd-run tail timeout tr umount uname wc wget; do

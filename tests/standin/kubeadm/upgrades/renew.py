@@ -64,9 +64,11 @@ def renew(name: str, config: InitConfig) -> None:
 
 def _renew_conf(path: Path, folder: Path, config: InitConfig) -> None:
     conf = kubeconfig.load(path)
-    _, user = kubeconfig.current(conf)
+    cluster, user = kubeconfig.current(conf)
     old = x509.load_pem_x509_certificate(kubeconfig.text(user, "client-certificate").encode())
-    pair = pki.issue(load_ca(folder, BY_NAME["ca"]), _want(old, config))
+    ca = load_ca(folder, BY_NAME["ca"])
+    pair = pki.issue(ca, _want(old, config))
+    cluster["certificate-authority-data"] = kubeconfig.encode(ca.cert_pem())
     user.clear()
     user.update(kubeconfig.with_cert(pair.cert_pem(), pair.key_pem()))
     kubeconfig.write(path, conf)
