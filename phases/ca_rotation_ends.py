@@ -87,7 +87,7 @@ def plan(view: View[Begun]) -> Iterator[Action]:
         title=f"read the new CAs{' and their keys' if view.node.is_control_plane else ''}"
         f" from {first}",
         body=render("rotation/read.sh.j2", **values),
-        slot="authorities",
+        placeholder="authorities",
         host=first,
     )
     yield PutTemplate(

@@ -11,13 +11,13 @@ class ReadSecret(HostAction):
     """Read a file on a node into a placeholder; nothing shows it, and no file here has it.
 
     Attributes:
-        slot: the placeholder.
+        placeholder: its name.
         title: the plan line.
         body: the shell text that prints the value.
 
     """
 
-    slot: str
+    placeholder: str
     title: str
     body: str
     waits: bool = True

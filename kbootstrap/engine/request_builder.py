@@ -58,7 +58,7 @@ def host_parts(actions: Sequence[HostAction], slots: Mapping[str, str]) -> tuple
 def values_read(made: Sequence[Made], reply: Reply) -> dict[str, str]:
     """The placeholders that the parts have read, as secrets."""
     return {
-        action.slot: remember(reply.part(part.id).output.rstrip("\n"))
+        action.placeholder: remember(reply.part(part.id).output.rstrip("\n"))
         for (action, *_), part in made
         if isinstance(action, ReadSecret)
     }

@@ -57,7 +57,7 @@ def test_an_error_names_the_file_it_is_about() -> None:
 
 def test_a_secret_that_is_read_is_in_a_placeholder_and_nowhere_else() -> None:
     key = "MHcCAQEEIBpQ2xkeXBsYXNlZG9ub3R1c2V0aGlza2V5aW5hdGVzdA=="
-    read = ReadSecret(why="w", title="read it", body="cat key", slot="authorities")
+    read = ReadSecret(why="w", title="read it", body="cat key", placeholder="authorities")
     made = host_parts((read, Run(why="w", title="t", body="true")), {})
     (_, secret), (_, other) = made
 

@@ -131,7 +131,7 @@ def test_at_the_end_only_the_new_ca_is_handed_out() -> None:
     assert base64.b64decode(encoded).decode() == new
     kept = server.patches[AUTHENTICATION]["data"]["client-ca-file"]
     assert kept.count("BEGIN") == 2
-    assert other in kept  # what somebody else trusts has another name
+    assert other in kept  # what others trust has another name
     record = yaml.safe_load(server.patches[LAST]["data"][RECORD])
     assert record == {"finished": pki.ca_hash(new), "at": 7}
 
