@@ -7,7 +7,8 @@ from kbootstrap import secret
 # They take minutes: begun last, one of them would run alone at the end.
 LONGEST = (
     *("test_slice.py", "test_lock.py", "test_odd_site.py", "test_every_file.py"),
-    *("test_every_key.py", "test_upgrade.py", "test_reset.py"),
+    *("test_every_key.py", "test_replace.py", "test_rotate_ca.py", "test_upgrade.py"),
+    "test_reset.py",
     *("test_fitness.py", "test_cluster.py", "test_etcd.py"),
 )
 

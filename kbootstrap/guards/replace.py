@@ -35,6 +35,10 @@ from phases.reset_clean import CLEAN
 
 JOINS = (join.CONTROL_PLANE, join.WORKER)
 READ: tuple[AnyPhase, ...] = (identity.PHASE, member.PHASE, *JOINS)
+NO_OTHER = (
+    "Repair one, or rebuild etcd from a snapshot with `kbootstrap etcd restore` (docs/etcd.md); "
+    "then run the same command again."
+)
 SILENT_SECONDS = 90  # until the API shows that a kubelet is gone: 40 s or 50 s by default
 
 
@@ -54,7 +58,7 @@ def take_out(
         report.begin(cluster.name, run.run_id, nodes)
         run.probe(nodes)
         report.stop_on(unreached(run, nodes, phases))
-        find_remaining_control_plane(run, nodes)
+        find_remaining_control_plane(run, nodes, next_step=NO_OTHER)
         run.lock.check_lease()
         report.stop_on(rotating(run))
         found = run.differences(nodes)

@@ -37,8 +37,13 @@ def find_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
         raise RefusedError(codes.NO_CONTROL_PLANE, "no control plane of the inventory is up")
 
 
-def find_remaining_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
+def find_remaining_control_plane(run: Run, nodes: tuple[Node, ...], *, next_step: str = "") -> None:
     """Make sure that a control plane remains when ``nodes`` leave.
+
+    Args:
+        run: it probes the others, one after the other.
+        nodes: those that leave.
+        next_step: if it is not that of `reset`.
 
     Raises:
         RefusedError: KB406, none answers; KB401, one is of another cluster.
@@ -47,7 +52,10 @@ def find_remaining_control_plane(run: Run, nodes: tuple[Node, ...]) -> None:
     if not probe_others(run, nodes):
         refuse_foreign(run, run.cluster.control_planes)
         raise RefusedError(
-            codes.NO_API, "no remaining control plane answers", detail=_reasons(run, nodes)
+            codes.NO_API,
+            "no remaining control plane answers",
+            detail=_reasons(run, nodes),
+            next_step=next_step,
         )
     _refuse_other_cluster(run)
 

@@ -9,12 +9,14 @@ import pytest
 
 from kbootstrap import codes
 from kbootstrap.drift.node import of_node
+from kbootstrap.errors import RefusedError
 from kbootstrap.guards import replace as guard
 from kbootstrap.model.cluster import Node
 from kbootstrap.model.difference import Difference
 from kbootstrap.model.etcd import EtcdMember
 from kbootstrap.model.observed import CONTROL_PLANE_LABEL, Observed, ObservedNode
 from kbootstrap.options import RunOptions
+from kbootstrap.run import control_plane
 from kbootstrap.run.run import Run
 from phases import identity, join, reset, workflows
 from phases.reset_clean import CLEAN
@@ -187,3 +189,18 @@ def test_an_endpoint_that_is_the_node_itself_isrefused(monkeypatch: pytest.Monke
 
     assert refusals(monkeypatch, own) == ["KB439"]
     assert refusals(monkeypatch, HA) == []
+
+
+def test_without_another_control_plane_the_next_step_is_not_that_of_reset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, answer in (("probe_others", False), ("refuse_foreign", None), ("_reasons", "")):
+        monkeypatch.setattr(control_plane, name, lambda *_, answer=answer: answer)
+
+    with pytest.raises(RefusedError) as refused:
+        control_plane.find_remaining_control_plane(
+            cast("Run", Fake(CP2)), (CP2,), next_step=guard.NO_OTHER
+        )
+
+    assert "kbootstrap etcd restore" in refused.value.next_step
+    assert "--without-api" not in refused.value.next_step
