@@ -134,7 +134,7 @@ class _SubThenNodes(argparse.Action):
 
 
 def _certs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
-    certs = verbs.add_parser("certs", parents=[flags], help="list certificates, or renew them")
+    certs = verbs.add_parser("certs", parents=[flags], help="list or renew certificates, or replace the CAs")
     which = "renew: renew those of kubeadm; rotate-ca: replace the CAs; NODE: of these nodes only"
     certs.add_argument(
         "nodes", nargs="*", action=_SubThenNodes, metavar="renew | rotate-ca | NODE", help=which
