@@ -43,6 +43,7 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     plan.add_argument("--save", type=Path, metavar="FILE", help="write it to this file, 0600")
     words = "manage the cluster with the CA `cluster.ca_hash`, which kbootstrap did not make"
     for command in (up, plan):
+        _limit(command)
         _all_or_nothing(command)
         command.add_argument("--adopt", action="store_true", help=words)
     _import(verbs)
@@ -53,10 +54,11 @@ def _cluster_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     reset = verbs.add_parser("reset", parents=[flags], help="remove nodes, or the whole cluster")
     reset.add_argument("nodes", nargs="*", metavar="NODE")
     reset.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    _limit(reset)
     _reset_flags(reset)
     _upgrade(verbs, flags)
     _etcd_verbs(verbs, flags)
-    verbs.add_parser("status", parents=[flags], help="the state of nodes and API")
+    _limit(verbs.add_parser("status", parents=[flags], help="the state of nodes and API"))
     _certs(verbs, flags)
     verbs.add_parser("unlock", parents=[flags], help="show who holds the lock, and free it")
     config = verbs.add_parser("kubeconfig", parents=[flags], help="print the admin kubeconfig")
@@ -72,6 +74,12 @@ def _import(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     add("--key", type=Path, metavar="FILE", help="the private key to log in with")
     add("--become", action="store_true", help="become root with sudo, which must ask nothing")
     _report_flags(command)
+
+
+def _limit(command: argparse.ArgumentParser) -> None:
+    """For commands that are about all nodes, unless it is given."""
+    words = "only these nodes"
+    command.add_argument("--limit", action="append", default=[], metavar="NODE|ROLE", help=words)
 
 
 def _all_or_nothing(command: argparse.ArgumentParser) -> None:
@@ -134,7 +142,9 @@ class _SubThenNodes(argparse.Action):
 
 
 def _certs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentParser) -> None:
-    certs = verbs.add_parser("certs", parents=[flags], help="list or renew certificates, or replace the CAs")
+    words = "list or renew certificates, or replace the CAs"
+    certs = verbs.add_parser("certs", parents=[flags], help=words)
+    _limit(certs)
     which = "renew: renew those of kubeadm; rotate-ca: replace the CAs; NODE: of these nodes only"
     certs.add_argument(
         "nodes", nargs="*", action=_SubThenNodes, metavar="renew | rotate-ca | NODE", help=which
@@ -149,6 +159,7 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
     upgrade = verbs.add_parser(
         "upgrade", parents=[flags], help="upgrade to another Kubernetes version"
     )
+    _limit(upgrade)
     add = upgrade.add_argument
     add("--to", dest="version", required=True, type=_version, metavar="VERSION", help="v1.35.1")
     add(
@@ -191,6 +202,7 @@ def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     check.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
     pin = verbs.add_parser("pin", parents=[flags], help="record the sha256 of every download")
     pin.add_argument("inventory", nargs="?", type=Path, metavar="INVENTORY")
+    _limit(pin)
     pin.add_argument(
         "--to",
         dest="version",
@@ -236,7 +248,6 @@ def _common_flags() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"the inventory; default ${INVENTORY_VARIABLE} or ./{INVENTORY}",
     )
-    add("--limit", action="append", default=[], metavar="NODE|ROLE", help="only these nodes")
     add("--forks", type=_count, default=64, metavar="N", help="nodes in parallel (64)")
     add("--yes", action="store_true", help="do not ask for confirmations")
     _report_flags(flags)

@@ -1,4 +1,4 @@
-"""Where a node stands in the rotation of the cluster's CAs, read from what is on it and runs.
+"""How far a node is in the rotation of the cluster's CAs, by its files and its processes.
 
 Called by the phases of `certs rotate-ca`. Each node goes through `Stage` in order, so that the
 cluster always trusts what any of its servers and clients present:

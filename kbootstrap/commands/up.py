@@ -6,7 +6,7 @@ from kbootstrap.guards.before_up import check_before
 from kbootstrap.guards.differences import unapplied, with_differences
 from kbootstrap.guards.interrupted import READ, reach
 from kbootstrap.guards.planned import settle
-from kbootstrap.guards.replace import take_out
+from kbootstrap.guards.replace import ONLY_ONE, take_out
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.load import load
 from kbootstrap.options import RunOptions
@@ -34,7 +34,7 @@ def join(options: RunOptions, report: Report) -> ExitCode:
 def replace(options: RunOptions, report: Report) -> ExitCode:
     """Take a node out if it has to leave, and join the host that now has its name."""
     cluster = load(options.inventory)
-    nodes = joining(cluster, options.nodes)
+    nodes = joining(cluster, options.nodes, next_step=ONLY_ONE)
     left = take_out(options, report, cluster, nodes[0])
     return left if isinstance(left, ExitCode) else _bring_up(left, report, cluster, nodes)
 

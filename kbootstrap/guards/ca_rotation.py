@@ -24,7 +24,11 @@ def whole(options: RunOptions) -> None:
 
     """
     if options.nodes or options.limit:
-        raise RefusedError(codes.NOT_ALL_MEMBERS, "the CAs of single nodes cannot be replaced")
+        raise RefusedError(
+            codes.NOT_ALL_MEMBERS,
+            "the CAs of single nodes cannot be replaced",
+            next_step="Run the command without --limit and without nodes.",
+        )
 
 
 def read(phases: tuple[AnyPhase, ...]) -> tuple[AnyPhase, ...]:

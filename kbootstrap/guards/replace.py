@@ -35,6 +35,7 @@ from phases.reset_clean import CLEAN
 
 JOINS = (join.CONTROL_PLANE, join.WORKER)
 READ: tuple[AnyPhase, ...] = (identity.PHASE, member.PHASE, *JOINS)
+ONLY_ONE = "Join another control plane first, since no other one serves the API."
 NO_OTHER = (
     "Repair one, or rebuild etcd from a snapshot with `kbootstrap etcd restore` (docs/etcd.md); "
     "then run the same command again."

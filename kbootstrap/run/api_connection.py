@@ -196,7 +196,7 @@ class ApiConnection:
         with self._moving:
             if self._route is not old:
                 return  # another thread was faster
-            with contextlib.suppress(KbError):
+            with contextlib.suppress(KbError):  # the next call tries again, and requests fail over
                 self._use(self._open(old.node, probed))
                 old.close()
 

@@ -37,8 +37,8 @@ def limited(cluster: Cluster, limit: tuple[str, ...]) -> tuple[Node, ...]:
     return tuple(n for n in cluster.nodes if n in chosen or roles & n.roles)
 
 
-def joining(cluster: Cluster, names: Iterable[str]) -> tuple[Node, ...]:
-    """The nodes to join.
+def joining(cluster: Cluster, names: Iterable[str], *, next_step: str = "") -> tuple[Node, ...]:
+    """The nodes to join; ``next_step``: if no control plane is left, and it is not that of `join`.
 
     Raises:
         InventoryError: KB190, or KB192: no control plane is left to join through.
@@ -47,7 +47,9 @@ def joining(cluster: Cluster, names: Iterable[str]) -> tuple[Node, ...]:
     nodes = named(cluster, names)
     if no_control_plane_left(cluster, nodes):
         raise InventoryError(
-            codes.JOIN_FIRST, "no control plane of the inventory is left to join through"
+            codes.JOIN_FIRST,
+            "no control plane of the inventory is left to join through",
+            next_step=next_step,
         )
     return nodes
 

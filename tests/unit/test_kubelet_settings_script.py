@@ -138,7 +138,7 @@ def test_an_api_server_that_comes_back_is_waited_for(site: Path) -> None:
 def test_an_api_server_that_stays_away_is_no_fault_of_the_settings(site: Path) -> None:
     (site / "away").write_text("1000")
 
-    done = change(site, seconds=5)
+    done = change(site, seconds=2)
 
     assert (done.returncode, files(site)) == (1, (OLD, OLD_FLAGS))
     assert "the API server does not answer the kubelet: refused" in done.stdout

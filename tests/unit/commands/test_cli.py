@@ -14,6 +14,7 @@ from kbootstrap.arguments import parser
 from kbootstrap.cli import main
 from kbootstrap.commands import phases, validate
 from kbootstrap.model.example import example
+from kbootstrap.model.load import load
 from kbootstrap.model.starters import LAYOUTS
 from kbootstrap.resources import data_path
 from phases import workflows
@@ -282,6 +283,27 @@ def test_what_cannot_be_meant_is_refused(
     first, *_, last = capsys.readouterr().err.splitlines()
     assert first.startswith(f"error {code}: ")
     assert last.startswith("  next: ")
+
+
+@pytest.mark.parametrize("words", ["join w1", "replace w1", "etcd snapshot", "unlock", "validate"])
+def test_a_command_that_is_not_about_all_nodes_has_no_limit(words: str, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as ends:
+        main([*words.split(), "--limit", "w2"])
+    assert ends.value.code == 2
+    assert "unrecognized arguments: --limit" in capsys.readouterr().err
+
+
+def test_the_only_control_plane_is_not_replaced(tmp_path: Path, capsys: Captured) -> None:
+    inventory = tmp_path / "inventory.yaml"
+    assert main(["init", "single", "--to", str(inventory)]) == 0
+    name = load(inventory).first.name
+    capsys.readouterr()
+
+    assert main(["replace", name, "-i", str(inventory)]) == 2
+
+    said = capsys.readouterr().err
+    assert "error KB192: " in said
+    assert "next: Join another control plane first" in said
 
 
 def test_a_bug_shows_where_it_is(

@@ -1,6 +1,8 @@
 """Which stage of a rotation of the CAs a node needs, and how its CA identifies it meanwhile."""
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from kbootstrap.drift.rotation import AGAIN
 from kbootstrap.engine.inputs import LocalInputs, LocalState
 from kbootstrap.engine.phase import AnyPhase, NoFacts, View, forward
 from kbootstrap.model.observed import Observed, ObservedNode
+from kbootstrap.render import render
 from phases import (
     ca_rotation_ends,
     ca_rotation_planes,
@@ -262,3 +265,24 @@ def test_the_controller_manager_signs_with_one_certificate() -> None:
             a.script() for a in planned(phase, view(phase.facts())) if isinstance(a, HostAction)
         ]
         assert any(f"\\1{file}," in script for script in scripts)
+
+
+def test_the_keys_leave_the_tmpfs_before_the_node_counts_as_begun(tmp_path: Path) -> None:
+    """Afterwards no run would remove them, if this one were interrupted there."""
+    file, made, pki = (tmp_path / name for name in ("authorities", "rotation", "pki"))
+    file.write_text("ca Q0VSVA== S0VZ\n")
+    pki.mkdir()
+    (pki / "ca.crt").write_text("OLD")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/mv").write_text(f'#!/bin/sh\n[ ! -e {file} ] && exec /bin/mv "$@"\n')
+    (tmp_path / "bin/mv").chmod(0o755)
+    script = render("rotation/take.sh.j2", rotation=str(made), names=("ca",), file=str(file))
+    script = script.replace("/etc/kubernetes/pki", str(pki))
+
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    subprocess.run(["sh", "-euc", script], check=True, env={"PATH": path})
+
+    found = {name: (made / name).read_text() for name in ("new/ca.crt", "new/ca.key")}
+    assert found == {"new/ca.crt": "CERT", "new/ca.key": "KEY"}
+    assert (made / "old/ca.crt").read_text() == "OLD"
+    assert not file.exists()

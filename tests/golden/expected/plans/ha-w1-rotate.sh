@@ -233,6 +233,7 @@ while read -r name crt key; do
   [ -z "$key" ] || printf '%s' "$key" | base64 -d >"$new.key"
   cp "/etc/kubernetes/pki/$name.crt" "$old.crt"
 done </run/kbootstrap/authorities
+rm -f /run/kbootstrap/authorities # before the node counts as begun, so that no interruption leaves the keys there
 sync
 mv "$rotation.made" "$rotation"
 sync
