@@ -1,8 +1,9 @@
 """The arguments of the command line: every command and its flags, as an argparse parser."""
 
 import argparse
-import re
 from pathlib import Path
+
+from kbootstrap import argument_values as argument
 
 INVENTORY = "inventory.yaml"
 INVENTORY_VARIABLE = "KBOOTSTRAP_INVENTORY"
@@ -150,7 +151,7 @@ def _certs(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPars
         "nodes", nargs="*", action=_SubThenNodes, metavar="renew | rotate-ca | NODE", help=which
     )
     words = "exit with 10 if a certificate expires within this time (30d); renew: only those"
-    certs.add_argument("--within", type=_seconds, metavar="TIME", help=words)
+    certs.add_argument("--within", type=argument.seconds, metavar="TIME", help=words)
     certs.add_argument("--dry-run", action="store_true", help="only print the plan")
     certs.add_argument("--exit-code", action="store_true", help="3: nothing to do, 4: changes")
 
@@ -160,16 +161,8 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
         "upgrade", parents=[flags], help="upgrade to another Kubernetes version"
     )
     _limit(upgrade)
+    _releases(upgrade)
     add = upgrade.add_argument
-    add("--to", dest="version", required=True, type=_version, metavar="VERSION", help="v1.35.1")
-    add(
-        "--via",
-        action="append",
-        default=[],
-        type=_version,
-        metavar="VERSION",
-        help="the release of a minor in between; default: the newest one that is available",
-    )
     add("--dry-run", action="store_true", help="print the plan and change nothing")
     add("--exit-code", action="store_true", help="3: nothing to do, 4: changes pending")
     which = upgrade.add_mutually_exclusive_group()
@@ -179,7 +172,7 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
         )
     add(
         "--max-unavailable",
-        type=_batch,
+        type=argument.batch,
         default="10%",
         metavar="N|N%",
         help="unavailable workers at once (10%%, rounded up); the first one is upgraded alone",
@@ -196,6 +189,26 @@ def _upgrade(verbs: "Verbs[argparse.ArgumentParser]", flags: argparse.ArgumentPa
     )
 
 
+def _releases(upgrade: argparse.ArgumentParser) -> None:
+    add = upgrade.add_argument
+    add(
+        "--to",
+        dest="version",
+        required=True,
+        type=argument.version,
+        metavar="VERSION",
+        help="v1.35.1",
+    )
+    add(
+        "--via",
+        action="append",
+        default=[],
+        type=argument.version,
+        metavar="VERSION",
+        help="the release of a minor in between; default: the newest one that is available",
+    )
+
+
 def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
     flags = _common_flags()
     check = verbs.add_parser("validate", parents=[flags], help="check an inventory, offline")
@@ -207,7 +220,7 @@ def _file_verbs(verbs: "Verbs[argparse.ArgumentParser]") -> None:
         "--to",
         dest="version",
         default=argparse.SUPPRESS,
-        type=_version,
+        type=argument.version,
         metavar="VERSION",
         help="add what an upgrade to this release downloads",
     )
@@ -248,7 +261,7 @@ def _common_flags() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"the inventory; default ${INVENTORY_VARIABLE} or ./{INVENTORY}",
     )
-    add("--forks", type=_count, default=64, metavar="N", help="nodes in parallel (64)")
+    add("--forks", type=argument.count, default=64, metavar="N", help="nodes in parallel (64)")
     add("--yes", action="store_true", help="do not ask for confirmations")
     _report_flags(flags)
     return flags
@@ -278,29 +291,3 @@ def _run_flags() -> argparse.ArgumentParser:
     add("--until", dest="until_phase", default="", metavar="PHASE", help="up to this phase")
     add("--kubeconfig", type=Path, metavar="FILE", help="where to write it")
     return flags
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
-
-
-def _seconds(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,5})([hdw])", text)
-    if match is None:
-        raise argparse.ArgumentTypeError("a number of hours, days or weeks, such as 30d")
-    return int(match[1]) * {"h": 3600, "d": 24 * 3600, "w": 7 * 24 * 3600}[match[2]]
-
-
-def _version(text: str) -> str:
-    if not re.fullmatch(r"v1\.\d+\.\d+(-[0-9A-Za-z.]+)?", text):
-        raise argparse.ArgumentTypeError("an exact version such as v1.35.1")
-    return text
-
-
-def _batch(text: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*|([1-9]\d?|100)%", text):
-        raise argparse.ArgumentTypeError("at least 1, or 1% to 100%")
-    return text

@@ -37,8 +37,8 @@ JOINS = (join.CONTROL_PLANE, join.WORKER)
 READ: tuple[AnyPhase, ...] = (identity.PHASE, member.PHASE, *JOINS)
 ONLY_ONE = "Join another control plane first, since no other one serves the API."
 NO_OTHER = (
-    "Repair one, or rebuild etcd from a snapshot with `kbootstrap etcd restore` (docs/etcd.md); "
-    "then run the same command again."
+    "Repair one, or rebuild etcd from a snapshot with `kbootstrap etcd restore` (docs/etcd.md). "
+    "Then run the same command again."
 )
 SILENT_SECONDS = 90  # until the API shows that a kubelet is gone: 40 s or 50 s by default
 
