@@ -40,6 +40,7 @@ NO_OTHER = (
     "Repair one, or rebuild etcd from a snapshot with `kbootstrap etcd restore` (docs/etcd.md). "
     "Then run the same command again."
 )
+JOIN_SECONDS = 300  # from the Node object of a join until Ready
 SILENT_SECONDS = 90  # until the API shows that a kubelet is gone: 40 s or 50 s by default
 
 
@@ -84,7 +85,7 @@ def must_leave(run: Run, node: Node, found: Iterable[Difference]) -> bool:
     """Whether the cluster still has a node of this name that is not as it should be.
 
     The Node object is deleted last, so after that only the join is left. A join that runs is
-    followed.
+    followed, and a node that has just joined may not be Ready yet.
     """
     observed = run.observe()
     seen, members = observed.node(node.name), _members(run.cluster, node, observed)
@@ -96,7 +97,8 @@ def must_leave(run: Run, node: Node, found: Iterable[Difference]) -> bool:
     stacked = node.is_control_plane and run.cluster.etcd.external is None
     well = all(not one.ill for one in members) and len(members) == stacked
     differs = any(difference.node == node.name for difference in found)
-    return differs or not (seen.ready and joined.joined and well)
+    ready = seen.ready or seen.age < JOIN_SECONDS
+    return differs or not (ready and joined.joined and well)
 
 
 def _joined(run: Run, node: Node) -> join.Facts:

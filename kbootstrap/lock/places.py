@@ -23,6 +23,7 @@ from kbootstrap.remote.answers import checked, reading
 from kbootstrap.remote.kubeapi import KubeApi
 from kbootstrap.remote.kubehttp import CONFLICT, NOT_FOUND, ApiError
 from kbootstrap.remote.kubekinds import LEASES
+from kbootstrap.remote.kubeobjects import seconds_of
 from kbootstrap.remote.protocol import Part, Reply
 
 _NAMESPACE, _NAME = "kube-system", "kbootstrap"
@@ -177,7 +178,7 @@ class Lease:
         return LockState(
             text=claim.text if claim else f"held by {spec.get('holderIdentity')}",
             stamp=self._version,
-            age=round(self._api.http.now() - _seconds(spec.get("renewTime"))),
+            age=round(self._api.http.now() - seconds_of(spec.get("renewTime"))),
         )
 
     def _object(self, claim: Claim) -> dict[str, Any]:
@@ -198,11 +199,6 @@ class Lease:
                 "renewTime": now,
             },
         }
-
-
-def _seconds(stamp: str | None) -> float:
-    """A time of the API server's; 1970 if there is none."""
-    return datetime.fromisoformat(stamp).timestamp() if stamp else 0.0
 
 
 def _refused(error: ApiError) -> PhaseError:

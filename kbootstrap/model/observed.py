@@ -5,6 +5,7 @@ which is an empty cluster.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ class ObservedNode:
 
     name: str
     ready: bool
+    age: float = math.inf  # seconds since it was made
     reason: str = ""  # of the Ready condition, from the kubelet
     unschedulable: bool = False
     labels: tuple[tuple[str, str], ...] = ()

@@ -165,7 +165,7 @@ class KubeReader:
         return Observed(
             reachable=True,
             ready=self.api.ready(),
-            nodes=tuple(node_of(node) for node in nodes),
+            nodes=tuple(node_of(node, self.api.http.now()) for node in nodes),
             config_maps=frozenset(m["metadata"]["name"] for m in maps),
             kubeadm_config=kubeadm_config_of(maps),
             kubelet_config=kubelet_config_of(maps),

@@ -91,8 +91,13 @@ def expiration(seconds: int) -> str:
     return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def node_of(node: dict[str, Any]) -> ObservedNode:
-    """The fields of a Node object that plans need."""
+def seconds_of(stamp: str | None) -> float:
+    """A time of the API server's, in seconds since 1970; 0 if there is none."""
+    return datetime.fromisoformat(stamp).timestamp() if stamp else 0.0
+
+
+def node_of(node: dict[str, Any], now: float) -> ObservedNode:
+    """The fields of a Node object that plans need; ``now`` by the API server's clock."""
     meta, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or []}
     ready = conditions.get("Ready", {})
@@ -104,6 +109,7 @@ def node_of(node: dict[str, Any]) -> ObservedNode:
     return ObservedNode(
         name=meta["name"],
         ready=ready.get("status") == "True",
+        age=now - seconds_of(meta.get("creationTimestamp")),
         reason=ready.get("message", ""),
         unschedulable=bool(spec.get("unschedulable")),
         labels=tuple(sorted((meta.get("labels") or {}).items())),

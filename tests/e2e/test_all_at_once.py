@@ -120,7 +120,8 @@ def test_everything_in_one_up(site: Site, client: Asker) -> None:
 
 def test_a_bad_argument_of_etcd_is_rolled_back_on_the_first_node(site: Site, client: Asker) -> None:
     data = site.inventory_data()
-    data["kubeadm"]["extra_args"]["etcd"] = {REFUSED: ["1"]}
+    arguments = data.setdefault("kubeadm", {}).setdefault("extra_args", {})
+    arguments["etcd"] = {REFUSED: ["1"]}
     before = {node: site.node(node).exec(["cat", ETCD]).stdout for node in PLANES}
     site.save(data)
 
@@ -137,7 +138,7 @@ def test_a_bad_argument_of_etcd_is_rolled_back_on_the_first_node(site: Site, cli
     assert "is back" in first["detail"]
     assert {node: site.node(node).exec(["cat", ETCD]).stdout for node in PLANES} == before
     assert site.etcd_members() == set(PLANES)
-    del data["kubeadm"]["extra_args"]["etcd"]
+    del arguments["etcd"]
     site.save(data)
     site.ok("up")
     assert site.run("up", "--exit-code").status == 3

@@ -252,6 +252,7 @@ def test_a_node_joins_and_another_one_leaves(site: Site, planes: int) -> None:
     site.ok("join", plane)
     assert authorities(site.node(plane)) == new
     assert site.ready_nodes() == dict.fromkeys((node.name for node in site.lab.nodes), True)
+    site.ok("reset", spare.name, "--yes")
 
 
 ASKER = """\

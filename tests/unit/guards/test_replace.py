@@ -79,6 +79,16 @@ def test_a_member_that_is_not_as_it_should_be_leaves(node: Node) -> None:
     assert leaves(node, moved)
 
 
+@pytest.mark.parametrize("node", [CP2, W1])
+def test_a_node_that_has_just_joined_is_given_time_to_be_ready(node: Node) -> None:
+    def new(seconds: float, **fields: Any) -> bool:
+        return leaves(node, observed=seen(node, ready=False, age=seconds), **fields)
+
+    assert not new(60)
+    assert new(guard.JOIN_SECONDS + 1)
+    assert new(60, facts=join.Facts(begun=True))  # its join was cut short
+
+
 def test_differences_of_others_and_of_the_cluster_are_no_reason() -> None:
     other = Difference(key="nodes.w1.role", live="a", wanted="b", node="w1", fixed=True)
     whole = Difference(key="network.pod_cidr", live="a", wanted="b", fixed=True)

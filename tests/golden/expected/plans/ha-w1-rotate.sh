@@ -364,7 +364,7 @@ kb_put /run/kbootstrap/kubelet-token 0600 root:root 10 d439a4561e8153494db928230
 umask 077
 config=/etc/kubernetes/bootstrap-kubelet.conf
 current=/var/lib/kubelet/pki/kubelet-client-current.pem
-trap 'rm -f "$config"' EXIT
+trap 'rm -f "$config" /run/kbootstrap/kubelet-token' EXIT
 read -r token </run/kbootstrap/kubelet-token
 ca=$(base64 </etc/kubernetes/pki/ca.crt | tr -d '\n')
 endpoint=
