@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import marshal
@@ -17,19 +18,32 @@ POOL = 32
 PROGRAMS = ("kubeadm", "kubelet", "kubectl", "crictl")
 _HERE = Path(__file__).parent
 _SHEBANG = b"#!/usr/bin/python3 -I\n"
-_MAIN = "import sys\nfrom tests.standin.main import main\nsys.exit(main())\n"
+_MAIN = """\
+import os, sys
+from tests.standin.ask import ask
+
+status = ask("{build}")
+if status is not None:
+    os._exit(status)
+
+from tests.standin.main import main
+
+sys.exit(main())
+"""
 _NOT_INSIDE = {"build.py", "push.py", "__main__.py", "schema_from_go.py"}
 
 
 def _sources(version: str) -> dict[str, str]:
     """Archive names and texts."""
-    out = {"__main__.py": _MAIN, "tests/__init__.py": ""}
+    out = {"tests/__init__.py": ""}
     for path in sorted(_HERE.rglob("*.py")):
         if path.name in _NOT_INSIDE and path.parent == _HERE:
             continue
         out[f"tests/standin/{path.relative_to(_HERE)}"] = path.read_text()
-    commit = "0000000000000000000000000000000000000000"
-    out["tests/standin/stamp.py"] = f'VERSION = "{version}"\nCOMMIT = "{commit}"\n'
+    build = hashlib.sha256(repr((version, out)).encode()).hexdigest()[:16]
+    words = {"VERSION": version, "COMMIT": "0" * 40, "BUILD": build}
+    out["tests/standin/stamp.py"] = "".join(f'{name} = "{word}"\n' for name, word in words.items())
+    out["__main__.py"] = _MAIN.format(build=build)
     return out
 
 

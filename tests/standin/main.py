@@ -6,6 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
+COPY = "forks.pyz"
 PROGRAMS = {
     "kubeadm": "kubeadm.cli",
     "kubelet": "kubelet.main",
@@ -24,6 +25,8 @@ DAEMONS = {
 def main() -> int:
     """Run the binary; modules are loaded only when they are needed."""
     name, argv = Path(sys.argv[0]).name, sys.argv[1:]
+    if name == COPY:
+        importlib.import_module(f"{__package__}.forks").serve()
     if argv and argv[0] in DAEMONS:
         return _daemon(argv)
     module = importlib.import_module(f"{__package__}.{PROGRAMS.get(name, 'kubeadm.cli')}")
