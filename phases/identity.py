@@ -11,6 +11,7 @@ from kbootstrap.engine.phase import Phase, View
 from kbootstrap.errors import Finding
 from kbootstrap.model.cluster import Cluster, Node
 from kbootstrap.model.difference import Difference
+from kbootstrap.model.host_facts import HostFacts
 from kbootstrap.render import render
 from phases import dual_stack, ownership, tools
 from phases.install import leftovers
@@ -171,10 +172,15 @@ def _unfit(view: View[Facts]) -> Iterator[Finding]:
             f"the host is {host.machine}, {'with' if host.systemd else 'without'} systemd",
         )
     yield from _uninstalled(view)
-    if abs(host.clock - view.now) > MAX_SKEW:
+    yield from skew(host, view.now)
+
+
+def skew(host: HostFacts, now: int) -> Iterator[Finding]:
+    """The refusal of a node whose clock is not the workstation's (``now``)."""
+    if abs(host.clock - now) > MAX_SKEW:
         yield Finding(
             codes.CLOCK_SKEW,
-            f"its clock differs from the workstation's by {host.clock - view.now:+d} s; "
+            f"its clock differs from the workstation's by {host.clock - now:+d} s; "
             f"{host.time_service or 'no time service'} runs there",
         )
 

@@ -9,7 +9,8 @@ from kbootstrap.errors import Code, KbError, PhaseError, TrustError
 from kbootstrap.masking import mask_output
 
 _PREFLIGHT = re.compile(r"^\s*\[ERROR ([^\]]+)\]: (.*)$", re.MULTILINE)
-_KLOG = re.compile(r"^[WIE]\d{4} |^\{\"level\":")  # klog, and zap of kubeadm's client of etcd
+# klog, zap of kubeadm's client of etcd, kubeadm's advice, and passed checks of /readyz.
+_IDLE = re.compile(r"^[WIE]\d{4} |^\{\"level\":|.*To see the stack trace|^\[\+\]")
 # How the scripts in templates/ name the error. The last such line is theirs: what a registry or a
 # command printed comes before it.
 _SIGN = re.compile(r"^(?:kbootstrap: )?(KB-[A-Z]+) (.*)$", re.MULTILINE)
@@ -110,9 +111,7 @@ def _code(action: Action, output: str, sign: str) -> Code:
 
 
 def last_words(output: str) -> str:
-    """The end of a command's output, without its log and kubeadm's advice."""
+    """The end of a command's output, without its log, kubeadm's advice and passed health checks."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    shown = [
-        line for line in lines if not _KLOG.match(line) and "To see the stack trace" not in line
-    ]
+    shown = [line for line in lines if not _IDLE.match(line)]
     return "\n".join((shown or lines)[-LAST_LINES:])

@@ -6,7 +6,7 @@ from kbootstrap import codes
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.plan import Plan
 from kbootstrap.errors import ExitCode, Finding, RefusedError
-from kbootstrap.guards.certificates import ended
+from kbootstrap.guards.certificates import ended, skewed
 from kbootstrap.options import RunOptions
 from kbootstrap.run.checks import check
 from kbootstrap.run.control_plane import refuse_foreign
@@ -41,12 +41,13 @@ def reach(run: Run, report: Report, phases: Iterable[AnyPhase]) -> None:
 
     Raises:
         KbError: a node was not reached, is of another cluster, is no member, or has no CA key; the
-            API does not serve; a certificate has expired.
+            API does not serve; a certificate has expired, or a clock differs.
 
     """
     nodes = run.cluster.nodes
     run.probe(nodes)
     report.stop_on(error.finding for error in run.errors)
+    report.stop_on(skewed(run))
     report.stop_on(ended(run))
     if not run.has_api():
         refuse_foreign(run, nodes)

@@ -6,7 +6,7 @@ from kbootstrap.console.certificate_table import Entry
 from kbootstrap.engine.probe import ProbeResult
 from kbootstrap.errors import Finding
 from kbootstrap.run.run import Run
-from phases import certificates
+from phases import certificates, identity
 
 
 def ended(run: Run, below: str = "/") -> Iterator[Finding]:
@@ -17,6 +17,16 @@ def ended(run: Run, below: str = "/") -> Iterator[Finding]:
     for name, result in run.probes.items():
         for error in certificates.ended(certificates.of(result.facts), _now(result), below):
             yield error.at(name, certificates.PHASE.id)
+
+
+def skewed(run: Run) -> Iterator[Finding]:
+    """An error for each probed node whose clock is not the workstation's.
+
+    What is made then may be valid too late, or end too early.
+    """
+    for name, result in run.probes.items():
+        for error in identity.skew(result.host, result.at):
+            yield error.at(name, identity.PHASE.id)
 
 
 def note(run: Run, *, near: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kbootstrap.engine.phase import AnyPhase
 from kbootstrap.engine.plan import Plan
 from kbootstrap.guards.ca_rotation import rotating
-from kbootstrap.guards.certificates import entries
+from kbootstrap.guards.certificates import entries, skewed
 from kbootstrap.model.cluster import Node
 from kbootstrap.run.checks import check
 from kbootstrap.run.control_plane import find_control_plane, refuse_foreign
@@ -31,14 +31,15 @@ def reach(
         Those that are renewed: workers that do not answer are left out.
 
     Raises:
-        KbError: a control plane was not reached, or a node is of another cluster or cannot be
-            renewed.
+        KbError: a control plane was not reached, or a node is of another cluster, has another
+            time or cannot be renewed.
 
     """
     run.probe(nodes)
     nodes = answering(run, report, nodes)
     report.stop_on(error.finding for error in run.errors)
     refuse_foreign(run, nodes)
+    report.stop_on(skewed(run))
     report.stop_on(rotating(run))
     report.stop_on(check(run, nodes, phases))
     if not any(node.is_control_plane for node in nodes):

@@ -123,6 +123,10 @@ def test_the_last_message_leaves_out_noise_and_advice() -> None:
     assert last_words(said) == "reason"
     zap = '{"level":"warn","logger":"etcd-client","msg":"retrying of unary invoker failed"}\n'
     assert last_words(zap + "reason\n" + zap) == "reason"
+    readyz = (
+        'an error ("[+]ping ok\n[+]log ok\n[-]etcd failed: reason withheld\n[+]x ok\nfailed")\n'
+    )
+    assert last_words(readyz) == 'an error ("[+]ping ok\n[-]etcd failed: reason withheld\nfailed")'
     assert last_words("E1121 02:00:00.0 1 x.go:1] only this\n").startswith("E1121")
     assert len(last_words("line\n" * 100).splitlines()) == LAST_LINES
 

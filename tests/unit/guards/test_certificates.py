@@ -37,3 +37,10 @@ def test_one_that_expired_by_the_workstations_clock_is_named() -> None:
 def test_without_the_nodes_clock_the_workstations_counts() -> None:
     (error,) = guard.ended(run(ends=NOW + DAY, begins=NOW + 1, node_clock=0))
     assert "not valid before" in error.message
+
+
+def test_certificates_are_not_made_by_a_wrong_clock() -> None:
+    """Neither renewed nor, with the CAs, replaced."""
+    (error,) = guard.skewed(run(ends=NOW + DAY, begins=0, node_clock=NOW + 600))
+    assert (error.code.id, error.where.node, error.where.phase) == ("KB307", "node1", "identity")
+    assert not list(guard.skewed(run(ends=NOW + DAY, begins=0, node_clock=NOW - 50)))

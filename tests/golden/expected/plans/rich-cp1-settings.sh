@@ -225,9 +225,11 @@ settle() { # CHECK: wait until it succeeds three times in a row; 1 after 300 s, 
     if "$1"; then good=$((good + 1)); else good=0; fi
     if absent; then missing=$((missing + 1)); else missing=0; fi
     # A kubelet that has booted without an API server may wait for it before it replaces a static
-    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596.
+    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596. After etcd was away, it
+    # waits up to 5 minutes before it starts an API server that ended again and again; not after
+    # its own restart.
     if [ "$missing" -eq 20 ]; then
-      echo "restarting the kubelet, which does not start the static pod"
+      echo "restarting the kubelet, which does not start a static pod"
       systemctl restart kubelet
     fi
     hopeless && return 2
@@ -310,9 +312,11 @@ settle() { # CHECK: wait until it succeeds three times in a row; 1 after 300 s, 
     if "$1"; then good=$((good + 1)); else good=0; fi
     if absent; then missing=$((missing + 1)); else missing=0; fi
     # A kubelet that has booted without an API server may wait for it before it replaces a static
-    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596.
+    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596. After etcd was away, it
+    # waits up to 5 minutes before it starts an API server that ended again and again; not after
+    # its own restart.
     if [ "$missing" -eq 20 ]; then
-      echo "restarting the kubelet, which does not start the static pod"
+      echo "restarting the kubelet, which does not start a static pod"
       systemctl restart kubelet
     fi
     hopeless && return 2
@@ -481,9 +485,11 @@ settle() { # CHECK: wait until it succeeds three times in a row; 1 after 300 s, 
     if "$1"; then good=$((good + 1)); else good=0; fi
     if absent; then missing=$((missing + 1)); else missing=0; fi
     # A kubelet that has booted without an API server may wait for it before it replaces a static
-    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596.
+    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596. After etcd was away, it
+    # waits up to 5 minutes before it starts an API server that ended again and again; not after
+    # its own restart.
     if [ "$missing" -eq 20 ]; then
-      echo "restarting the kubelet, which does not start the static pod"
+      echo "restarting the kubelet, which does not start a static pod"
       systemctl restart kubelet
     fi
     hopeless && return 2
@@ -597,10 +603,11 @@ hopeless() { # it has ended three times since the change began
 }
 
 seen=
-absent() { # no process, and no container that was not there a second ago
+absent() { # the component or the API server does not run, and no container began in the last second
   before=$seen
-  seen=$(containers)
-  [ -z "$found" ] && [ "$seen" = "$before" ]
+  seen=$(containers; crictl ps -a -q --name '^kube-apiserver$' 2>/dev/null) || :
+  [ "$seen" = "$before" ] || return 1
+  [ -z "$found" ] || [ -z "$(crictl ps -q --name '^kube-apiserver$' 2>/dev/null)" ]
 }
 
 messages() { # the last lines of its log, indented, so that they are not taken for kubeadm's own log
@@ -790,9 +797,11 @@ settle() { # CHECK: wait until it succeeds three times in a row; 1 after 300 s, 
     if "$1"; then good=$((good + 1)); else good=0; fi
     if absent; then missing=$((missing + 1)); else missing=0; fi
     # A kubelet that has booted without an API server may wait for it before it replaces a static
-    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596.
+    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596. After etcd was away, it
+    # waits up to 5 minutes before it starts an API server that ended again and again; not after
+    # its own restart.
     if [ "$missing" -eq 20 ]; then
-      echo "restarting the kubelet, which does not start the static pod"
+      echo "restarting the kubelet, which does not start a static pod"
       systemctl restart kubelet
     fi
     hopeless && return 2
@@ -906,10 +915,11 @@ hopeless() { # it has ended three times since the change began
 }
 
 seen=
-absent() { # no process, and no container that was not there a second ago
+absent() { # the component or the API server does not run, and no container began in the last second
   before=$seen
-  seen=$(containers)
-  [ -z "$found" ] && [ "$seen" = "$before" ]
+  seen=$(containers; crictl ps -a -q --name '^kube-apiserver$' 2>/dev/null) || :
+  [ "$seen" = "$before" ] || return 1
+  [ -z "$found" ] || [ -z "$(crictl ps -q --name '^kube-apiserver$' 2>/dev/null)" ]
 }
 
 messages() { # the last lines of its log, indented, so that they are not taken for kubeadm's own log
@@ -1168,9 +1178,11 @@ settle() { # CHECK: wait until it succeeds three times in a row; 1 after 300 s, 
     if "$1"; then good=$((good + 1)); else good=0; fi
     if absent; then missing=$((missing + 1)); else missing=0; fi
     # A kubelet that has booted without an API server may wait for it before it replaces a static
-    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596.
+    # pod, for ever; seen with v1.34.2, see kubernetes/kubernetes#109596. After etcd was away, it
+    # waits up to 5 minutes before it starts an API server that ended again and again; not after
+    # its own restart.
     if [ "$missing" -eq 20 ]; then
-      echo "restarting the kubelet, which does not start the static pod"
+      echo "restarting the kubelet, which does not start a static pod"
       systemctl restart kubelet
     fi
     hopeless && return 2
@@ -1284,10 +1296,11 @@ hopeless() { # it has ended three times since the change began
 }
 
 seen=
-absent() { # no process, and no container that was not there a second ago
+absent() { # the component or the API server does not run, and no container began in the last second
   before=$seen
-  seen=$(containers)
-  [ -z "$found" ] && [ "$seen" = "$before" ]
+  seen=$(containers; crictl ps -a -q --name '^kube-apiserver$' 2>/dev/null) || :
+  [ "$seen" = "$before" ] || return 1
+  [ -z "$found" ] || [ -z "$(crictl ps -q --name '^kube-apiserver$' 2>/dev/null)" ]
 }
 
 messages() { # the last lines of its log, indented, so that they are not taken for kubeadm's own log
