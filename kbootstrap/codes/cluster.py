@@ -7,7 +7,7 @@ API_DOWN = Code(
     "KB330",
     "the API server does not answer",
     "Check `crictl ps -a` and `journalctl -u kubelet -n 50` on {node}; once "
-    "`curl -k https://localhost:6443/readyz` prints ok, run the same command again.",
+    "`curl -km 10 https://localhost:6443/readyz` prints ok, run the same command again.",
 )
 NOT_READY = Code(
     "KB331",

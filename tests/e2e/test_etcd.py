@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.site import Site
+from tests.lab.shell import wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("as_root")]
 NAMES = ("node1", "node2", "node3")
@@ -73,8 +74,15 @@ def test_a_snapshot_is_stored_on_the_node_and_locally(site: Site, snapshot: Path
     assert (again.status, again.errors()[0]["code"]) == (2, "KB193")
 
 
+def next_second() -> None:
+    begun = int(time.time())
+    wait_until("another second begins", lambda: time.time() > begun + 1)
+
+
 def test_the_newest_three_stay(site: Site, snapshot: Path) -> None:
+    """Their names have the second in which they were taken."""
     for number in range(3):
+        next_second()
         site.ok("etcd", "snapshot", "--to", str(snapshot.with_name(f"more{number}.db")))
     names = site.node("node1").exec(f"cd {FOLDER}; ls -1 *.db").stdout.split()
     assert len(names) == 3

@@ -88,6 +88,12 @@ def has_api(scene: Scene) -> bool:
     return api_node(scene).exec(words, check=False).returncode == 0
 
 
+def starts_again(scene: Scene) -> bool:
+    """Whether the node's member of etcd, if it has one, runs again after a boot."""
+    words = "[ ! -d /var/lib/etcd/member ] || [ -e /etc/kubernetes/kubelet.conf ]"
+    return scene.node.exec(words, check=False).returncode == 0
+
+
 def full(path: str) -> Callable[[Scene], None]:
     return lambda scene: scene.node.disks.fill(path)
 

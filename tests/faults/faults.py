@@ -122,6 +122,7 @@ ALL: tuple[Fault, ...] = (
         make=act.reboot,
         heal=act.join_job,
         codes=AWAY | AFTERWARDS,
+        applies=act.starts_again,  # two members of etcd have no quorum without one
     ),
     Fault(
         name="node-killed",
@@ -130,6 +131,7 @@ ALL: tuple[Fault, ...] = (
         make=act.kill_node,
         heal=lambda scene: scene.node.start(),
         codes=AWAY | AFTERWARDS,
+        applies=act.starts_again,  # two members of etcd have no quorum without one
     ),
     Fault(
         name="disk-var",

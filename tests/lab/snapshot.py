@@ -26,6 +26,9 @@ ORDINARY = (
     "active dpkg-db-backup*",
     "active systemd-tmpfiles-clean*",
     "active logrotate*",
+    "units standin-forks-*",  # see tests/standin/forks.py
+    "active standin-forks-*",
+    "processes */run/standin/forks-*",
     "mounts /run/user/*",
     "mounts /run/credentials/*",
     "processes *sshd:*",

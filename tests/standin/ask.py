@@ -1,4 +1,4 @@
-"""Has a call of kubectl or crictl carried out by the server of `forks`; imports next to nothing."""
+"""Has a call carried out by the server of `forks`, if there is one; imports next to nothing."""
 
 import _socket
 import marshal
@@ -6,7 +6,8 @@ import os
 import sys
 
 PLACE = "/run/standin/forks-"  # and the build: binaries of another build run by themselves
-PROGRAMS = ("kubectl", "crictl")
+PROGRAMS = ("kubeadm", "kubectl", "crictl")
+VERSION = ["--version"]  # of the kubelet, which is a daemon otherwise
 
 
 def ask(build: str) -> int | None:
@@ -14,7 +15,8 @@ def ask(build: str) -> int | None:
 
     A server that is stopped in the middle of a call answers nothing either.
     """
-    if sys.argv[0].rpartition("/")[2] not in PROGRAMS:
+    name = sys.argv[0].rpartition("/")[2]
+    if name not in PROGRAMS and (name, sys.argv[1:]) != ("kubelet", VERSION):
         return None
     umask = os.umask(0o22)
     os.umask(umask)

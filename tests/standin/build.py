@@ -26,9 +26,10 @@ status = ask("{build}")
 if status is not None:
     os._exit(status)
 
-from tests.standin.main import main
+from tests.standin import forks, main
 
-sys.exit(main())
+forks.start()
+sys.exit(main.main())
 """
 _NOT_INSIDE = {"build.py", "push.py", "__main__.py", "schema_from_go.py"}
 

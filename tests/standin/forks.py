@@ -1,7 +1,7 @@
-"""Carries out calls of kubectl and crictl in forks of a process that has imported them.
+"""Carries out calls of the stand-in's commands in forks of a process that has imported them.
 
-A call of a few milliseconds begins with 60 ms of imports, and scripts that wait call again and
-again. The kubelet starts the server and ends it; `ask` has the other half.
+A call of a few milliseconds begins with 60 ms of imports, and scripts call again and again. The
+first call on a node of the lab starts the server, as a unit of its own; `ask` has the other half.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import gc
 import importlib
 import marshal
 import os
-import selectors
 import signal
 import socket
 import subprocess
@@ -23,39 +22,39 @@ from typing import NoReturn
 
 from . import ask, main, stamp
 
-COPY = Path("/run/standin") / main.COPY  # of the binary: its path must not look like a kubelet's
+COPY = Path(ask.PLACE + stamp.BUILD + main.COPY)  # no process may look like a kubelet
+NEEDED = (Path("/run/.containerenv"), Path("/run/systemd/system"))  # podman's and systemd's
 LATER = ("etcd.tools",)  # imported by some calls only
 
 
 def start() -> None:
-    """Start the server of this build; it ends when this process does."""
+    """Start the server of this build on a node of the lab, where root asks; it ends at a reboot."""
+    if os.geteuid() or COPY.exists() or not all(path.exists() for path in NEEDED):
+        return
     COPY.parent.mkdir(parents=True, exist_ok=True)
-    new = COPY.with_suffix(".new")  # an older server may still read the other one
-    new.write_bytes(Path(sys.argv[0]).read_bytes())
-    new.replace(COPY)
-    subprocess.Popen([sys.executable, "-I", str(COPY)], stdin=subprocess.PIPE)
+    COPY.write_bytes(Path(sys.argv[0]).read_bytes())
+    unit = f"--unit=standin-forks-{stamp.BUILD}"
+    words = ["systemd-run", "--quiet", "--collect", unit, sys.executable, "-I", str(COPY)]
+    subprocess.run(words, check=False, capture_output=True)
 
 
 def serve() -> NoReturn:
-    """Answer until standard input ends."""
-    for name in (*ask.PROGRAMS, *LATER):
-        importlib.import_module(f"{__package__}.{name}")
+    """Answer calls, for ever."""
+    for module in (*main.PROGRAMS.values(), *LATER):
+        importlib.import_module(f"{__package__}.{module}")
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     place = Path(ask.PLACE + stamp.BUILD)
     place.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as waiting:
-        os.umask(0o077)
-        listener.bind(str(place))
-        listener.listen(64)
-        waiting.register(listener, selectors.EVENT_READ)
-        waiting.register(0, selectors.EVENT_READ)
-        while all(key.fileobj is listener for key, _ in waiting.select()):
-            connection, _ = listener.accept()
-            if os.fork() == 0:
-                _answer(connection)
-            connection.close()
-    sys.exit(0)
+    os.umask(0o077)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(place))
+    listener.listen(64)
+    while True:
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            _answer(connection)
+        connection.close()
 
 
 def _answer(connection: socket.socket) -> NoReturn:
@@ -99,9 +98,8 @@ def _end_with(connection: socket.socket) -> None:
 
 
 def _run() -> int:
-    module = importlib.import_module(f"{__package__}.{Path(sys.argv[0]).name}")
     try:
-        return int(module.main(sys.argv[1:]))
+        return main.main()
     except SystemExit as end:
         if isinstance(end.code, str):
             sys.stderr.write(f"{end.code}\n")

@@ -6,7 +6,7 @@ import importlib
 import sys
 from pathlib import Path
 
-COPY = "forks.pyz"
+COPY = ".pyz"  # how the name of the server's copy ends, see `forks`
 PROGRAMS = {
     "kubeadm": "kubeadm.cli",
     "kubelet": "kubelet.main",
@@ -25,7 +25,7 @@ DAEMONS = {
 def main() -> int:
     """Run the binary; modules are loaded only when they are needed."""
     name, argv = Path(sys.argv[0]).name, sys.argv[1:]
-    if name == COPY:
+    if name.endswith(COPY):
         importlib.import_module(f"{__package__}.forks").serve()
     if argv and argv[0] in DAEMONS:
         return _daemon(argv)

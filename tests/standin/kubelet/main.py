@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.standin import forks, stamp, switches
+from tests.standin import stamp, switches
 from tests.standin.common import http, klog, tls
 from tests.standin.common.klog import FatalError
 from tests.standin.common.kube import Kube, KubeError
@@ -56,7 +56,6 @@ class Kubelet:
         cert, key = credentials.serving_pair(options.name)
         port = options.number("port", 10250)
         http.Server(http.everywhere(port), HealthHandler, tls.server(cert, key)).start()
-        forks.start()
 
     def run(self) -> None:
         while True:

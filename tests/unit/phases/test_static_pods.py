@@ -56,6 +56,13 @@ def test_the_reason_follows_kubeadms_own_error(tmp_path: Path) -> None:
     ]
 
 
+def test_a_runtime_that_does_not_answer_is_the_reason(tmp_path: Path) -> None:
+    """As crictl prints it; KB305 comes from these words."""
+    status, said = ended(tmp_path, running="; echo validate CRI v1 runtime API >&2; exit 1")
+    assert status == 1
+    assert said.splitlines() == [KUBEADM, "validate CRI v1 runtime API"]
+
+
 @pytest.mark.parametrize(("running", "status"), [("8f3a", 1), ("", 0)])
 def test_nothing_follows_where_all_run_or_kubeadm_went_well(
     tmp_path: Path, running: str, status: int

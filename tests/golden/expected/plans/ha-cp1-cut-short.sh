@@ -75,7 +75,11 @@ kb_detach init 1620 <<'KB_DETACHED'
 kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
-    [ -z "$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || continue
+    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
+      crictl ps -q 2>&1 # the runtime does not answer
+      return 0
+    fi
+    [ -z "$kb_runs" ] || continue
     echo "$kb_pod does not run on this node:"
     kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
     [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
