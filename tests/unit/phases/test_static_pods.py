@@ -57,7 +57,7 @@ def test_the_reason_follows_kubeadms_own_error(tmp_path: Path) -> None:
 
 
 def test_a_runtime_that_does_not_answer_is_the_reason(tmp_path: Path) -> None:
-    """As crictl prints it; KB305 comes from these words."""
+    """As crictl prints it; the code is KB305 then."""
     status, said = ended(tmp_path, running="; echo validate CRI v1 runtime API >&2; exit 1")
     assert status == 1
     assert said.splitlines() == [KUBEADM, "validate CRI v1 runtime API"]
