@@ -34,40 +34,52 @@ AUTHORITIES = ("ca", "front-proxy-ca", "etcd/ca")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts(certificates.Facts):
-    """What the probes of the certificates and templates/certificates/renew_probe.sh.j2 print.
+class Present(certificates.Facts):
+    """The certificates, and what uses them.
 
     Attributes:
-        key: the CAs whose key is on the node.
         stale: components that started before their kubeconfig was written.
         ready: the node's API server answers /readyz to the login of admin.conf.
 
     """
 
-    key: tuple[str, ...] = fact(like("|".join(AUTHORITIES)))
     stale: tuple[str, ...] = fact(like("|".join(_CONFS)))
     ready: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """What templates/certificates/running_probe.sh.j2 prints.
+class Facts(Present):
+    """Also what templates/certificates/renew_probe.sh.j2 prints.
 
     Attributes:
-        ready: as in `Facts`.
+        key: the CAs whose key is on the node.
+
+    """
+
+    key: tuple[str, ...] = fact(like("|".join(AUTHORITIES)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running(Present):
+    """Also what templates/certificates/running_probe.sh.j2 prints.
+
+    Attributes:
         stopped: static pods of the control plane that do not run.
 
     """
 
-    ready: bool = False
     stopped: tuple[str, ...] = ()
 
 
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
+    keys = render("certificates/renew_probe.sh.j2", authorities=AUTHORITIES)
+    return keys + _probe_present(cluster, node)
+
+
+def _probe_present(cluster: Cluster, node: Node) -> str:
     return certificates.every_probe(cluster, node) + render(
-        "certificates/renew_probe.sh.j2",
-        authorities=AUTHORITIES,
+        "certificates/present_probe.sh.j2",
         components=tuple(map(_component, _CONFS)),
         server=cluster.server_url(node),
     )
@@ -123,7 +135,7 @@ def plan(view: View[Facts]) -> Iterator[Action]:
             view = forward(view, (action,))
 
 
-def _renew(view: View[Facts]) -> Iterator[Action]:
+def _renew(view: View[Any]) -> Iterator[Action]:
     paths = dict.fromkeys(_due(view))
     if not paths:
         return
@@ -147,7 +159,7 @@ def _renew(view: View[Facts]) -> Iterator[Action]:
     )
 
 
-def _kubelet(view: View[Facts]) -> Iterator[Action]:
+def _kubelet(view: View[Any]) -> Iterator[Action]:
     if has_expired(view, KUBELET_CLIENT):
         yield Run(
             why="it has expired, so the kubelet cannot renew it",
@@ -162,7 +174,7 @@ def _kubelet(view: View[Facts]) -> Iterator[Action]:
         )
 
 
-def _restart(view: View[Facts]) -> Iterator[Action]:
+def _restart(view: View[Any]) -> Iterator[Action]:
     if view.facts.stale:
         names = sorted(view.facts.stale)
         yield Run(
@@ -187,7 +199,8 @@ def _serving(view: View[Facts]) -> str:
 
 def probe_running(cluster: Cluster, node: Node) -> str:
     """Read-only."""
-    return render("certificates/running_probe.sh.j2", **_running(cluster, node))
+    pods = render("certificates/running_probe.sh.j2", pods=STATIC_PODS)
+    return _probe_present(cluster, node) + pods
 
 
 def _running(cluster: Cluster, node: Node) -> dict[str, object]:
@@ -195,13 +208,18 @@ def _running(cluster: Cluster, node: Node) -> dict[str, object]:
     return {"server": server, "socket": cluster.runtime.socket, "pods": STATIC_PODS}
 
 
-def plan_running(view: View[Running]) -> Iterator[Action]:
-    """Wait for the control plane of the node, if it does not run completely."""
-    facts = view.facts
-    if facts.ready and not facts.stopped:
+def plan_running(view: View[Any]) -> Iterator[Action]:
+    """Wait for the control plane of the node, if it does not run completely.
+
+    What `plan` restarts may end once more, so the wait is in every plan that restarts something.
+    """
+    due = tuple(plan(view))
+    why = _not_running(view.facts) or ("what is restarted may end once more" if due else "")
+    if not why:
         return
+    after = forward(view, due).facts
     yield Run(
-        why=f"not running: {', '.join(facts.stopped)}" if facts.stopped else "it is not ready",
+        why=why,
         title="wait for the control plane (/readyz); restart the kubelet if a static pod does not"
         " run",
         body=render(
@@ -210,8 +228,19 @@ def plan_running(view: View[Running]) -> Iterator[Action]:
             **_running(view.cluster, view.node),
         ),
         risk=Risk.RESTART,
-        effect={"ready": True, "stopped": ()},
+        effect={
+            "ready": True,
+            "stopped": (),
+            "certificate": after.certificate,
+            "stale": after.stale,
+        },
     )
+
+
+def _not_running(facts: Running) -> str:
+    if facts.stopped:
+        return f"not running: {', '.join(facts.stopped)}"
+    return "" if facts.ready else "it is not ready"
 
 
 def check(view: View[Facts]) -> Iterator[Finding]:

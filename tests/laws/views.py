@@ -189,7 +189,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
         (kind, "certificate"): some(
             f"{encoded(end)} {path}" for path in _PATHS for end in (NOW - 9, 99 * NOW)
         ).map(lambda lines: tuple(" ".join(reversed(line.split(" "))) for line in lines))
-        for kind in (certificates.Facts, certs_renew.Facts)
+        for kind in (certificates.Facts, certs_renew.Facts, certs_renew.Running)
     },
     **{
         (kind, "open"): some(("ca", "etcd/ca", "kubelet", "kubelet.conf"))
@@ -209,6 +209,7 @@ _WORDS: Mapping[tuple[type, str], Strategy] = {
     (ca_rotation_ends.Begun, "key"): some(("ca", "front-proxy-ca", "etcd/ca")),
     (certs_renew.Facts, "key"): some(certs_renew.AUTHORITIES),
     (certs_renew.Facts, "stale"): some(components.CONTROL_PLANE[1:]),
+    (certs_renew.Running, "stale"): some(components.CONTROL_PLANE[1:]),
     (certs_renew.Running, "stopped"): some(STATIC_PODS[:2]),
     **{
         (kind, name): words

@@ -91,6 +91,14 @@ def test_a_static_pod_that_does_not_run_is_waited_for() -> None:
     assert action.why == "not running: kube-scheduler"
 
 
+def test_the_wait_is_printed_wherever_something_is_renewed() -> None:
+    """What was restarted may end once more, and the kubelet starts that later and later."""
+    seen = replace(running(ready=True), facts=Running(ready=True, certificate=(line(API, NOW),)))
+    (action,) = certs_renew.plan_running(seen)
+    assert "wait for the control plane" in action.text
+    assert not list(certs_renew.plan_running(forward(seen, (action,))))
+
+
 def test_an_expired_certificate_of_a_kubelet_is_made_again() -> None:
     expired = view(line(KUBELET_CLIENT, NOW - 1), line(API, FRESH))
     assert "make the kubelet's client certificate again" in titles(expired)[0]

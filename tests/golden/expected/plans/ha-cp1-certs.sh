@@ -8,6 +8,9 @@
 
 # ---- probe:certs-control-plane
 (
+for name in ca front-proxy-ca etcd/ca; do
+  [ ! -s "/etc/kubernetes/pki/$name.key" ] || kb_fact key "$name"
+done
 # Public certificates only, also of files that contain a key.
 set --
 for path in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /etc/kubernetes/*.conf /var/lib/kubelet/pki/kubelet-client-current.pem /var/lib/kubelet/pki/kubelet-server-current.pem /var/lib/kubelet/pki/kubelet.crt; do
@@ -28,9 +31,6 @@ if [ "$#" -gt 0 ]; then
     /^-----BEGIN CERTIFICATE-----/ { inside = 1; body = "" }
   ' "$@"
 fi
-for name in ca front-proxy-ca etcd/ca; do
-  [ ! -s "/etc/kubernetes/pki/$name.key" ] || kb_fact key "$name"
-done
 kb_users() { # PATTERN: the processes with this argument; brackets in it keep grep from finding itself
   grep -lzxs -e "$1" /proc/[0-9]*/cmdline
 }
@@ -69,6 +69,55 @@ fi
 
 # ---- probe:certs-ready
 (
+# Public certificates only, also of files that contain a key.
+set --
+for path in /etc/kubernetes/pki/*.crt /etc/kubernetes/pki/etcd/*.crt /etc/kubernetes/*.conf /var/lib/kubelet/pki/kubelet-client-current.pem /var/lib/kubelet/pki/kubelet-server-current.pem /var/lib/kubelet/pki/kubelet.crt; do
+  if [ -f "$path" ] && [ -r "$path" ]; then set -- "$@" "$path"; fi
+done
+for path in /root/.kube/config /home/*/.kube/config; do # a user may have put anything there
+  if [ -f "$path" ] && [ "$(stat -L -c %s "$path")" -le 1048576 ]; then set -- "$@" "$path"; fi
+done
+if [ "$#" -gt 0 ]; then
+  awk '
+    function show(text) {
+      if (text ~ /^[A-Za-z0-9+\/=]+$/ && length(text) < 30000 && shown++ < 9) print "certificate=" FILENAME " " text
+    }
+    FNR == 1 { body = ""; inside = shown = 0 }
+    $1 == "client-certificate-data:" { show($2) }
+    /^-----END CERTIFICATE-----/ { if (inside) show(body); inside = 0 }
+    inside { sub(/\r$/, ""); body = body $0 }
+    /^-----BEGIN CERTIFICATE-----/ { inside = 1; body = "" }
+  ' "$@"
+fi
+kb_users() { # PATTERN: the processes with this argument; brackets in it keep grep from finding itself
+  grep -lzxs -e "$1" /proc/[0-9]*/cmdline
+}
+kb_written() { # FILE...: kb_at = when the last of them was written, seconds since 1970
+  kb_at=0
+  for kb_file; do
+    kb_time=$(stat -c %Y "$kb_file" 2>/dev/null) || continue
+    if [ "$kb_time" -gt "$kb_at" ]; then kb_at=$kb_time; fi
+  done
+}
+kb_older() { # PATTERN FILE...: is there such a process that started before a file was written?
+  kb_pattern=$1
+  shift
+  kb_written "$@"
+  [ "$kb_at" -gt 0 ] && [ "$kb_at" -le "$(date +%s)" ] || return 1
+  kb_btime=0
+  while read -r kb_word kb_rest; do
+    if [ "$kb_word" = btime ]; then kb_btime=$kb_rest; fi
+  done </proc/stat
+  for kb_file in $(kb_users "$kb_pattern"); do
+    kb_file=${kb_file%/cmdline}
+    kb_since "${kb_file#/proc/}"
+    [ -n "$kb_born" ] || continue
+    [ "$((kb_btime + kb_born / 100))" -gt "$kb_at" ] || return 0
+  done
+  return 1
+}
+! kb_older '--kubeconfig=/etc/kubernetes/controller-manager.con[f]' /etc/kubernetes/controller-manager.conf || kb_fact stale kube-controller-manager
+! kb_older '--kubeconfig=/etc/kubernetes/scheduler.con[f]' /etc/kubernetes/scheduler.conf || kb_fact stale kube-scheduler
 if kubectl get --raw /readyz --kubeconfig /etc/kubernetes/admin.conf --server https://192.0.2.11:6443 --request-timeout 5s >/dev/null 2>&1; then
   kb_fact ready 1
 fi
@@ -329,8 +378,6 @@ kb_restart kube-scheduler '--kubeconfig=/etc/kubernetes/scheduler.con[f]' /etc/k
 
 # ---- certs-ready: wait for the control plane (/readyz); restart the kubelet if a static pod does not run
 (
-# The kubelet waits up to 5 minutes before it starts a container that ended again and again; not
-# after its own restart.
 kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
@@ -347,6 +394,8 @@ kb_static_pods() { # why the static pods do not run, which kubeadm's error does 
       tail -n 1 | tr -d '\134'
   done
 }
+# The kubelet waits up to 5 minutes before it starts a container that ended again and again; not
+# after its own restart.
 kb_stopped() { # the static pods of the control plane that have a manifest and do not run
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue

@@ -455,6 +455,22 @@ kb_end() { # PATTERN SIGNAL: end such processes
     kill "-$2" "${kb_pid%/cmdline}" 2>/dev/null || :
   done
 }
+kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
+  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
+    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
+      crictl ps -q 2>&1 # the runtime does not answer
+      return 0
+    fi
+    [ -z "$kb_runs" ] || continue
+    echo "$kb_pod does not run on this node:"
+    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
+    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
+    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
+      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
+      tail -n 1 | tr -d '\134'
+  done
+}
 set -- ca front-proxy-ca etcd/ca
 for name; do
   authorities "$name" >"$KB_TMP/ca.crt"
@@ -482,7 +498,10 @@ restarted() { # NAME PATTERN FILE...: wait until it is
     case $tries in
     500) ! kb_older "$@" || kb_end "$1" KILL ;;
     300) kb_unit restart kubelet.service ;;
-    0) kb_fail "$name has not started again after 120 s" ;;
+    0)
+      kb_static_pods || :
+      kb_fail "$name has not started again after 120 s"
+      ;;
     esac
     sleep 0.2
   done
@@ -516,22 +535,6 @@ done
 kb_unit restart kubelet.service
 # The kubelet waits up to 5 minutes before it starts a container that ended again and again; not
 # after its own restart.
-kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
-  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
-    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
-    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
-      crictl ps -q 2>&1 # the runtime does not answer
-      return 0
-    fi
-    [ -z "$kb_runs" ] || continue
-    echo "$kb_pod does not run on this node:"
-    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
-    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
-    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
-      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
-      tail -n 1 | tr -d '\134'
-  done
-}
 kb_stopped() { # the static pods of the control plane that have a manifest and do not run
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
@@ -659,6 +662,22 @@ kb_end() { # PATTERN SIGNAL: end such processes
   for kb_file in $(kb_users "$1"); do
     kb_pid=${kb_file#/proc/}
     kill "-$2" "${kb_pid%/cmdline}" 2>/dev/null || :
+  done
+}
+kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
+  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
+    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
+      crictl ps -q 2>&1 # the runtime does not answer
+      return 0
+    fi
+    [ -z "$kb_runs" ] || continue
+    echo "$kb_pod does not run on this node:"
+    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
+    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
+    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
+      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
+      tail -n 1 | tr -d '\134'
   done
 }
 set -- ca front-proxy-ca etcd/ca
@@ -820,7 +839,10 @@ restarted() { # NAME PATTERN FILE...: wait until it is
     case $tries in
     500) ! kb_older "$@" || kb_end "$1" KILL ;;
     300) kb_unit restart kubelet.service ;;
-    0) kb_fail "$name has not started again after 120 s" ;;
+    0)
+      kb_static_pods || :
+      kb_fail "$name has not started again after 120 s"
+      ;;
     esac
     sleep 0.2
   done
@@ -854,22 +876,6 @@ done
 kb_unit restart kubelet.service
 # The kubelet waits up to 5 minutes before it starts a container that ended again and again; not
 # after its own restart.
-kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
-  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
-    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
-    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
-      crictl ps -q 2>&1 # the runtime does not answer
-      return 0
-    fi
-    [ -z "$kb_runs" ] || continue
-    echo "$kb_pod does not run on this node:"
-    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
-    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
-    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
-      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
-      tail -n 1 | tr -d '\134'
-  done
-}
 kb_stopped() { # the static pods of the control plane that have a manifest and do not run
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
@@ -986,6 +992,22 @@ kb_end() { # PATTERN SIGNAL: end such processes
     kill "-$2" "${kb_pid%/cmdline}" 2>/dev/null || :
   done
 }
+kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
+  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
+    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
+    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
+      crictl ps -q 2>&1 # the runtime does not answer
+      return 0
+    fi
+    [ -z "$kb_runs" ] || continue
+    echo "$kb_pod does not run on this node:"
+    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
+    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
+    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
+      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
+      tail -n 1 | tr -d '\134'
+  done
+}
 set -- ca front-proxy-ca etcd/ca
 for name; do
   authorities "$name" >"$KB_TMP/ca.crt"
@@ -1013,7 +1035,10 @@ restarted() { # NAME PATTERN FILE...: wait until it is
     case $tries in
     500) ! kb_older "$@" || kb_end "$1" KILL ;;
     300) kb_unit restart kubelet.service ;;
-    0) kb_fail "$name has not started again after 120 s" ;;
+    0)
+      kb_static_pods || :
+      kb_fail "$name has not started again after 120 s"
+      ;;
     esac
     sleep 0.2
   done
@@ -1047,22 +1072,6 @@ done
 kb_unit restart kubelet.service
 # The kubelet waits up to 5 minutes before it starts a container that ended again and again; not
 # after its own restart.
-kb_static_pods() { # why the static pods do not run, which kubeadm's error does not contain
-  for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
-    [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
-    if ! kb_runs=$(crictl ps -q --name "^$kb_pod\$" 2>/dev/null); then
-      crictl ps -q 2>&1 # the runtime does not answer
-      return 0
-    fi
-    [ -z "$kb_runs" ] || continue
-    echo "$kb_pod does not run on this node:"
-    kb_ended=$(crictl ps -a -q --name "^$kb_pod\$" 2>/dev/null | head -n 1)
-    [ -z "$kb_ended" ] || crictl logs --tail 5 "$kb_ended" 2>&1
-    journalctl --no-pager -q -o cat -n 500 -u kubelet.service 2>/dev/null |
-      sed -n "s,.* err=\"\(.*\)\" pod=\"kube-system/$kb_pod-.*,\1,p" | grep -v back-off |
-      tail -n 1 | tr -d '\134'
-  done
-}
 kb_stopped() { # the static pods of the control plane that have a manifest and do not run
   for kb_pod in etcd kube-apiserver kube-controller-manager kube-scheduler; do
     [ -e "/etc/kubernetes/manifests/$kb_pod.yaml" ] || continue
