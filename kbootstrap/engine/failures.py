@@ -32,6 +32,7 @@ _FULL = (
     "No space left on device",
     "no space left on device",  # kubeadm and the runtimes, written in Go
     "printf: I/O error",  # dash on a full disk
+    "echo: I/O error",
 )
 _SIGNS: tuple[tuple[str, Code], ...] = (
     ("validate CRI v1", codes.RUNTIME_DOWN),  # crictl and kubeadm, for a dead socket

@@ -131,8 +131,9 @@ def test_the_last_message_leaves_out_noise_and_advice() -> None:
     assert len(last_words("line\n" * 100).splitlines()) == LAST_LINES
 
 
-def test_a_full_disk_as_dash_reports_it() -> None:
-    error = failure(Run(why="", title="x", body=""), "sh: 168: printf: printf: I/O error", 1)
+@pytest.mark.parametrize("tool", ["printf", "echo"])
+def test_a_full_disk_as_dash_reports_it(tool: str) -> None:
+    error = failure(Run(why="", title="x", body=""), f"sh: 168: {tool}: {tool}: I/O error", 1)
 
     assert error.code.id == "KB303"
 

@@ -541,8 +541,16 @@ kb_stopped() { # the static pods of the control plane that have a manifest and d
     [ -n "$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || echo "$kb_pod"
   done
 }
-kb_again() {
-  [ -z "$(kb_stopped)" ] || kb_unit restart kubelet.service
+kb_again() { # a pod that has just ended is given 15 s
+  kb_tries=75
+  while [ -n "$(kb_stopped)" ]; do
+    kb_tries=$((kb_tries - 1))
+    if [ "$kb_tries" = 0 ]; then
+      kb_unit restart kubelet.service
+      return
+    fi
+    sleep 0.2
+  done
 }
 kb_again
 rc=0
@@ -882,8 +890,16 @@ kb_stopped() { # the static pods of the control plane that have a manifest and d
     [ -n "$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || echo "$kb_pod"
   done
 }
-kb_again() {
-  [ -z "$(kb_stopped)" ] || kb_unit restart kubelet.service
+kb_again() { # a pod that has just ended is given 15 s
+  kb_tries=75
+  while [ -n "$(kb_stopped)" ]; do
+    kb_tries=$((kb_tries - 1))
+    if [ "$kb_tries" = 0 ]; then
+      kb_unit restart kubelet.service
+      return
+    fi
+    sleep 0.2
+  done
 }
 kb_again
 rc=0
@@ -1078,8 +1094,16 @@ kb_stopped() { # the static pods of the control plane that have a manifest and d
     [ -n "$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || echo "$kb_pod"
   done
 }
-kb_again() {
-  [ -z "$(kb_stopped)" ] || kb_unit restart kubelet.service
+kb_again() { # a pod that has just ended is given 15 s
+  kb_tries=75
+  while [ -n "$(kb_stopped)" ]; do
+    kb_tries=$((kb_tries - 1))
+    if [ "$kb_tries" = 0 ]; then
+      kb_unit restart kubelet.service
+      return
+    fi
+    sleep 0.2
+  done
 }
 kb_again
 rc=0
