@@ -74,11 +74,11 @@ class Running(Present):
 def probe(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     keys = render("certificates/renew_probe.sh.j2", authorities=AUTHORITIES)
-    return keys + _probe_present(cluster, node)
+    return keys + certificates.every_probe(cluster, node) + _probe_use(cluster, node)
 
 
-def _probe_present(cluster: Cluster, node: Node) -> str:
-    return certificates.every_probe(cluster, node) + render(
+def _probe_use(cluster: Cluster, node: Node) -> str:
+    return render(
         "certificates/present_probe.sh.j2",
         components=tuple(map(_component, _CONFS)),
         server=cluster.server_url(node),
@@ -200,7 +200,7 @@ def _serving(view: View[Facts]) -> str:
 def probe_running(cluster: Cluster, node: Node) -> str:
     """Read-only."""
     pods = render("certificates/running_probe.sh.j2", pods=STATIC_PODS)
-    return _probe_present(cluster, node) + pods
+    return certificates.probe(cluster, node) + _probe_use(cluster, node) + pods
 
 
 def _running(cluster: Cluster, node: Node) -> dict[str, object]:

@@ -173,8 +173,8 @@ def test_a_second_renewal_has_nothing_to_do_and_neither_has_up(site: Site) -> No
     again = site.run(*CONFIRMED, "--exit-code")
     assert again.status == 3
     assert any("is valid for more than 364 days" in e.get("text", "") for e in again.events)
-    waited = site.ok("up")  # for pods that ended while the API was away
-    assert waited.actions == []
+    if site.kind == "real":  # it waits for pods that ended while the API was away
+        assert site.ok("up").actions == []
     assert site.run("up", "--exit-code").status == 3
 
 

@@ -13,10 +13,17 @@ calls=$(($(cat '{folder}/calls') + 1))
 echo "$calls" >'{folder}/calls'
 [ "$calls" -le {missing} ] || echo 8f3a
 """
-STUBS = 'kb_unit() { echo "$*"; }\nkb_fail() { echo "$*"; exit 1; }\nsleep() { :; }\n'
+STUBS = """
+kb_unit() { echo "$*"; }
+kb_fail() { echo "$*"; exit 1; }
+sleep() { # a second
+  read -r up _ <'{folder}/uptime'
+  echo "$((up + 1)) 0" >'{folder}/uptime'
+}
+"""
 
 
-@pytest.mark.parametrize(("missing", "restarts"), [(0, 0), (20, 0), (100, 1)])
+@pytest.mark.parametrize(("missing", "restarts"), [(0, 0), (10, 0), (20, 1)])
 def test_a_pod_that_has_just_ended_is_given_time(
     tmp_path: Path, missing: int, restarts: int
 ) -> None:
@@ -24,14 +31,17 @@ def test_a_pod_that_has_just_ended_is_given_time(
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests/kube-scheduler.yaml").touch()
     (tmp_path / "calls").write_text("0")
+    (tmp_path / "uptime").write_text("7 0\n")
     crictl = tmp_path / "crictl"
     crictl.write_text(CRICTL.format(folder=tmp_path, missing=missing))
     crictl.chmod(0o755)
     pods, serving = ("kube-scheduler",), "echo serving"
     script = render("certificates/ready.sh.j2", pods=pods, socket="unix:///x", serving=serving)
+    for path, mine in (("/etc/kubernetes", tmp_path), ("/proc/uptime", tmp_path / "uptime")):
+        script = script.replace(path, str(mine))
 
     done = subprocess.run(
-        ["sh", "-euc", STUBS + script.replace("/etc/kubernetes", str(tmp_path))],
+        ["sh", "-euc", STUBS.replace("{folder}", str(tmp_path)) + script],
         capture_output=True,
         text=True,
         check=False,

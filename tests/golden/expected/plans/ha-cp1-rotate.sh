@@ -541,11 +541,14 @@ kb_stopped() { # the static pods of the control plane that have a manifest and d
     [ -n "$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || echo "$kb_pod"
   done
 }
+now() { # seconds since boot
+  read -r up _ </proc/uptime
+  echo "${up%.*}"
+}
 kb_again() { # a pod that has just ended is given 15 s
-  kb_tries=75
+  end=$(($(now) + 15))
   while [ -n "$(kb_stopped)" ]; do
-    kb_tries=$((kb_tries - 1))
-    if [ "$kb_tries" = 0 ]; then
+    if [ "$(now)" -ge "$end" ]; then
       kb_unit restart kubelet.service
       return
     fi
@@ -573,10 +576,9 @@ if [ "$rc" != 0 ]; then
   exit "$rc"
 fi
 kb_again
-tries=600
+end=$(($(now) + 120))
 until [ -z "$(kb_stopped)" ]; do
-  tries=$((tries - 1))
-  if [ "$tries" = 0 ]; then
+  if [ "$(now)" -ge "$end" ]; then
     kb_static_pods || :
     kb_fail "not running after 120 s: $(kb_stopped)"
   fi
@@ -890,11 +892,14 @@ kb_stopped() { # the static pods of the control plane that have a manifest and d
     [ -n "$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || echo "$kb_pod"
   done
 }
+now() { # seconds since boot
+  read -r up _ </proc/uptime
+  echo "${up%.*}"
+}
 kb_again() { # a pod that has just ended is given 15 s
-  kb_tries=75
+  end=$(($(now) + 15))
   while [ -n "$(kb_stopped)" ]; do
-    kb_tries=$((kb_tries - 1))
-    if [ "$kb_tries" = 0 ]; then
+    if [ "$(now)" -ge "$end" ]; then
       kb_unit restart kubelet.service
       return
     fi
@@ -922,10 +927,9 @@ if [ "$rc" != 0 ]; then
   exit "$rc"
 fi
 kb_again
-tries=600
+end=$(($(now) + 120))
 until [ -z "$(kb_stopped)" ]; do
-  tries=$((tries - 1))
-  if [ "$tries" = 0 ]; then
+  if [ "$(now)" -ge "$end" ]; then
     kb_static_pods || :
     kb_fail "not running after 120 s: $(kb_stopped)"
   fi
@@ -1094,11 +1098,14 @@ kb_stopped() { # the static pods of the control plane that have a manifest and d
     [ -n "$(crictl --runtime-endpoint unix:///run/containerd/containerd.sock ps -q --name "^$kb_pod\$" 2>/dev/null)" ] || echo "$kb_pod"
   done
 }
+now() { # seconds since boot
+  read -r up _ </proc/uptime
+  echo "${up%.*}"
+}
 kb_again() { # a pod that has just ended is given 15 s
-  kb_tries=75
+  end=$(($(now) + 15))
   while [ -n "$(kb_stopped)" ]; do
-    kb_tries=$((kb_tries - 1))
-    if [ "$kb_tries" = 0 ]; then
+    if [ "$(now)" -ge "$end" ]; then
       kb_unit restart kubelet.service
       return
     fi
@@ -1126,10 +1133,9 @@ if [ "$rc" != 0 ]; then
   exit "$rc"
 fi
 kb_again
-tries=600
+end=$(($(now) + 120))
 until [ -z "$(kb_stopped)" ]; do
-  tries=$((tries - 1))
-  if [ "$tries" = 0 ]; then
+  if [ "$(now)" -ge "$end" ]; then
     kb_static_pods || :
     kb_fail "not running after 120 s: $(kb_stopped)"
   fi
